@@ -1,0 +1,60 @@
+"""initlab: what does the initial weight distribution do to a deep network?
+
+In a notebook, without any config:
+
+>>> import numpy as np
+>>> from initlab import Ensemble, Optimizer
+>>> ensemble = Ensemble.from_schemes([4, 8, 3], ["he", "xavier", "std=0.01"], activation="tanh")
+>>> inputs, labels = np.eye(4), np.array([0, 1, 2, 0])
+>>> ensemble.forward(inputs).shape
+(3, 4, 3)
+>>> ensemble.train_step(inputs, labels, Optimizer("sgd", lr=0.1)).shape
+(3,)
+
+The names below are loaded when they are first used, so that `import initlab` is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from initlab.analysis.measure import measure_layers
+    from initlab.data.datasets import open_dataset
+    from initlab.nn.initializers import Scheme
+    from initlab.nn.network import Ensemble
+    from initlab.nn.optimizers import Optimizer
+    from initlab.nn.streams import Purpose, stream
+    from initlab.runner.config import load_experiment
+    from initlab.runner.sweep import run_experiment
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Ensemble": "initlab.nn.network",
+    "Optimizer": "initlab.nn.optimizers",
+    "Purpose": "initlab.nn.streams",
+    "Scheme": "initlab.nn.initializers",
+    "load_experiment": "initlab.runner.config",
+    "measure_layers": "initlab.analysis.measure",
+    "open_dataset": "initlab.data.datasets",
+    "run_experiment": "initlab.runner.sweep",
+    "stream": "initlab.nn.streams",
+}
+
+__all__ = [
+    "Ensemble",
+    "Optimizer",
+    "Purpose",
+    "Scheme",
+    "load_experiment",
+    "measure_layers",
+    "open_dataset",
+    "run_experiment",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'initlab' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,43 @@
+"""Learning curves: the losses of a run's steps -> a smooth curve, its end, and when it came down."""
+
+import numpy as np
+
+from initlab.nn.arrays import FloatArray
+
+FINAL_STEPS = 100
+_WINDOW, _BETA = 11, 2.0
+
+
+def smooth(losses: FloatArray) -> FloatArray:
+    """A moving average of 11 steps with a Kaiser window (beta 2), as Saito's book smooths its curves.
+
+    The ends are continued by reflection, so that the curve is as long as the losses.
+
+    >>> smooth(np.full(20, 0.5)).round(12).tolist() == [0.5] * 20
+    True
+    """
+    half = _WINDOW // 2
+    if len(losses) <= half:
+        return losses.astype(np.float64)
+    window = np.kaiser(_WINDOW, _BETA)
+    padded = np.pad(losses.astype(np.float64), half, mode="reflect")
+    return np.convolve(padded, window / window.sum(), mode="valid")
+
+
+def final_loss(losses: FloatArray) -> float:
+    """The mean over the last 100 steps.
+
+    >>> final_loss(np.array([9.0] * 50 + [1.0] * 100))
+    1.0
+    """
+    return float(losses[-FINAL_STEPS:].mean(dtype=np.float64))
+
+
+def steps_to_reach(losses: FloatArray, level: float) -> int | None:
+    """The first step at which the smoothed loss is at or below a level; None when it never is.
+
+    >>> steps_to_reach(np.linspace(2.0, 0.0, 201), 0.5)
+    150
+    """
+    reached = np.flatnonzero(smooth(losses) <= level)
+    return int(reached[0]) if len(reached) else None

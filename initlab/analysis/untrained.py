@@ -1,0 +1,116 @@
+"""Histograms of untrained networks: schemes, activations, sizes -> Panels, one for each layer.
+
+The experiment of Saito's "Deep Learning from Scratch", section 6.2: normal inputs, equal layers, no biases.
+Every scheme and activation of a seed is given the same inputs and the same underlying draws.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.analysis.measure import Histogram, LayerStatistics, measure_layers
+from initlab.errors import UsageError
+from initlab.nn.activations import get_activation
+from initlab.nn.initializers import Scheme
+from initlab.nn.network import Ensemble
+from initlab.nn.streams import Purpose, stream
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One layer under one scheme and activation.
+
+    Attributes:
+        activation, scheme, layer: which.
+        mean, std, saturated: as in `LayerStatistics`.
+        histogram: of the activations.
+    """
+
+    activation: str
+    scheme: Scheme
+    layer: int
+    mean: float
+    std: float
+    saturated: float
+    histogram: Histogram
+
+    def numbers(self) -> dict[str, float | int | str]:
+        """The panel as one row of a table."""
+        return {
+            "activation": self.activation,
+            "scheme": str(self.scheme),
+            "layer": self.layer,
+            "mean": self.mean,
+            "std": self.std,
+            "saturated": self.saturated,
+            "below_range": self.histogram.below,
+            "above_range": self.histogram.above,
+            "clipped": self.histogram.clipped,
+            "range_low": float(self.histogram.edges[0]),
+            "range_high": float(self.histogram.edges[-1]),
+        }
+
+
+def activation_panels(
+    schemes: Sequence[Scheme],
+    activations: Sequence[str] = ("sigmoid", "tanh", "relu"),
+    *,
+    depth: int = 5,
+    width: int = 100,
+    samples: int = 1000,
+    bins: int = 30,
+    edges: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> list[Panel]:
+    """The activations of untrained networks, layer by layer.
+
+    Args:
+        schemes: from which the weights are drawn.
+        activations: names in `ACTIVATIONS`.
+        depth: how many hidden layers.
+        width: how many inputs, and units of each hidden layer.
+        samples: how many inputs are drawn from N(0, 1).
+        bins: of each histogram.
+        edges: its range; by default what the activation can give, and where that has no bound, what the
+            first layer gives, so that growth and decay from there on are seen.
+        seed: of inputs and weights.
+
+    Returns:
+        In the order of activations, then schemes, then layers.
+
+    Raises:
+        UsageError: for an unknown activation, sizes below 1, or a range that is none.
+
+    >>> panels = activation_panels([Scheme("he")], ["relu"], depth=2)
+    >>> [(panel.layer, round(panel.std, 1)) for panel in panels]
+    [(1, 0.8), (2, 0.8)]
+    """
+    for name, number in (("depth", depth), ("width", width), ("samples", samples), ("bins", bins)):
+        if number < 1:
+            raise UsageError(f"{name} must be 1 or more, not {number}")
+    if edges is not None and not -np.inf < edges[0] < edges[1] < np.inf:
+        raise UsageError(
+            f"a range goes from a smaller to a larger finite number, not from {edges[0]} to {edges[1]}"
+        )
+    inputs = stream(seed, Purpose.INPUTS).standard_normal((samples, width))
+    panels = []
+    for name in activations:
+        ensemble = Ensemble.from_schemes([width] * (depth + 1) + [1], schemes, seed, name)
+        for scheme, layers in zip(schemes, measure_layers(ensemble, inputs), strict=True):
+            shown = edges or _edges(name, layers[0])
+            panels += [_panel(name, scheme, layer, shown, bins) for layer in layers]
+    return panels
+
+
+def _panel(name: str, scheme: Scheme, layer: LayerStatistics, edges: tuple[float, float], bins: int) -> Panel:
+    counted = layer.histogram(edges, bins)
+    return Panel(name, scheme, layer.layer, layer.mean, layer.std, layer.saturated, counted)
+
+
+def _edges(name: str, first: LayerStatistics) -> tuple[float, float]:
+    """The activation's bounds; where it has none, those of the first layer's values."""
+    low, high = get_activation(name).bounds
+    values = first.activations[np.isfinite(first.activations)]
+    reach = float(np.abs(values).max()) if values.size and np.abs(values).max() > 0 else 1.0
+    return (low if np.isfinite(low) else -reach), (high if np.isfinite(high) else reach)

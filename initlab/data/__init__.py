@@ -1,0 +1,1 @@
+"""Datasets as plain arrays: IDX files -> checked, unpacked once -> memory-mapped -> floats."""

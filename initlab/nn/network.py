@@ -1,0 +1,251 @@
+"""Multilayer perceptrons, M of one shape: inputs -> forward -> logits -> loss -> backward -> gradients.
+
+Row m of every array belongs to network m, and rows never mix: each matrix product runs over a stack of
+matrices, one for each network, so a network has the same bits in any company.
+
+Symbols: M networks, B samples in a batch, layers l = 0 ... L with n_l inputs and n_{l+1} outputs; the last
+one gives the logits and has no activation function.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from initlab.errors import UsageError
+from initlab.nn.activations import get_activation
+from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.initializers import Scheme
+from initlab.nn.losses import LOSSES
+from initlab.nn.optimizers import Optimizer
+from initlab.nn.streams import Purpose, stream
+
+
+class Ensemble:
+    """M perceptrons with the same layer sizes, each with weights of its own.
+
+    Args:
+        weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for a single network; copied.
+        biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); zeros by default.
+        activation: the name of the hidden layers' activation function.
+        dtype: "float32" (default) or "float64", for all arrays.
+
+    Attributes:
+        sizes: (n_0, ..., n_{L+1}).
+        parameters, gradients: (M, P), all weights and biases of a network in one row.
+        weights, biases: the same numbers layer by layer, as views: `ensemble.weights[0][m] = W` sets them.
+        weight_gradients, bias_gradients: those of `gradients`, as `backward` left them.
+        pre_activations: z of every layer as `forward` left them, (M, B, n_{l+1}); the last are the logits.
+        activations: phi(z) of every hidden layer.
+
+    Raises:
+        UsageError: for arrays that do not fit each other, an unknown activation or dtype.
+
+    >>> network = Ensemble([np.ones((3, 2)), np.ones((2, 1))], activation="relu")
+    >>> network.forward(np.ones((1, 3))).tolist()
+    [[[6.0]]]
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[npt.ArrayLike],
+        biases: Sequence[npt.ArrayLike] | None = None,
+        activation: str = "relu",
+        dtype: str = "float32",
+    ) -> None:
+        stacks = [np.asarray(W) for W in weights]
+        stacks = [W[None] if W.ndim == 2 else W for W in stacks]
+        sizes, networks = _sizes(stacks), len(stacks[0])
+        self._allocate(networks, sizes, activation, dtype)
+        self.set_weights(stacks, biases)
+
+    @classmethod
+    def from_schemes(
+        cls,
+        sizes: Sequence[int],
+        schemes: Sequence[str | Scheme],
+        seeds: int | Sequence[int] = 0,
+        activation: str = "relu",
+        dtype: str = "float32",
+    ) -> "Ensemble":
+        """One network for each scheme, with biases 0.
+
+        Args:
+            sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+            schemes: as in a config, "he" or "normal(std=0.01)".
+            seeds: one for all networks, which then have the same underlying draws, or one for each.
+            activation: the name of the hidden layers' activation function.
+            dtype: "float32" or "float64"; the draws are the same, rounded.
+
+        Raises:
+            UsageError: for an unknown scheme, activation or dtype, or a size below 1.
+
+        >>> ensemble = Ensemble.from_schemes([784, 100, 10], ["he", "std=0.01"])
+        >>> ensemble.weights[0].shape
+        (2, 784, 100)
+        """
+        parsed = [scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme) for scheme in schemes]
+        each_seed = [seeds] * len(parsed) if isinstance(seeds, int) else list(seeds)
+        if not parsed or len(each_seed) != len(parsed):
+            raise UsageError(
+                f"{len(parsed)} schemes and {len(each_seed)} seeds; give one of each for a network"
+            )
+        ensemble = cls.__new__(cls)
+        ensemble._allocate(len(parsed), tuple(sizes), activation, dtype)
+        for layer, W in enumerate(ensemble.weights):
+            for row, (scheme, seed) in enumerate(zip(parsed, each_seed, strict=True)):
+                W[row] = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), W[row].shape)
+        return ensemble
+
+    def _allocate(self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str) -> None:
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise UsageError(f"sizes must be at least two numbers from 1 on, not {list(sizes)}")
+        if dtype not in ("float32", "float64"):
+            raise UsageError(f"dtype must be float32 or float64, not {dtype!r}")
+        self.sizes = sizes
+        self.activation = get_activation(activation)
+        per_network = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        self.parameters: FloatArray = np.zeros((networks, per_network), dtype)
+        self.gradients = np.zeros_like(self.parameters)
+        self.weights, self.biases = _views(self.parameters, sizes)
+        self.weight_gradients, self.bias_gradients = _views(self.gradients, sizes)
+        self.pre_activations: list[FloatArray] = []
+        self.activations: list[FloatArray] = []
+        self._inputs: FloatArray = np.empty((0, 0), dtype)
+
+    @property
+    def networks(self) -> int:
+        """M, the number of networks."""
+        return len(self.parameters)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Of all arrays."""
+        return self.parameters.dtype
+
+    def set_weights(
+        self, weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike] | None = None
+    ) -> None:
+        """Copy the given arrays, one for each layer, into all networks; shapes as in the constructor.
+
+        Raises:
+            UsageError: when their number or a shape does not fit.
+        """
+        for name, views, given in (("weights", self.weights, weights), ("biases", self.biases, biases or ())):
+            if given and len(given) != len(views):
+                raise UsageError(f"{len(given)} arrays of {name} for {len(views)} layers")
+            for layer, (view, array) in enumerate(zip(views, given, strict=False)):
+                try:
+                    view[...] = array
+                except ValueError:
+                    shape = np.shape(array)
+                    raise UsageError(
+                        f"{name} of layer {layer} have the shape {shape}, not {view.shape}"
+                    ) from None
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """`a_0 = inputs; z_l = a_l W_l + b_l; a_{l+1} = phi(z_l)`; the logits are the last z.
+
+        Args:
+            inputs: (B, n_0) for all networks alike, or (M, B, n_0).
+
+        Returns:
+            The logits (M, B, n_{L+1}): an array that the next call with as many samples writes anew.
+        """
+        inputs = np.asarray(inputs, self.dtype)
+        self._make_room(inputs.shape[-2])
+        self._inputs = inputs
+        hidden: list[FloatArray | None] = [*self.activations, None]
+        signal = inputs
+        for W, b, z, a in zip(self.weights, self.biases, self.pre_activations, hidden, strict=True):
+            np.matmul(signal, W, out=z)
+            z += b[:, None, :]
+            if a is not None:
+                signal = self.activation.function(z, a)
+        return self.pre_activations[-1]
+
+    def backward(self, logit_gradient: FloatArray) -> None:
+        """Fill `gradients` from the loss's gradient with respect to the logits, (M, B, n_{L+1}).
+
+        With `d_l` the gradient with respect to z_l, the chain rule through `z_l = a_l W_l + b_l` gives
+        `dW_l = a_l^T d_l`, `db_l = sum of d_l over the batch`, and through `a_l = phi(z_{l-1})`
+        `d_{l-1} = (d_l W_l^T) phi'(z_{l-1})`. It needs what the last `forward` left.
+        """
+        delta = logit_gradient
+        for layer in reversed(range(len(self.weights))):
+            signal = self.activations[layer - 1] if layer else self._inputs
+            np.matmul(signal.swapaxes(-1, -2), delta, out=self.weight_gradients[layer])
+            np.sum(delta, axis=1, out=self.bias_gradients[layer])
+            if layer:
+                delta = np.matmul(delta, self.weights[layer].swapaxes(-1, -2))
+                delta *= self.activation.derivative(self.pre_activations[layer - 1], signal)
+
+    def loss(self, inputs: FloatArray, labels: IntArray, loss: str = "cross_entropy") -> FloatArray:
+        """The mean loss (M,) of each network over a batch; `gradients` then hold its gradient.
+
+        Args:
+            inputs: (B, n_0) or (M, B, n_0).
+            labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
+            loss: a name in `LOSSES`.
+        """
+        losses, logit_gradient = LOSSES[loss](self.forward(inputs), labels)
+        self.backward(logit_gradient)
+        return losses
+
+    def train_step(
+        self, inputs: FloatArray, labels: IntArray, optimizer: Optimizer, loss: str = "cross_entropy"
+    ) -> FloatArray:
+        """One step of training on one batch; returns the losses (M,) *before* the update.
+
+        >>> ensemble = Ensemble.from_schemes([4, 8, 3], ["he", "xavier"])
+        >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
+        >>> losses = [ensemble.train_step(x, y, sgd) for step in range(50)]
+        >>> bool((losses[-1] < losses[0]).all())
+        True
+        """
+        losses = self.loss(inputs, labels, loss)
+        optimizer(self.parameters, self.gradients)
+        return losses
+
+    def accuracy(self, inputs: FloatArray, labels: IntArray) -> FloatArray:
+        """The fraction (M,) of the samples whose largest logit is that of the label."""
+        correct = self.forward(inputs).argmax(axis=-1) == labels
+        fractions: FloatArray = correct.mean(axis=1)
+        return fractions
+
+    def keep(self, rows: IntArray) -> "Ensemble":
+        """A new ensemble of the networks of the given rows alone."""
+        kept = Ensemble.__new__(Ensemble)
+        kept._allocate(len(rows), self.sizes, self.activation.name, self.dtype.name)
+        kept.parameters[...] = self.parameters[rows]
+        return kept
+
+    def _make_room(self, batch_size: int) -> None:
+        if self.pre_activations and self.pre_activations[0].shape[1] == batch_size:
+            return
+        shapes = [(self.networks, batch_size, n) for n in self.sizes[1:]]
+        self.pre_activations = [np.empty(shape, self.dtype) for shape in shapes]
+        self.activations = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
+
+
+def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:
+    """The layer sizes of stacked weights (M, n_l, n_{l+1}) that fit each other."""
+    shapes = [W.shape for W in stacks]
+    if not shapes or any(len(shape) != 3 for shape in shapes):
+        raise UsageError(f"weights must have the shape (M, n_in, n_out) or (n_in, n_out), not {shapes}")
+    follow_on = all(a[2] == b[1] and a[0] == b[0] for a, b in pairwise(shapes))
+    if not follow_on:
+        raise UsageError(f"the weights of one layer do not fit those of the next: {shapes}")
+    return (shapes[0][1], *(shape[2] for shape in shapes))
+
+
+def _views(flat: FloatArray, sizes: Sequence[int]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+    """The weights and the biases of each layer within rows of P numbers, as views."""
+    weights, biases, start = [], [], 0
+    for n_in, n_out in pairwise(sizes):
+        middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
+        weights.append(flat[:, start:middle].reshape(len(flat), n_in, n_out))
+        biases.append(flat[:, middle:end])
+        start = end
+    return tuple(weights), tuple(biases)

@@ -1,0 +1,39 @@
+"""The figures that a config can name: `figures: [loss]` -> groups of runs -> pictures in the store.
+
+To add one, write its function `f(groups) -> Figure` and name it in `FIGURES`. The functions are loaded when
+they draw: training needs no matplotlib.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+
+from initlab.errors import unknown_name
+from initlab.runner.config import ConfigError, Experiment
+from initlab.runner.sweep import Outcome
+
+FIGURES = {"loss": "initlab.plotting.curves:loss_figure"}
+SUFFIXES = ("png", "svg")
+
+
+def check_figures(experiment: Experiment) -> None:
+    """Raise a ConfigError that tells the place of every unknown name among the experiment's figures."""
+    mistakes = [
+        f"{experiment.places[('figures', i)]}: {unknown_name('figure', name, FIGURES)}"
+        for i, name in enumerate(experiment.figures)
+        if name not in FIGURES
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def draw_figures(names: Sequence[str], outcome: Outcome) -> list[Path]:
+    """Draw the named figures as PNG and SVG into the experiment's folder; returns their paths."""
+    from initlab.plotting.style import render
+
+    paths = []
+    for name in names:
+        figure = resolve_name(FIGURES[name])(outcome.groups)
+        pictures = {suffix: render(figure, suffix) for suffix in SUFFIXES}
+        paths += outcome.store.write_figure(name, pictures)
+    return paths

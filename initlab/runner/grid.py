@@ -1,0 +1,99 @@
+"""Experiment -> Runs -> Cohorts.
+
+A run is one network under one point of the sweep with one seed; a cohort is a group of runs that are
+trained in one pass. How runs are grouped is a matter of speed and shows in no result.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from initlab.data.datasets import open_dataset
+from initlab.runner.config import Experiment, InitSettings, Settings
+
+# Part of every run's identity: raised when the same settings come to mean other numbers.
+ALGORITHM = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to train.
+
+    Attributes:
+        settings: all that determines it.
+        condition: the swept keys but the seed, with their values as shown to a reader.
+        data_sha256: of the numbers it is trained on.
+    """
+
+    settings: Settings
+    condition: tuple[tuple[str, str], ...]
+    data_sha256: str
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What the record depends on: the settings, with data named by content and no labels."""
+        tree = self.settings.model_dump(mode="json", exclude={"init": {"label"}})
+        tree["data"] = {"sha256": self.data_sha256, "inputs": self.settings.data.inputs}
+        return {"algorithm": ALGORITHM, **tree}
+
+    @cached_property
+    def id(self) -> str:
+        """A readable name with a hash of the identity, as `he-relu-100x4-seed0-1f2e3d4c5b6a`."""
+        text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        scheme = re.sub(r"[^a-z0-9.]+", "-", self.settings.init.scheme.lower()).strip("-.")[:30]
+        network = self.settings.network
+        return f"{scheme}-{network.activation}-{_shape(network.hidden)}-seed{self.settings.seed}-{digest}"
+
+    @property
+    def label(self) -> str:
+        """The condition in a few words, as a legend shows it."""
+        shown = [v if key == "init" else f"{key.rsplit('.', 1)[-1]} {v}" for key, v in self.condition]
+        return ", ".join(shown) or str(self.settings.init)
+
+
+def _shape(hidden: Sequence[int]) -> str:
+    if not hidden:
+        return "linear"
+    return (
+        f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else f"{hidden[0]}to{hidden[-1]}x{len(hidden)}"
+    )
+
+
+def expand(experiment: Experiment) -> list[Run]:
+    """All runs, in the order of the sweep; opens the data, by whose content runs are known.
+
+    Raises:
+        DataError: when a dataset cannot be opened.
+    """
+    runs = []
+    for chosen, settings in experiment.points():
+        shown = {**{key: _shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
+        condition = tuple((key, shown[key]) for key in chosen if key != "seed")
+        dataset = open_dataset(settings.data.name, settings.data.path)
+        runs.append(Run(settings, condition, dataset.sha256))
+    return runs
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
+    """Group runs that can be trained in one pass, up to `largest` in each: same shapes, same batches."""
+    groups: dict[tuple[Settings, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        alike = run.settings.model_copy(update={"init": InitSettings(scheme="zeros")})
+        groups[alike, run.data_sha256].append(run)
+    return [
+        tuple(group[start : start + largest])
+        for group in groups.values()
+        for start in range(0, len(group), largest)
+    ]
