@@ -280,9 +280,7 @@ def _arguments(text: str, whole: str) -> dict[str, Argument]:
     for part in filter(str.strip, text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
-            raise UsageError(
-                f"cannot read {part.strip()!r} in {whole!r}; write each argument once, as name=value"
-            )
+            raise UsageError(f"cannot read {part.strip()!r} in {whole!r}; write name=value, each name once")
         arguments[name] = _number(value)
     return arguments
 

@@ -88,9 +88,7 @@ class Ensemble:
         parsed = [scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme) for scheme in schemes]
         each_seed = [seeds] * len(parsed) if isinstance(seeds, int) else list(seeds)
         if not parsed or len(each_seed) != len(parsed):
-            raise UsageError(
-                f"{len(parsed)} schemes and {len(each_seed)} seeds; give one of each for a network"
-            )
+            raise UsageError(f"{len(parsed)} schemes but {len(each_seed)} seeds; each network needs both")
         ensemble = cls.__new__(cls)
         ensemble._allocate(len(parsed), tuple(sizes), activation, dtype)
         for layer, W in enumerate(ensemble.weights):
