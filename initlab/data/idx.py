@@ -4,6 +4,7 @@ A file opens with two zero bytes, the type (8 for unsigned bytes) and the number
 dimension as a big-endian 32-bit integer; the numbers follow.
 """
 
+import math
 import struct
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def map_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     """
     shape = _read_shape(path, dimensions)
     offset = 4 + 4 * dimensions
-    expected, actual = offset + int(np.prod(shape, dtype=np.int64)), path.stat().st_size
+    expected, actual = offset + math.prod(shape), path.stat().st_size
     if actual != expected:
         state = "truncated" if actual < expected else "too long"
         raise DataError(f"{path}: {state}: {actual:,} bytes, where its header {shape} asks for {expected:,}")

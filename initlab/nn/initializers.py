@@ -219,8 +219,12 @@ class Scheme:
         self.draw(np.random.default_rng(0), (2, 3))
 
     @classmethod
-    def parse(cls, text: str) -> "Scheme":
+    def parse(cls, text: str, more: Mapping[str, Argument] | None = None) -> "Scheme":
         """Read `he`, `normal(std=0.01)`, or `std=0.01` for short.
+
+        Args:
+            text: the scheme as it is written.
+            more: further arguments, beside those in the text.
 
         Raises:
             UsageError: for an unknown initializer or argument, or a value out of range.
@@ -230,11 +234,11 @@ class Scheme:
         """
         short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
         if short:
-            return cls("normal", {"std": _number(short.group(1).strip())})
+            return cls("normal", {"std": _number(short.group(1).strip()), **(more or {})})
         call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
         if not call:
             raise UsageError(f"cannot read the scheme {text[:60]!r}; write it like he or normal(std=0.01)")
-        return cls(call.group(1), _arguments(call.group(2) or "", text))
+        return cls(call.group(1), {**_arguments(call.group(2) or "", text), **(more or {})})
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         """Weights of the given shape (n_in, n_out), in float64."""

@@ -4,6 +4,7 @@
 them; the defaults below are the book's MNIST comparison.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -29,7 +30,7 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import check_optimizer
-from initlab.runner.yaml_text import Document, read_scalar, read_yaml
+from initlab.runner.yaml_text import Document, YamlError, read_scalar, read_yaml
 from initlab.runner.yaml_text import Path as Keys
 
 
@@ -108,11 +109,17 @@ class TrainSettings(_Frozen):
     dtype: Literal["float32", "float64"] = "float32"
 
 
+def _one_line(label: str) -> str:
+    if not label.isprintable():
+        raise ValueError(f"a label has no line breaks or control characters: {label[:60]!r}")
+    return label
+
+
 class InitSettings(_Frozen):
     """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`, or as a mapping, which may carry a label."""
 
     scheme: str
-    label: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    label: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -122,10 +129,7 @@ class InitSettings(_Frozen):
         if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
         arguments = {k: v for k, v in value.items() if k not in ("scheme", "label")}
-        scheme = Scheme.parse(value["scheme"])
-        if arguments:
-            scheme = Scheme(scheme.name, {**scheme.arguments, **arguments})
-        return {"scheme": str(scheme), "label": value.get("label")}
+        return {"scheme": str(Scheme.parse(value["scheme"], arguments)), "label": value.get("label")}
 
     def __str__(self) -> str:
         return self.label or Scheme.parse(self.scheme).short
@@ -221,22 +225,35 @@ def _read_text(path: Path) -> str:
 
 def _override(document: Document, text: str) -> None:
     key, equals, value = text.partition("=")
-    keys = tuple(key.strip().split("."))
+    keys = _keys(key.strip())
     origin = f"--set {text[:100]}"
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
-    read = read_yaml(value, origin) if value.strip().startswith(("[", "{", '"', "'")) else None
-    tree = read_scalar(value.strip()) if read is None else read.tree
     try:
-        _put(document.tree, keys, tree)
+        _put(document.tree, keys, _read_value(value.strip(), origin))
     except TypeError:
         raise ConfigError([f"{origin}: {key!r} lies within a value that is not a mapping"]) from None
     sections = ({("sweep", key.strip())} if keys[0] != "sweep" else set()) | {keys}
     for section in sections:
-        document.places.update({section: origin})
-        document.key_places.update({section: origin})
+        document.move(section, origin)
     if isinstance(document.tree.get("sweep"), dict):
         document.tree["sweep"].pop(key.strip(), None)
+
+
+def _keys(dotted: str) -> Keys:
+    """`sweep.train.steps` names the key `train.steps` of the sweep; any other dot leads one level down."""
+    if dotted.startswith("sweep."):
+        return ("sweep", dotted.removeprefix("sweep."))
+    return tuple(dotted.split("."))
+
+
+def _read_value(text: str, origin: str) -> Any:
+    if not text.startswith(("[", "{", '"', "'")):
+        return read_scalar(text)
+    try:
+        return read_yaml(text, origin).tree
+    except YamlError as error:
+        raise ConfigError([f"{origin}: cannot read the value: {str(error).rpartition(': ')[2]}"]) from None
 
 
 def _put(tree: dict[str, Any], keys: Keys, value: Any) -> None:
@@ -255,11 +272,27 @@ def _with(tree: dict[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def _fits(tree: dict[str, Any], dotted: str) -> bool:
+    try:
+        _with(tree, {dotted: None})
+    except TypeError:
+        return False
+    return True
+
+
 def _anchor_data_path(tree: dict[str, Any], folder: Path) -> None:
     """A relative `data.path` is meant from the config's own folder."""
-    data = tree.get("data")
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = str((folder / data["path"]).absolute())
+    swept = _lists(tree.get("sweep"))
+    for data in [tree.get("data"), *swept.get("data", [])]:
+        if isinstance(data, dict) and isinstance(data.get("path"), str):
+            data["path"] = _absolute(folder, data["path"])
+    for i, path in enumerate(swept.get("data.path", [])):
+        if isinstance(path, str):
+            swept["data.path"][i] = _absolute(folder, path)
+
+
+def _absolute(folder: Path, path: str) -> str:
+    return os.path.abspath(folder / path)
 
 
 @dataclass
@@ -287,6 +320,12 @@ class _Checker:
 
     def settings_mistakes(self, tree: dict[str, Any], sweep: dict[str, list[Any]]) -> list[str]:
         """Try every swept value once, beside the first values of the other keys."""
+        misplaced = [key for key in sweep if not _fits(tree, key)]
+        if misplaced:
+            places = self.document.key_places
+            return [
+                f"{places['sweep', key]}: {key!r} lies within a value that holds no keys" for key in misplaced
+            ]
         first = dict.fromkeys(sweep, 0)
         trials = [first] + [{**first, key: i} for key, values in sweep.items() for i in range(1, len(values))]
         mistakes: list[str] = []
@@ -315,10 +354,9 @@ class _Checker:
             return f"{place}: {message}"
         if kind == "missing":
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
-        message = details["msg"].removeprefix("Value error, ")
         if kind == "value_error":
-            return f"{self.place(written)}: {dotted}: {message}"
-        return f"{self.place(written)}: {dotted} is {given}: {message[0].lower()}{message[1:]}"
+            return f"{self.place(written)}: {dotted}: {details['msg'].removeprefix('Value error, ')}"
+        return f"{self.place(written)}: {dotted} must be {_wanted(details)}, not {given}"
 
     def place(self, keys: Keys) -> str:
         """Where the value stands, or the nearest one that holds it."""
@@ -326,6 +364,34 @@ class _Checker:
             if keys[:end] in self.document.places:
                 return self.document.places[keys[:end]] if end else self.name
         return self.name
+
+
+_WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "string_pattern_mismatch": "a plain name of letters, digits, '.', '_' and '-', at most 64",
+    "string_too_long": "at most {max_length} characters long",
+    "string_too_short": "at least {min_length} characters long",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+    "list_type": "a list",
+    "tuple_type": "a list, as [100, 100], or 100x2 for short",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "too_short": "a list with something in it",
+    "too_long": "a list of at most {max_length}",
+    "literal_error": "{expected}",
+}
+
+
+def _wanted(details: Mapping[str, Any]) -> str:
+    """What is accepted instead, in words."""
+    if details["type"] in _WANTED:
+        return _WANTED[details["type"]].format(**details.get("ctx", {}))
+    return str(details["msg"]).lower()
 
 
 def _lists(sweep: Any) -> dict[str, list[Any]]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from initlab.data.datasets import open_dataset
+from initlab.errors import UsageError
 from initlab.runner.config import Experiment, InitSettings, Settings
 
 # Part of every run's identity: raised when the same settings come to mean other numbers.
@@ -70,14 +71,28 @@ def expand(experiment: Experiment) -> list[Run]:
 
     Raises:
         DataError: when a dataset cannot be opened.
+        UsageError: when two runs are the same, or one label stands for two things.
     """
-    runs = []
+    runs: list[Run] = []
     for chosen, settings in experiment.points():
         shown = {**{key: _shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
         condition = tuple((key, shown[key]) for key in chosen if key != "seed")
         dataset = open_dataset(settings.data.name, settings.data.path)
         runs.append(Run(settings, condition, dataset.sha256))
+    _check_distinct(runs)
     return runs
+
+
+def _check_distinct(runs: Iterable[Run]) -> None:
+    meanings: dict[tuple[tuple[str, str], ...], Settings] = {}
+    seen: set[str] = set()
+    for run in runs:
+        meaning = run.settings.model_copy(update={"seed": 0})
+        if meanings.setdefault(run.condition, meaning) != meaning:
+            raise UsageError(f"the sweep has two different conditions that are both called {run.label!r}")
+        if run.id in seen:
+            raise UsageError(f"the sweep has the run {run.label!r} with seed {run.settings.seed} twice")
+        seen.add(run.id)
 
 
 def _shown(value: Any) -> str:

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from filelock import FileLock, Timeout
 
 from initlab.errors import LockedError, StorageError
 from initlab.nn.arrays import FloatArray
 from initlab.runner.grid import Run
 from initlab.runner.training import History
+from initlab.runner.yaml_text import write_yaml
 
 _FORMAT = 1
 
@@ -115,8 +115,7 @@ class Store:
 
     def write_experiment(self, resolved: dict[str, Any]) -> None:
         """Write the experiment, with every value told, as `experiment.yaml`."""
-        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, width=100)
-        self._write(self.folder / "experiment.yaml", text.encode())
+        self._write(self.folder / "experiment.yaml", write_yaml(resolved).encode())
 
     def add_provenance(self, session: dict[str, Any]) -> None:
         """Append what is known of one training session to `provenance.json`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from initlab.analysis.learning import final_loss, smooth, steps_to_reach
+from initlab.analysis.learning import final_loss, steps_to_reach
 from initlab.analysis.uncertainty import Interval, mean_interval
 from initlab.runner.grid import Run
 from initlab.runner.training import History
@@ -110,15 +110,14 @@ def _ends(interval: Interval | None) -> list[str]:
 
 def curve_rows(groups: Iterable[Group]) -> tuple[list[str], Iterator[list[Any]]]:
     """Header and rows of `curves.csv`: one row for each step of each run."""
-    return ["label", "seed", "step", "loss", "smoothed_loss"], _curve_rows(groups)
+    return ["label", "seed", "step", "loss"], _curve_rows(groups)
 
 
 def _curve_rows(groups: Iterable[Group]) -> Iterator[list[Any]]:
     for one in groups:
         for run, history in zip(one.runs, one.histories, strict=True):
-            smoothed = smooth(history.losses)
-            for step, (loss, even) in enumerate(zip(history.losses, smoothed, strict=True)):
-                yield [one.label, run.settings.seed, step, f"{loss:.6g}", f"{even:.6g}"]
+            for step, loss in enumerate(history.losses):
+                yield [one.label, run.settings.seed, step, f"{loss:.6g}"]
 
 
 def screen_table(groups: Sequence[Group]) -> str:

@@ -49,6 +49,13 @@ class Document:
     places: dict[Path, str] = field(default_factory=dict)
     key_places: dict[Path, str] = field(default_factory=dict)
 
+    def move(self, path: Path, place: str) -> None:
+        """Say that the value at this path, with all that it holds, stands elsewhere now."""
+        for places in (self.places, self.key_places):
+            for known in [known for known in places if known[: len(path)] == path]:
+                del places[known]
+            places[path] = place
+
 
 def read_yaml(text: str, name: str) -> Document:
     """Read one YAML document; `name` stands in the places.
@@ -83,6 +90,28 @@ def read_scalar(text: str) -> Any:
             if re.fullmatch(pattern, text):
                 return convert(text)
     return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `read_yaml` reads: a text is quoted where it would be taken for something else."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if read_scalar(text) == text else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def write_yaml(tree: Any) -> str:
+    """The text of nested dicts, lists and scalars.
+
+    >>> print(write_yaml({"lr": 0.001, "name": "1e-3"}), end="")
+    lr: 0.001
+    name: "1e-3"
+    """
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 @dataclass

@@ -1,0 +1,200 @@
+"""Configs: the shipped ones, every mistake at once with its place, overrides."""
+
+from pathlib import Path
+
+import pytest
+
+from initlab.errors import InitlabError, StorageError, UsageError
+from initlab.runner.config import load_experiment
+from initlab.runner.grid import expand
+from initlab.runner.yaml_text import write_yaml
+
+SHIPPED = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
+
+GOOD = """\
+name: good
+network: {hidden: 8x2, activation: relu}
+train: {steps: 10, batch_size: 4, optimizer: {name: sgd, lr: 0.1}}
+init: he
+"""
+
+
+def load(tmp_path, text, overrides=()):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    return load_experiment(path, overrides)
+
+
+def mistakes(tmp_path, text, overrides=()):
+    with pytest.raises(UsageError) as error:
+        load(tmp_path, text, overrides)
+    return str(error.value).replace(str(tmp_path) + "/", "").splitlines()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_configs_are_valid_and_named_after_their_file(path):
+    experiment = load_experiment(path)
+    assert experiment.name == path.stem
+    assert expand(experiment)
+
+
+def test_the_books_comparison():
+    points = load_experiment(SHIPPED[[p.stem for p in SHIPPED].index("mnist")]).points()
+    assert len(points) == 20
+    settings = points[0][1]
+    assert settings.network.hidden == (100, 100, 100, 100)
+    assert (settings.train.steps, settings.train.batch_size) == (2000, 128)
+    assert settings.train.optimizer.arguments == {"lr": 0.01}
+    assert [str(s.init) for _, s in points[::5]] == ["std=1", "std=0.01", "Xavier", "He"]
+    assert [s.seed for _, s in points[:5]] == [0, 1, 2, 3, 4]
+
+
+def test_short_forms_and_defaults(tmp_path):
+    ((_, settings),) = load(tmp_path, GOOD).points()
+    assert settings.network.hidden == (8, 8)
+    assert settings.data.name == "mnist"
+    assert settings.train.dtype == "float32"
+    assert settings.seed == 0
+
+
+def test_all_mistakes_are_told_at_once_in_order_with_place_and_hint(tmp_path):
+    told = mistakes(
+        tmp_path,
+        "name: ../evil\n"
+        "network: {hidden: [8, -3], activation: rleu, wdith: 3}\n"
+        "train: {steps: 2.5, batch_size: yes, optimizer: {name: sdg, lr: 0.1}}\n"
+        "seeds: 3\n"
+        "sweep:\n"
+        "  init: [he, xaveir, {scheme: normal, std: -1}, 7]\n"
+        "  seed: [-1, a]\n"
+        "  network.activaton: [relu]\n",
+    )
+    starts = [
+        "c.yaml:1:7: name must be a plain name",
+        "c.yaml:2:23: network.hidden.1 must be 1 or more, not -3",
+        "c.yaml:2:40: network.activation: unknown activation 'rleu'; did you mean 'relu'?",
+        "c.yaml:2:46: unknown key 'wdith'; known: activation, hidden",
+        "c.yaml:3:16: train.steps must be a whole number, not 2.5",
+        "c.yaml:3:33: train.batch_size must be a whole number, not 'yes'",
+        "c.yaml:3:49: train.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?",
+        "c.yaml:4:1: unknown key 'seeds'; did you mean 'seed'?",
+        "c.yaml:6:14: init: unknown scheme 'xaveir'; did you mean 'xavier'?",
+        "c.yaml:6:22: init: std must be 0 or more, not -1",
+        "c.yaml:6:49: init: a scheme is written he",
+        "c.yaml:7:10: seed must be 0 or more, not -1",
+        "c.yaml:7:14: seed must be a whole number, not 'a'",
+        "c.yaml:8:23: unknown key 'activaton'; did you mean 'activation'?",
+    ]
+    assert len(told) == len(starts)
+    for line, start in zip(told, starts, strict=True):
+        assert line.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a config is a mapping"),
+        ("- 1", "a config is a mapping"),
+        (GOOD.replace("init: he\n", ""), "c.yaml: the key 'init' is missing"),
+        (GOOD.replace("name: good\n", ""), "c.yaml: the key 'name' is missing"),
+        (GOOD.replace("steps: 10, ", ""), "c.yaml:3:8: the key 'train.steps' is missing"),
+        (GOOD.replace(", lr: 0.1", ""), "c.yaml:3:46: train.optimizer: sgd needs lr"),
+        (GOOD.replace("lr: 0.1", "lr: .nan"), "lr must be a finite number, not nan"),
+        (GOOD.replace("lr: 0.1", "lr: fast"), "lr must be a number, not 'fast'"),
+        (GOOD + "sweep: 5\n", "c.yaml:5:8: sweep must be a mapping"),
+        (GOOD + "sweep: {seed: 5}\n", "c.yaml:5:15: sweep.seed must be a list, not 5"),
+        (GOOD + "sweep: {seed: []}\n", "a list with something in it, not []"),
+        (
+            GOOD + "sweep: {train.steps.x: [1]}\n",
+            "c.yaml:5:9: 'train.steps.x' lies within a value",
+        ),
+        (GOOD.replace("init: he", 'init: {scheme: he, label: "a\\nb"}'), "no line breaks"),
+        (GOOD.replace("hidden: 8x2", "hidden: many"), "network.hidden must be a list"),
+        (GOOD + "data: {name: minst}\n", "c.yaml:5:14: data.name: unknown dataset 'minst'; did you mean"),
+    ],
+)
+def test_one_mistake(tmp_path, text, message):
+    told = mistakes(tmp_path, text)
+    assert len(told) == 1
+    assert message in told[0]
+
+
+def test_overrides(tmp_path):
+    text = GOOD + "sweep: {train.steps: [1, 2], seed: [0, 1]}\n"
+    overrides = ["train.optimizer.lr=1e-3", "train.steps=7", "sweep.seed=[5, 6, 7]", "init=std=0.5"]
+    points = load(tmp_path, text, overrides).points()
+    assert [s.seed for _, s in points] == [5, 6, 7]
+    assert {s.train.steps for _, s in points} == {7}
+    assert points[0][1].train.optimizer.arguments == {"lr": 0.001}
+    assert points[0][1].init.scheme == "normal(std=0.5)"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.optimizer.lr=fast", "--set train.optimizer.lr=fast: train.optimizer.lr must be a number"),
+        ("sweep.init=[he, hee]", "--set sweep.init=[he, hee]: init: unknown scheme 'hee'"),
+        ("train.step=1", "--set train.step=1: unknown key 'step'; did you mean 'steps'?"),
+        ("steps", "--set steps: write it like --set train.optimizer.lr=1e-3"),
+        ("a..b=1", "write it like"),
+        ("name.x=1", "lies within a value that is not a mapping"),
+        ("sweep.seed=[0", "cannot read the value"),
+    ],
+)
+def test_a_wrong_override_is_blamed_by_its_own_text(tmp_path, override, message):
+    (told,) = mistakes(tmp_path, GOOD, [override])
+    assert message in told
+
+
+def test_a_relative_data_path_is_meant_from_the_configs_folder(tmp_path):
+    ((_, settings),) = load(tmp_path, GOOD + "data: {path: digits}\n").points()
+    assert settings.data.path == str(tmp_path / "digits")
+
+
+def test_the_resolved_experiment_is_a_config_of_the_same_runs(tmp_path):
+    experiment = load(tmp_path, GOOD + "sweep: {seed: [0, 1], init: [he, {scheme: xavier, label: X}]}\n")
+    again = load(tmp_path, write_yaml(experiment.resolved()))
+    assert [r.id for r in expand(again)] == [r.id for r in expand(experiment)]
+
+
+@pytest.mark.parametrize("path", ["nowhere.yaml", ".", "x" * 5000, "a\0b"])
+def test_a_config_that_cannot_be_read(path):
+    with pytest.raises(InitlabError) as error:
+        load_experiment(path)
+    assert isinstance(error.value, StorageError | UsageError)
+    assert "\n" not in str(error.value)
+
+
+def test_text_that_is_no_text(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        load_experiment(path)
+
+
+class TestRuns:
+    def expand(self, tmp_path, sweep):
+        return expand(load(tmp_path, GOOD + f"sweep: {sweep}\n"))
+
+    def test_ids_are_readable_and_differ_with_every_setting(self, tmp_path):
+        sweep = "{init: [he, xavier], seed: [0, 1], train.steps: [1, 2], network.hidden: [8x2, 8x3]}"
+        ids = {run.id for run in self.expand(tmp_path, sweep)}
+        assert len(ids) == 16
+        assert any(name.startswith("he-relu-8x3-seed1-") for name in ids)
+
+    def test_an_id_depends_neither_on_the_label_nor_on_how_a_setting_is_written(self, tmp_path):
+        one = self.expand(tmp_path, "{init: [std=0.010, he_normal]}")
+        other = self.expand(tmp_path, '{init: ["normal(std=1e-2)", {scheme: he, label: Mine}]}')
+        assert [run.id for run in one] == [run.id for run in other]
+
+    @pytest.mark.parametrize(
+        ("sweep", "message"),
+        [
+            ("{seed: [0, 0]}", "twice"),
+            ("{init: [he, he_normal]}", "twice"),
+            ("{init: [{scheme: he, label: A}, {scheme: xavier, label: A}]}", "both called 'A'"),
+        ],
+    )
+    def test_ambiguous_sweeps_are_refused(self, tmp_path, sweep, message):
+        with pytest.raises(UsageError, match=message):
+            self.expand(tmp_path, sweep)

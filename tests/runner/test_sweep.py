@@ -1,0 +1,138 @@
+"""The whole command as a function: records, reuse, damage, grouping, tables."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from initlab.errors import LockedError, StorageError
+from initlab.runner import sweep
+from initlab.runner.config import load_experiment
+from initlab.runner.grid import cohorts, expand
+from initlab.runner.store import Store
+from initlab.runner.sweep import run_experiment
+
+
+def record_bytes(folder):
+    return {
+        str(f.relative_to(folder)): f.read_bytes()
+        for f in sorted((folder / "runs").rglob("*"))
+        if f.is_file()
+    }
+
+
+@pytest.fixture
+def experiment(small_config):
+    return load_experiment(small_config)
+
+
+def test_a_second_time_nothing_is_trained_and_the_tables_are_the_same(experiment, tmp_path):
+    first = run_experiment(experiment, tmp_path / "r", jobs=1)
+    tables = {name: (tmp_path / "r/small" / name).read_bytes() for name in ("summary.csv", "curves.csv")}
+    again = run_experiment(experiment, tmp_path / "r", jobs=1)
+    assert (first.trained, first.reused, again.trained, again.reused) == (6, 0, 0, 6)
+    assert tables == {name: (tmp_path / "r/small" / name).read_bytes() for name in tables}
+
+
+def test_records_are_the_same_bytes_however_they_were_trained(experiment, tmp_path, monkeypatch):
+    run_experiment(experiment, tmp_path / "serial", jobs=1)
+    expected = record_bytes(tmp_path / "serial/small")
+    assert len(expected) == 12
+    run_experiment(experiment, tmp_path / "two", jobs=2)
+    assert record_bytes(tmp_path / "two/small") == expected
+    for largest in (1, 2):
+        monkeypatch.setattr(sweep, "_LARGEST_COHORT", largest)
+        run_experiment(experiment, tmp_path / f"cut{largest}", jobs=1)
+        assert record_bytes(tmp_path / f"cut{largest}/small") == expected
+
+
+def test_a_new_seed_trains_only_what_is_new(small_config, tmp_path):
+    run_experiment(load_experiment(small_config), tmp_path / "r", jobs=1)
+    before = record_bytes(tmp_path / "r/small")
+    more = run_experiment(load_experiment(small_config, ["sweep.seed=[0, 1, 2]"]), tmp_path / "r", jobs=1)
+    assert (more.trained, more.reused) == (3, 6)
+    after = record_bytes(tmp_path / "r/small")
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("name", ["record.json", "losses.npy"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "gone"])
+def test_a_damaged_record_counts_as_missing_and_is_mended(experiment, tmp_path, name, harm):
+    run_experiment(experiment, tmp_path, jobs=1)
+    expected = record_bytes(tmp_path / "small")
+    victim = next((tmp_path / "small/runs").glob(f"he-*seed0*/{name}"))
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    if harm == "gone":
+        victim.unlink()
+    else:
+        victim.write_bytes({"cut": content[: len(content) // 2], "flip": content, "empty": b""}[harm])
+    assert run_experiment(experiment, tmp_path, jobs=1).trained == 1
+    assert record_bytes(tmp_path / "small") == expected
+
+
+def test_the_record_says_what_was_run_and_is_plain_json(experiment, tmp_path):
+    run_experiment(experiment, tmp_path, jobs=1)
+    records = [json.loads(f.read_text()) for f in (tmp_path / "small/runs").glob("*/record.json")]
+    assert {record["outcome"] for record in records} == {"finished", "diverged"}
+    for record in records:
+        assert record["identity"]["train"]["steps"] == 100
+        assert "path" not in record["identity"]["data"]
+        assert (record["test_accuracy"] is None) == (record["outcome"] == "diverged")
+
+
+def test_tables_are_tidy(experiment, tmp_path):
+    outcome = run_experiment(experiment, tmp_path, jobs=1)
+    with (tmp_path / "small/summary.csv").open() as file:
+        rows = {row["label"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["he", "std=0.01", "huge"]
+    he = outcome.groups[0]
+    finals = [np.mean(h.losses[-100:], dtype=float) for h in he.histories]
+    assert float(rows["he"]["final_loss"]) == pytest.approx(np.mean(finals), rel=1e-5)
+    half = 12.706205 * np.std(finals, ddof=1) / np.sqrt(2)
+    assert float(rows["he"]["final_loss_high"]) == pytest.approx(np.mean(finals) + half, rel=1e-4)
+    assert rows["huge"]["diverged"] == "2"
+    assert rows["huge"]["final_loss"] == rows["huge"]["test_accuracy"] == ""
+    with (tmp_path / "small/curves.csv").open() as file:
+        curves = list(csv.DictReader(file))
+    diverged = sum(len(h.losses) for h in outcome.groups[2].histories)
+    assert len(curves) == 4 * 100 + diverged
+    assert float(curves[0]["loss"]) == pytest.approx(he.histories[0].losses[0], rel=1e-5)
+
+
+def test_a_folder_in_use_is_told_and_left_alone(experiment, tmp_path):
+    with Store(tmp_path, "small").lock(), pytest.raises(LockedError, match="another initlab"):
+        run_experiment(experiment, tmp_path, jobs=1)
+    assert run_experiment(experiment, tmp_path, jobs=1).trained == 6
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(experiment, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Not a directory"):
+        run_experiment(experiment, tmp_path / "file", jobs=1)
+
+
+def test_provenance_is_beside_the_records_not_in_them(experiment, tmp_path):
+    run_experiment(experiment, tmp_path, jobs=1)
+    sessions = json.loads((tmp_path / "small/provenance.json").read_text())["sessions"]
+    assert len(sessions) == 1
+    assert len(sessions[0]["runs"]) == 6
+    assert {"host", "versions", "blas", "git_commit", "started", "finished"} <= sessions[0].keys()
+
+
+def test_progress_is_told_from_zero_to_all(experiment, tmp_path):
+    told = []
+    run_experiment(experiment, tmp_path, jobs=1, progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 6)
+    assert told[-1] == (6, 6)
+    assert told == sorted(told)
+
+
+def test_cohorts_hold_runs_of_one_seed_and_all_runs_once(experiment):
+    runs = expand(experiment)
+    for largest in (1, 2, 3, 100):
+        groups = cohorts(runs, largest)
+        assert sorted(run.id for group in groups for run in group) == sorted(run.id for run in runs)
+        assert all(len({run.settings.seed for run in group}) == 1 for group in groups)
+        assert max(map(len, groups)) <= largest

@@ -1,0 +1,64 @@
+"""YAML as version 1.2 reads it, with places, and what is refused."""
+
+import pytest
+
+from initlab.errors import UsageError
+from initlab.runner.yaml_text import read_yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-7", -7),
+        ("017", 17),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("no", "no"),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("true", True),
+        ("'true'", "true"),
+        ("'1'", "1"),
+        ("~", None),
+        ("", None),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("2026-01-01", "2026-01-01"),
+        ("9" * 50, "9" * 50),
+        (".inf", float("inf")),
+        ("{a: [1, x]}", {"a": [1, "x"]}),
+    ],
+)
+def test_values(text, value):
+    read = read_yaml(f"key: {text}", "a.yaml").tree["key"]
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_places_are_counted_from_one():
+    document = read_yaml("a:\n  b: [x,\n    y]\n", "c.yaml")
+    assert document.places["a", "b", 1] == "c.yaml:3:5"
+    assert document.key_places["a", "b"] == "c.yaml:2:3"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", r"x:2:1: the key 'a' stands here for the second time; first at x:1:1"),
+        ("a: &n 1\nb: *n", r"x:2:4: an alias \(\*n\)"),
+        ("a: !!python/name:os.system x", "x:1:4: a tag"),
+        ("a: !!str 1", "a tag"),
+        ("a: " + "[" * 30 + "]" * 30, "nested more than 20 levels"),
+        ("a: 1\n---\nb: 1", "a second document"),
+        ("[1]: 2", "a key must be a word"),
+        ("a: [1", "x:"),
+        ("a: \x07", "x: "),
+        ("a" * 1_100_000, "larger than"),
+    ],
+)
+def test_refused(text, message):
+    with pytest.raises(UsageError, match=message):
+        read_yaml(text, "x")
