@@ -19,12 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.analysis.measure import measure_layers
+    from initlab.analysis.untrained import activation_panels
     from initlab.data.datasets import open_dataset
     from initlab.nn.initializers import Scheme
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
     from initlab.nn.streams import Purpose, stream
+    from initlab.plotting.figures import draw_figures
+    from initlab.plotting.histograms import histogram_figure
+    from initlab.plotting.style import render
     from initlab.runner.config import load_experiment
+    from initlab.runner.store import Store
     from initlab.runner.sweep import run_experiment
 
 __version__ = "0.1.0"
@@ -34,9 +39,14 @@ _HOMES = {
     "Optimizer": "initlab.nn.optimizers",
     "Purpose": "initlab.nn.streams",
     "Scheme": "initlab.nn.initializers",
+    "Store": "initlab.runner.store",
+    "activation_panels": "initlab.analysis.untrained",
+    "draw_figures": "initlab.plotting.figures",
+    "histogram_figure": "initlab.plotting.histograms",
     "load_experiment": "initlab.runner.config",
     "measure_layers": "initlab.analysis.measure",
     "open_dataset": "initlab.data.datasets",
+    "render": "initlab.plotting.style",
     "run_experiment": "initlab.runner.sweep",
     "stream": "initlab.nn.streams",
 }
@@ -46,9 +56,14 @@ __all__ = [
     "Optimizer",
     "Purpose",
     "Scheme",
+    "Store",
+    "activation_panels",
+    "draw_figures",
+    "histogram_figure",
     "load_experiment",
     "measure_layers",
     "open_dataset",
+    "render",
     "run_experiment",
     "stream",
 ]

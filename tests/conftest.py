@@ -50,7 +50,7 @@ data: {{path: {data}}}
 network: {{hidden: [8, 8], activation: relu}}
 train: {{steps: 100, batch_size: 16, optimizer: {{name: sgd, lr: 0.1}}}}
 sweep:
-  init: [he, std=0.01, {{scheme: "normal(std=1e8)", label: huge}}]
+  init: [he, std=0.01, {{scheme: "normal(std=1e6)", label: huge}}]
   seed: [0, 1]
 figures: [loss]
 """

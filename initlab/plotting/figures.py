@@ -19,7 +19,7 @@ SUFFIXES = ("png", "svg")
 def check_figures(experiment: Experiment) -> None:
     """Raise a ConfigError that tells the place of every unknown name among the experiment's figures."""
     mistakes = [
-        f"{experiment.places[('figures', i)]}: {unknown_name('figure', name, FIGURES)}"
+        f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}"
         for i, name in enumerate(experiment.figures)
         if name not in FIGURES
     ]

@@ -30,7 +30,7 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import check_optimizer
-from initlab.runner.yaml_text import Document, YamlError, read_scalar, read_yaml
+from initlab.runner.yaml_text import Document, YamlError, nearest, read_scalar, read_yaml
 from initlab.runner.yaml_text import Path as Keys
 
 
@@ -173,6 +173,10 @@ class Experiment:
     sweep: dict[str, list[Any]]
     figures: tuple[str, ...]
     places: dict[Keys, str]
+
+    def place(self, *keys: str | int) -> str:
+        """Where the value with these keys stands, or the nearest one that holds it."""
+        return nearest(self.places, keys)
 
     def points(self) -> list[tuple[dict[str, Any], Settings]]:
         """The product of the sweep, the last key running fastest: swept values and settings of each run."""
@@ -359,11 +363,8 @@ class _Checker:
         return f"{self.place(written)}: {dotted} must be {_wanted(details)}, not {given}"
 
     def place(self, keys: Keys) -> str:
-        """Where the value stands, or the nearest one that holds it."""
-        for end in range(len(keys), -1, -1):
-            if keys[:end] in self.document.places:
-                return self.document.places[keys[:end]] if end else self.name
-        return self.name
+        """Where the value stands; a missing key of the whole config stands nowhere but in its file."""
+        return nearest(self.document.places, keys) if keys else self.name
 
 
 _WANTED = {

@@ -17,6 +17,7 @@ from initlab.runner.training import History, train
 Progress = Callable[[int, int], None]
 
 _LARGEST_COHORT = 4
+_COHORTS_PER_JOB = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def available_cores() -> int:
 
 
 def _train_all(runs: Sequence[Run], store: Store, jobs: int, progress: Progress) -> None:
-    tasks = cohorts(runs, largest=_LARGEST_COHORT)
+    tasks = cohorts(runs, _cohort_size(len(runs), jobs))
     done = 0
     progress(done, len(runs))
     with open_executor(min(jobs, len(tasks))) as executor:
@@ -86,6 +87,11 @@ def _train_all(runs: Sequence[Run], store: Store, jobs: int, progress: Progress)
                 store.save(run, history)
             done += len(cohort)
             progress(done, len(runs))
+
+
+def _cohort_size(runs: int, jobs: int) -> int:
+    """Large enough to spare Python's cost per step, small enough that no job waits long for the last one."""
+    return max(1, min(_LARGEST_COHORT, runs // (_COHORTS_PER_JOB * jobs)))
 
 
 def _train(cohort: Sequence[Run]) -> list[History]:

@@ -1,7 +1,7 @@
 """Cohort -> histories: one pass trains many networks.
 
 For each step: stream -> batch -> Ensemble.train_step -> one loss for each network. A network whose loss is
-no longer finite has diverged; it leaves the pass, and the others do not notice.
+not finite, or beyond `LARGEST_LOSS`, has diverged; it leaves the pass, and the others do not notice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,11 @@ from initlab.nn.optimizers import Optimizer
 from initlab.nn.streams import Purpose, stream
 from initlab.runner.config import Settings
 
+# The square root of float32's largest number, 1.8e19: products of two such numbers overflow. From here on
+# the last bits, and so the processor, decide between NaN and a network of dead units; one that comes this
+# far is called diverged, in float64 too, so that every machine gives the same verdict at the same step.
+LARGEST_LOSS = float(np.sqrt(np.finfo(np.float32).max))
+
 _EVALUATION_BATCH = 1000
 
 
@@ -28,7 +33,7 @@ class History:
 
     Attributes:
         losses: of each step's batch before the update on it, (steps,); shorter where the network diverged.
-        diverged_at: the first step whose loss was not finite; None when there was none.
+        diverged_at: the first step whose loss was not finite or beyond `LARGEST_LOSS`; None if none was.
         test_loss, test_accuracy: on all test images after the last step; None where it diverged.
     """
 
@@ -53,7 +58,7 @@ def train(cohort: Sequence[Settings]) -> list[History]:
     ends: dict[int, tuple[float, float]] = {
         int(row): (float(loss), float(accuracy))
         for row, loss, accuracy in zip(rows, test_losses, test_accuracies, strict=True)
-        if np.isfinite(loss)
+        if loss <= LARGEST_LOSS
     }
     return [_history(losses[row], diverged_at[row], ends.get(row)) for row in range(len(cohort))]
 
@@ -77,11 +82,11 @@ def _train(
     for step, (inputs, labels) in enumerate(_batches(dataset, settings)):
         now = ensemble.train_step(inputs, labels, optimizer, train.loss)
         losses[rows, step] = now
-        finite = np.isfinite(now)
-        if not finite.all():
-            for row in rows[~finite]:
+        alive = now <= LARGEST_LOSS
+        if not alive.all():
+            for row in rows[~alive]:
                 diverged_at[row] = step
-            kept = np.flatnonzero(finite)
+            kept = np.flatnonzero(alive)
             rows, ensemble = rows[kept], ensemble.keep(kept)
             optimizer.keep(kept)
             if not len(rows):

@@ -5,7 +5,7 @@ config they are mistakes or worse: duplicate keys, aliases, tags, deep nesting, 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,12 @@ def read_yaml(text: str, name: str) -> Document:
         raise YamlError(f"{reader.place(error.problem_mark or error.context_mark)}: {problem}") from None
     except yaml.YAMLError as error:
         raise YamlError(f"{name}: {' '.join(str(error).split())}") from None
+
+
+def nearest(places: Mapping[Path, str], path: Path) -> str:
+    """The place of the value at this path, or of the nearest one that holds it."""
+    held = (path[:end] for end in range(len(path), -1, -1) if path[:end] in places)
+    return places[next(held)]
 
 
 def read_scalar(text: str) -> Any:

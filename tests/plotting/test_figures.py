@@ -1,0 +1,80 @@
+"""Figures: the same bytes from the same data, what they show, hostile text."""
+
+import numpy as np
+import pytest
+from matplotlib import rc_context
+
+from initlab.analysis.untrained import activation_panels
+from initlab.nn.initializers import Scheme
+from initlab.plotting.curves import loss_figure
+from initlab.plotting.histograms import histogram_figure
+from initlab.plotting.style import look, render
+from initlab.runner.config import load_experiment
+from initlab.runner.sweep import run_experiment
+
+
+@pytest.fixture
+def groups(small_config, tmp_path):
+    return run_experiment(load_experiment(small_config), tmp_path / "r", jobs=1).groups
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_loss_figure_shows_every_condition_and_marks_divergence(groups):
+    axes = loss_figure(groups).axes[0]
+    assert [text.split(":")[0] for text in texts(axes)] == ["he", "std=0.01", "huge"]
+    assert "huge: diverged at step 1 (2 of 2)" in texts(axes)
+    lines = {line.get_label().split(":")[0]: line for line in axes.lines}
+    assert lines["he"].get_xdata().shape == (100,)
+    assert lines["huge"].get_xdata().tolist() == [1, 1]
+    assert "before its update" in axes.get_ylabel()
+
+
+def test_the_line_is_the_mean_and_the_band_the_extremes_of_the_smoothed_losses(groups):
+    from initlab.analysis.learning import smooth
+
+    axes = loss_figure(groups).axes[0]
+    curves = np.stack([smooth(history.losses) for history in groups[0].histories])
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), curves.mean(axis=0))
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(curves.max())
+    assert heights.min() == pytest.approx(curves.min())
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_same_data_gives_the_same_file_whatever_the_readers_settings(groups, suffix):
+    expected = render(loss_figure(groups), suffix)
+    with rc_context({"font.size": 30, "axes.facecolor": "red", "savefig.dpi": 20}):
+        assert render(loss_figure(groups), suffix) == expected
+
+
+def test_every_panel_is_drawn_with_its_numbers():
+    panels = activation_panels([Scheme("he"), Scheme.parse("std=1")], ["tanh", "relu"], depth=3, samples=50)
+    figure = histogram_figure(panels, "what is seen")
+    assert len(figure.axes) == len(panels) == 12
+    for axes, panel in zip(figure.axes, panels, strict=True):
+        assert f"std {panel.std:.3g}" in axes.get_title("left")
+        shares = axes.patches[0].get_data().values
+        counted = 100 * (1 - panel.histogram.clipped)
+        assert shares.sum() == pytest.approx(counted)
+        assert ("outside" in axes.get_title("left")) == (panel.histogram.clipped > 0)
+
+
+@pytest.mark.parametrize("label", ["$x", "$\\frac{1}{$", "a$b$c", "重み", "<&>", "{x}", "\\alpha"])
+def test_hostile_labels_are_shown_as_they_are(small_config, tmp_path, label):
+    override = f"sweep.init=[{{scheme: he, label: '{label}'}}]"
+    experiment = load_experiment(small_config, [override, "train.steps=5"])
+    groups = run_experiment(experiment, tmp_path / "r", jobs=1).groups
+    figure = loss_figure(groups)
+    assert texts(figure.axes[0])[0].replace("\\$", "$").startswith(label)
+    if label.isascii():
+        render(figure, "png")
+
+
+def test_a_scheme_has_one_look_and_the_books_four_differ():
+    four = [look(name) for name in ("normal(std=1)", "normal(std=0.01)", "book:xavier", "he")]
+    for field in ("color", "marker"):
+        assert len({getattr(one, field) for one in four}) == 4
+    assert look("uniform(bound=0.3)") == look("uniform(bound=0.3)")

@@ -1,0 +1,182 @@
+"""The command as a person uses it: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from initlab.nn.initializers import INITIALIZERS
+
+
+def initlab(*arguments, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "initlab", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_help_loads_neither_numpy_nor_matplotlib():
+    code = (
+        "import sys; sys.argv = ['initlab', '--help']\n"
+        "from initlab.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'numpy', 'matplotlib', 'pydantic', 'yaml'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_training_loads_no_matplotlib():
+    code = "import sys, initlab.runner.sweep; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(small_config, tmp_path):
+    first = initlab("run", small_config, "--results", tmp_path / "r", "--jobs", 2)
+    assert first.returncode == 0, first.stderr
+    assert [line.split()[0] for line in first.stdout.splitlines()[1:]] == ["he", "std=0.01", "huge"]
+    assert "2 of 2, at step 1" in first.stdout
+    assert "6 runs trained, 0 had a record already" in first.stderr
+    assert "Traceback" not in first.stderr
+    assert "Warning" not in first.stderr
+    folder = tmp_path / "r" / "small"
+    written = {path.name for path in folder.iterdir()} - {".lock"}
+    expected = {"experiment.yaml", "provenance.json", "summary.csv", "curves.csv", "runs"}
+    assert written == expected | {"loss.png", "loss.svg"}
+    pictures = {name: (folder / name).read_bytes() for name in ("loss.png", "loss.svg")}
+    (folder / "loss.png").unlink()
+    second = initlab("run", small_config, "--results", tmp_path / "r")
+    assert second.stdout == first.stdout
+    assert "0 runs trained, 6 had a record already" in second.stderr
+    assert {name: (folder / name).read_bytes() for name in pictures} == pictures
+
+
+def test_run_json_is_for_programs(small_config, tmp_path):
+    done = initlab("run", small_config, "--results", tmp_path / "r", "--json", "--quiet")
+    assert [row["label"] for row in json.loads(done.stdout)] == ["he", "std=0.01", "huge"]
+    assert done.stderr == ""
+
+
+def test_set_overrides_the_config(small_config, tmp_path):
+    done = initlab(
+        "run", small_config, "--results", tmp_path, "--set", "sweep.init=[lecun]", "--set", "train.steps=3"
+    )
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1].startswith("lecun")
+
+
+@pytest.mark.usefixtures("small_config")
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nowhere.yaml"], 5, "nowhere.yaml: cannot read the config: No such file"),
+        (["run", "."], 5, "cannot read the config: Is a directory"),
+        (["run", "broken.yaml"], 2, "broken.yaml:2:6: mapping values are not allowed"),
+        (["run", "small.yaml", "--set", "trian.steps=1"], 2, "unknown key 'trian'; did you mean 'train'?"),
+        (["run", "small.yaml", "--set", "init=xaveir"], 2, "did you mean 'xavier'?"),
+        (
+            ["run", "small.yaml", "--set", "network.hidden=[-8]"],
+            2,
+            "network.hidden.0 must be 1 or more",
+        ),
+        (["run", "small.yaml", "--set", "figures=[lsos]"], 2, "unknown figure 'lsos'; did you mean 'loss'?"),
+        (["run", "small.yaml", "--set", "data.path=none"], 3, "none: no such folder of IDX files"),
+        (
+            ["run", "small.yaml", "--set", "data.path=cut"],
+            3,
+            "cut/train-images-idx3-ubyte: truncated",
+        ),
+        (
+            ["run", "small.yaml", "--results", "small.yaml"],
+            5,
+            "small.yaml/small: cannot write: Not a",
+        ),
+        (["run", "small.yaml", "--jobs", "0"], 2, "--jobs"),
+        (["run", "small.yaml", "--set", "network.hidden=100000x50"], 2, "not enough memory"),
+        (["histogram", "--init", "hee"], 2, "unknown scheme 'hee'; did you mean 'he'?"),
+        (["histogram", "--activation", "rleu"], 2, "unknown activation 'rleu'; did you mean 'relu'?"),
+        (["histogram", "--depth", "0"], 2, "depth must be 1 or more, not 0"),
+        (["histogram", "--width", "-5"], 2, "width must be 1 or more, not -5"),
+        (["histogram", "--range", "1,0"], 2, "a range goes from a smaller to a larger"),
+        (["histogram", "--range", "wide"], 2, "--range wide: write two numbers"),
+        (["histogram", "--output", "a.txt"], 2, "--output a.txt: the name must end in .png, .svg or .pdf"),
+        (["histogram", "--output", "small.yaml/a.png"], 5, "small.yaml"),
+        (["hist"], 2, "No such command 'hist'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_told_in_words_with_its_exit_code(small_data, tmp_path, arguments, code, message):
+    (tmp_path / "broken.yaml").write_text("name: x\n  bad: [1,\n")
+    (tmp_path / "cut").mkdir()
+    for file in small_data.iterdir():
+        (tmp_path / "cut" / file.name).write_bytes(file.read_bytes()[:1000])
+    done = initlab(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 or "Usage" in done.stderr
+
+
+def test_histogram_draws_and_prints_the_same_numbers(tmp_path):
+    command = ["histogram", "--init", "he", "--init", "std=1"]
+    table = initlab(*command, cwd=tmp_path)
+    assert table.returncode == 0, table.stderr
+    assert len(table.stdout.splitlines()) == 1 + 3 * 2 * 5
+    assert (tmp_path / "results/histogram/he-std=1.png").is_file()
+    told = initlab(
+        "histogram", "--init", "he", "--init", "std=1", "--json", "--output", "a.svg", cwd=tmp_path
+    )
+    rows = json.loads(told.stdout)
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+    for row, line in zip(rows, table.stdout.splitlines()[1:], strict=True):
+        assert f"{row['std']:.4g}" in line.split()
+        assert f"{row['above_range']:,}" == line.split()[-1]
+
+
+def test_histogram_options(tmp_path):
+    options = ["--activation", "tanh", "--depth", 2, "--width", 30, "--samples", 50, "--bins", 7, "--seed", 3]
+    done = initlab("histogram", *options, "--range", "0,1", "--json", cwd=tmp_path)
+    rows = json.loads(done.stdout)
+    assert [row["layer"] for row in rows] == [1, 2]
+    assert 0.3 < rows[0]["clipped"] < 0.7
+    assert rows[0]["below_range"] == round(rows[0]["clipped"] * 30 * 50)
+
+
+def test_schemes_lists_all_with_formula_and_source():
+    rows = json.loads(initlab("schemes", "--json").stdout)
+    assert {row["name"] for row in rows} == set(INITIALIZERS)
+    text = initlab("schemes").stdout
+    assert all(row["formula"] in text and row["source"] in text for row in rows)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_config, tmp_path, sent, code):
+    longer = [
+        "--set",
+        "train.steps=4000",
+        "--set",
+        "sweep.seed=[0, 1, 2, 3, 4, 5]",
+        "--results",
+        str(tmp_path),
+    ]
+    command = [sys.executable, "-m", "initlab", "run", str(small_config), "--jobs", "2", *longer]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("small/runs/*/record.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(sent)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in stderr
+    kept = len(list(tmp_path.glob("small/runs/*/record.json")))
+    again = initlab("run", small_config, *longer)
+    assert f"{18 - kept} runs trained, {kept} had a record already" in again.stderr
