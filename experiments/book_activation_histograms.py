@@ -15,7 +15,7 @@ from initlab import Scheme, Store, activation_panels, histogram_figure, render
 SCHEMES = [Scheme.parse(text) for text in ("std=1", "std=0.01", "book:xavier", "he")]
 TITLES = {
     "sigmoid": "Sigmoid: std=1 saturates, std=0.01 makes all units alike, Xavier keeps a spread",
-    "tanh": "Tanh: std=1 saturates, std=0.01 vanishes, Xavier keeps most of the spread",
+    "tanh": "Tanh: std=1 saturates, std=0.01 vanishes, Xavier narrows, He keeps most of its width",
     "relu": "ReLU: std=1 explodes, std=0.01 vanishes, Xavier fades, He holds its level",
 }
 

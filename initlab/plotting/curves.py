@@ -92,7 +92,7 @@ def _title(groups: Sequence[Group]) -> str:
     if not ends:
         return "Every run diverged"
     best = min(ends, key=lambda label: ends[label])
-    return f"{best} learns fastest" if len(ends) > 1 else best
+    return f"{best} reaches the lowest loss" if len(ends) > 1 else best
 
 
 def _legend_title(groups: Sequence[Group]) -> str:
