@@ -34,7 +34,7 @@ def main(results: str = "results") -> None:
     store.write_table("statistics", header, rows)
 
 
-def _rounded(numbers: dict[str, float | int | str]) -> dict[str, str]:
+def _rounded(numbers: dict[str, float | int | str | None]) -> dict[str, str]:
     return {key: f"{value:.5g}" if isinstance(value, float) else str(value) for key, value in numbers.items()}
 
 

@@ -44,8 +44,7 @@ def compare(groups: list[Group]) -> list[list[str]]:
 
 def main(results: str = "results") -> None:
     experiment = load_experiment(CONFIG, ["name=book_mnist_loss"])
-    outcome = run_experiment(experiment, results)
-    draw_figures(experiment.figures, outcome)
+    outcome = run_experiment(experiment, results, finish=draw_figures)
     header = ["scheme", "quantity", "published", "tolerance", "measured", "half_width_95", "agrees"]
     outcome.store.write_table("published", header, compare(outcome.groups))
     print(screen_table(outcome.groups))

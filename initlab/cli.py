@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from initlab.analysis.untrained import Panel
-    from initlab.nn.initializers import Scheme
-    from initlab.runner.sweep import Outcome, Progress
+    from initlab.runner.config import Experiment
+    from initlab.runner.sweep import Choice, Outcome
 
 app = typer.Typer(
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
@@ -29,6 +29,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config; repeatable."),
+]
+ResultsOption = Annotated[Path, typer.Option(help="The folder for the experiments' folders.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
@@ -51,46 +56,86 @@ def _end(_signal: int, _frame: object) -> None:
 
 def _fail(message: str, code: int) -> None:
     for line in message.splitlines():
-        typer.echo(f"initlab: {line}", err=True)
+        _say(f"initlab: {line}")
     sys.exit(code)
 
 
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help="The YAML file of an experiment, as configs/mnist.yaml.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config; repeatable."),
-    ] = None,
-    results: Annotated[Path, typer.Option(help="The folder for the experiments' folders.")] = Path("results"),
+    overrides: SetOption = None,
+    results: ResultsOption = Path("results"),
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Processes that train.", show_default="the cores")
+        int | None,
+        typer.Option(
+            min=0, max=1024, help="Worker processes; 0 trains in this one.", show_default="the cores"
+        ),
     ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Train on the workers of this Dask scheduler.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be trained, and how long.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Train again the runs that failed.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train again all runs.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no messages and no progress bar.")] = False,
 ) -> None:
     """Train what has no record yet, then write the tables and draw the figures."""
     from initlab.plotting.figures import check_figures, draw_figures
     from initlab.runner.config import load_experiment
-    from initlab.runner.sweep import run_experiment
+    from initlab.runner.sweep import Choice, run_experiment
 
     experiment = load_experiment(config, overrides or [])
     check_figures(experiment)
+    choice = Choice(jobs, dask, retry_failed, force)
+    if dry_run:
+        _preview(experiment, results, choice, as_json)
+        return
     with _Bar(shown=not quiet) as bar:
-        outcome = run_experiment(experiment, results, jobs, bar.progress)
-    pictures = draw_figures(experiment.figures, outcome)
+        outcome = run_experiment(experiment, results, choice, bar.update, draw_figures)
     _print_outcome(outcome, as_json)
     if not quiet:
-        typer.echo(f"{outcome.trained} runs trained, {outcome.reused} had a record already.", err=True)
-        typer.echo("Written: " + ", ".join(map(str, [outcome.store.folder, *pictures])), err=True)
+        _say(f"{outcome.trained} runs trained, {outcome.reused} had a record already.")
+        _say(f"Tables and figures: {outcome.store.folder}")
+    for record in outcome.failed:
+        _say(f"initlab: {record.id} failed: {record.cause}")
+    if outcome.failed:
+        sys.exit(InitlabError.exit_code)
+
+
+def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json: bool) -> None:
+    from initlab.runner.reports import preview
+
+    told = preview(experiment, results, choice)
+    rows = told.rows()
+    if as_json:
+        _print_json({"seconds": round(told.seconds, 1), "runs": rows})
+        return
+    _print_table(
+        ["run", "label", "seed", "cohort"],
+        [[row["id"], row["label"], row["seed"], row["cohort"] or "has a record"] for row in rows],
+    )
+    _say(
+        f"{len(told.missing)} of {len(rows)} runs to train, in {len(told.cohorts)} cohorts: "
+        f"about {_duration(told.seconds)}."
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s" if seconds else "0 s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _print_outcome(outcome: "Outcome", as_json: bool) -> None:
-    from initlab.runner.tables import screen_table, summary_rows
+    from initlab.runner.tables import screen_table, summary
 
     if as_json:
-        header, rows = summary_rows(outcome.groups)
-        _print_json([dict(zip(header, row, strict=True)) for row in rows])
+        _print_json([summary(group) for group in outcome.groups])
     else:
         typer.echo(screen_table(outcome.groups))
 
@@ -108,10 +153,6 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
-
-    @property
-    def progress(self) -> "Progress":
-        return self.update
 
     def update(self, done: int, total: int) -> None:
         from tqdm import tqdm
@@ -156,7 +197,8 @@ def histogram(
     from initlab.nn.initializers import Scheme
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
-    target = output or Path("results", "histogram", f"{_file_name(schemes)}.png")
+    words = [scheme.short for scheme in schemes] + (activation or [])
+    target = output or Path("results", "histogram", f"{_file_name(words)}.png")
     _check_suffix(target)
     panels = activation_panels(
         schemes,
@@ -172,12 +214,12 @@ def histogram(
     if as_json:
         _print_json([panel.numbers() for panel in panels])
     else:
-        typer.echo(_panel_table(panels))
-    typer.echo(f"Written: {target}", err=True)
+        _print_panels(panels)
+    _say(f"Written: {target}")
 
 
-def _file_name(schemes: "Iterable[Scheme]") -> str:
-    letters = "-".join(scheme.short for scheme in schemes)
+def _file_name(words: "Iterable[str]") -> str:
+    letters = "-".join(words)
     return "".join(c if c.isalnum() or c in ".-=" else "_" for c in letters).strip("._")[:80]
 
 
@@ -206,24 +248,23 @@ def _draw_histograms(panels: "Sequence[Panel]", target: Path) -> None:
     target.write_bytes(picture)
 
 
-def _panel_table(panels: "Iterable[Panel]") -> str:
-    from initlab.runner.tables import aligned
-
-    header = ["activation", "scheme", "layer", "mean", "std", "saturated", "below", "above range"]
-    rows = [
+def _print_panels(panels: "Iterable[Panel]") -> None:
+    _print_table(
+        ["activation", "scheme", "layer", "mean", "std", "saturated or off", "below", "above range"],
         [
-            panel.activation,
-            panel.scheme.short,
-            str(panel.layer),
-            f"{panel.mean:.4g}",
-            f"{panel.std:.4g}",
-            f"{100 * panel.saturated:.1f} %",
-            f"{panel.histogram.below:,}",
-            f"{panel.histogram.above:,}",
-        ]
-        for panel in panels
-    ]
-    return aligned([header, *rows])
+            [
+                panel.activation,
+                panel.scheme.short,
+                panel.layer,
+                f"{panel.mean:.4g}",
+                f"{panel.std:.4g}",
+                f"{100 * panel.saturated:.1f} %",
+                f"{panel.histogram.below:,}",
+                f"{panel.histogram.above:,}",
+            ]
+            for panel in panels
+        ],
+    )
 
 
 @app.command()
@@ -246,5 +287,128 @@ def schemes(as_json: JsonOption = False) -> None:
         typer.echo(f"{row['name']}{others}\n    {row['formula']}\n    {row['source']}")
 
 
+@app.command("list")
+def list_records(
+    experiment: Annotated[str | None, typer.Argument(help="An experiment; without, all are listed.")] = None,
+    results: ResultsOption = Path("results"),
+    as_json: JsonOption = False,
+) -> None:
+    """List the experiments, or the runs of one, with their outcomes."""
+    from initlab.runner.reports import experiment_rows, run_rows
+    from initlab.runner.store import find_store
+
+    rows = experiment_rows(results) if experiment is None else run_rows(find_store(results, experiment))
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        _print_table(list(rows[0]), [[_number(value) for value in row.values()] for row in rows])
+    else:
+        _say(f"{results}: no records")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A run's id, or enough of its beginning; EXPERIMENT/RUN.")],
+    second: Annotated[str, typer.Argument(help="Another's.")],
+    results: ResultsOption = Path("results"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show in what two runs differ: their settings, their results, and from which step on."""
+    from initlab.runner.reports import compare as compare_runs
+
+    told = compare_runs(results, first, second)
+    keys = ("outcome", "diverged_at", "final_loss", "test_loss", "test_accuracy")
+    numbers = {key: (getattr(told.first, key), getattr(told.second, key)) for key in keys}
+    if as_json:
+        _print_json({"settings": told.settings, "results": numbers, "same_until_step": told.same_until})
+        return
+    rows = [[key, _number(one), _number(other)] for key, (one, other) in {**told.settings, **numbers}.items()]
+    _print_table(["", told.first.id, told.second.id], rows)
+    same = "every step" if told.same_until is None else f"the steps before {told.same_until}"
+    _say(f"The losses have the same bits in {same}.")
+
+
+@app.command()
+def export(
+    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    results: ResultsOption = Path("results"),
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated lines, the default.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print every record of an experiment with all its settings and numbers, one in a row."""
+    from initlab.runner.reports import export_rows
+    from initlab.runner.store import find_store, table_text
+
+    if as_csv and as_json:
+        raise UsageError("--csv and --json: choose one")
+    rows = export_rows(find_store(results, experiment))
+    if as_json:
+        _print_json(rows)
+        return
+    header = list(dict.fromkeys(key for row in rows for key in row))
+    typer.echo(table_text(header, [[row.get(key) for key in header] for row in rows]), nl=False)
+
+
+@app.command()
+def verify(
+    experiment: Annotated[str | None, typer.Argument(help="An experiment; without, all.")] = None,
+    results: ResultsOption = Path("results"),
+    as_json: JsonOption = False,
+) -> None:
+    """Check records against their checksums, and whether this machine gives the same last bits."""
+    from initlab.runner.reports import verify as verify_store
+    from initlab.runner.store import experiments, find_store
+
+    names = [experiment] if experiment else experiments(results)
+    told = [verify_store(find_store(results, name)) for name in names]
+    if as_json:
+        _print_json([vars(one) for one in told])
+    else:
+        rows = [[one.experiment, one.whole, len(one.damaged), len(one.foreign)] for one in told]
+        _print_table(["experiment", "whole", "damaged", "from another machine"], rows)
+    damaged = [f"{one.experiment}/{run}" for one in told for run in one.damaged]
+    if damaged:
+        _fail("\n".join(f"{name}: damaged; run its config again to mend it" for name in damaged), 1)
+
+
+config_app = typer.Typer(help="Look at configs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+
+
+@config_app.command()
+def show(
+    config: Annotated[Path, typer.Argument(help="The YAML file of an experiment.")],
+    overrides: SetOption = None,
+) -> None:
+    """Print the experiment with every value told, and where each comes from."""
+    from initlab.runner.config import load_experiment
+    from initlab.runner.reports import resolved_lines
+
+    typer.echo("\n".join(resolved_lines(load_experiment(config, overrides or []))))
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of a config, by which an editor completes and checks it."""
+    from initlab.runner.settings import config_schema
+
+    _print_json(config_schema())
+
+
+def _number(value: object) -> object:
+    return f"{value:.5g}" if isinstance(value, float) else value
+
+
 def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> None:
+    from initlab.runner.tables import aligned
+
+    shown = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    typer.echo(aligned([list(header), *shown]))
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

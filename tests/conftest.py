@@ -61,3 +61,9 @@ def small_config(tmp_path, small_data):
     path = tmp_path / "small.yaml"
     path.write_text(SMALL_CONFIG.format(data=small_data.name))
     return path
+
+
+def record_bytes(folder: Path) -> dict[str, bytes]:
+    """The files of all records of an experiment, without their provenance."""
+    files = [file for file in sorted((folder / "runs").rglob("*")) if file.is_file()]
+    return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.name != "provenance.json"}

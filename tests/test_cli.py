@@ -99,8 +99,7 @@ def test_set_overrides_the_config(small_config, tmp_path):
             5,
             "small.yaml/small: cannot write: Not a",
         ),
-        (["run", "small.yaml", "--jobs", "0"], 2, "--jobs"),
-        (["run", "small.yaml", "--set", "network.hidden=100000x50"], 2, "not enough memory"),
+        (["run", "small.yaml", "--jobs", "-1"], 2, "--jobs"),
         (["histogram", "--init", "hee"], 2, "unknown scheme 'hee'; did you mean 'he'?"),
         (["histogram", "--activation", "rleu"], 2, "unknown activation 'rleu'; did you mean 'relu'?"),
         (["histogram", "--depth", "0"], 2, "depth must be 1 or more, not 0"),
@@ -124,6 +123,29 @@ def test_a_mistake_is_told_in_words_with_its_exit_code(small_data, tmp_path, arg
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 or "Usage" in done.stderr
+
+
+def test_a_run_that_cannot_be_trained_is_recorded_with_its_cause_while_the_rest_goes_on(
+    small_config, tmp_path
+):
+    huge = [
+        "--set",
+        "sweep.network.hidden=[8x2, 100000x50]",
+        "--set",
+        "sweep.init=[he]",
+        "--results",
+        tmp_path,
+    ]
+    done = initlab("run", small_config, *huge)
+    assert done.returncode == 1
+    assert done.stderr.count("failed: not enough memory for this network or batch") == 2
+    assert "Traceback" not in done.stderr
+    assert "4 runs trained" in done.stderr
+    again = initlab("run", small_config, *huge)
+    assert again.returncode == 1
+    assert "0 runs trained, 4 had a record" in again.stderr
+    retried = initlab("run", small_config, *huge, "--retry-failed")
+    assert "2 runs trained, 2 had a record" in retried.stderr
 
 
 def test_histogram_draws_and_prints_the_same_numbers(tmp_path):

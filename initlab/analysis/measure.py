@@ -62,6 +62,7 @@ def histogram(values: FloatArray, edges: tuple[float, float], bins: int) -> Hist
     Histogram(edges=array([0. , 0.5, 1. ]), counts=array([1, 1]), below=1, above=1)
     """
     low, high = edges
+    values = values.astype(np.float64)
     inside = values[(values >= low) & (values <= high)]
     counts, borders = np.histogram(inside, bins, edges)
     below = int((values < low).sum())

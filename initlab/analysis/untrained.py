@@ -35,14 +35,14 @@ class Panel:
     saturated: float
     histogram: Histogram
 
-    def numbers(self) -> dict[str, float | int | str]:
-        """The panel as one row of a table."""
+    def numbers(self) -> dict[str, float | int | str | None]:
+        """The panel as one row of a table; None for a number that is not finite."""
         return {
             "activation": self.activation,
             "scheme": str(self.scheme),
             "layer": self.layer,
-            "mean": self.mean,
-            "std": self.std,
+            "mean": _finite(self.mean),
+            "std": _finite(self.std),
             "saturated": self.saturated,
             "below_range": self.histogram.below,
             "above_range": self.histogram.above,
@@ -50,6 +50,10 @@ class Panel:
             "range_low": float(self.histogram.edges[0]),
             "range_high": float(self.histogram.edges[-1]),
         }
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
 
 
 def activation_panels(
@@ -89,14 +93,17 @@ def activation_panels(
     for name, number in (("depth", depth), ("width", width), ("samples", samples), ("bins", bins)):
         if number < 1:
             raise UsageError(f"{name} must be 1 or more, not {number}")
-    if edges is not None and not -np.inf < edges[0] < edges[1] < np.inf:
+    if edges is not None and not 0 < edges[1] - edges[0] < np.inf:
         raise UsageError(
             f"a range goes from a smaller to a larger finite number, not from {edges[0]} to {edges[1]}"
         )
+    if edges is not None and not (np.diff(np.linspace(*edges, bins + 1)) > 0).all():
+        raise UsageError(f"the range from {edges[0]} to {edges[1]} cannot be cut into {bins} bins")
     inputs = stream(seed, Purpose.INPUTS).standard_normal((samples, width))
     panels = []
     for name in activations:
-        ensemble = Ensemble.from_schemes([width] * (depth + 1) + [1], schemes, seed, name)
+        with np.errstate(over="ignore"):
+            ensemble = Ensemble.from_schemes([width] * (depth + 1) + [1], schemes, seed, name)
         for scheme, layers in zip(schemes, measure_layers(ensemble, inputs), strict=True):
             shown = edges or _edges(name, layers[0])
             panels += [_panel(name, scheme, layer, shown, bins) for layer in layers]

@@ -38,12 +38,11 @@ def unpack(packed: Path) -> tuple[Path, str]:
         StorageError: when the cache cannot be written.
     """
     prefix = sha256(packed)[:16]
-    for cached in cache_folder().glob(f"{prefix}-*.idx"):
-        digest = cached.stem.removeprefix(f"{prefix}-")
-        if sha256(cached) == digest:
-            return cached, digest
-        cached.unlink(missing_ok=True)
     try:
+        for cached in cache_folder().glob(f"{prefix}-*.idx"):
+            digest = cached.stem.removeprefix(f"{prefix}-")
+            if sha256(cached) == digest:
+                return cached, digest
         cache_folder().mkdir(parents=True, exist_ok=True)
         return _unpack_anew(packed, prefix)
     except OSError as error:

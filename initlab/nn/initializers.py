@@ -114,7 +114,7 @@ def uniform(rng: np.random.Generator, shape: Shape, *, bound: float) -> FloatArr
     True
     """
     _require(bound >= 0, f"bound must be 0 or more, not {bound:g}")
-    return rng.uniform(-bound, bound, shape)
+    return rng.uniform(-1, 1, shape) * bound
 
 
 Fan = Literal["in", "out", "average"]
@@ -234,11 +234,11 @@ class Scheme:
         """
         short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
         if short:
-            return cls("normal", {"std": _number(short.group(1).strip()), **(more or {})})
+            return cls("normal", _merged({"std": _number(short.group(1).strip())}, more or {}))
         call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
         if not call:
             raise UsageError(f"cannot read the scheme {text[:60]!r}; write it like he or normal(std=0.01)")
-        return cls(call.group(1), {**_arguments(call.group(2) or "", text), **(more or {})})
+        return cls(call.group(1), _merged(_arguments(call.group(2) or "", text), more or {}))
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         """Weights of the given shape (n_in, n_out), in float64."""
@@ -287,6 +287,12 @@ def _arguments(text: str, whole: str) -> dict[str, Argument]:
             raise UsageError(f"cannot read {part.strip()!r} in {whole!r}; write name=value, each name once")
         arguments[name] = _number(value)
     return arguments
+
+
+def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict[str, Argument]:
+    for name in more:
+        _require(name not in given, f"{name} is given twice")
+    return {**given, **more}
 
 
 def _checked(initializer: Initializer, given: Mapping[str, Argument]) -> dict[str, Argument]:

@@ -9,6 +9,7 @@ one gives the logits and has no activation function.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ class Ensemble:
         sizes: (n_0, ..., n_{L+1}).
         parameters, gradients: (M, P), all weights and biases of a network in one row.
         weights, biases: the same numbers layer by layer, as views: `ensemble.weights[0][m] = W` sets them.
-        weight_gradients, bias_gradients: those of `gradients`, as `backward` left them.
+        weight_gradients, bias_gradients: those of `gradients`, from `backward`; an optimizer uses them up.
         pre_activations: z of every layer as `forward` left them, (M, B, n_{l+1}); the last are the logits.
         activations: phi(z) of every hidden layer.
 
@@ -86,14 +87,14 @@ class Ensemble:
         (2, 784, 100)
         """
         parsed = [scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme) for scheme in schemes]
-        each_seed = [seeds] * len(parsed) if isinstance(seeds, int) else list(seeds)
+        each_seed = [seeds] * len(parsed) if np.ndim(seeds) == 0 else list(cast(Sequence[int], seeds))
         if not parsed or len(each_seed) != len(parsed):
             raise UsageError(f"{len(parsed)} schemes but {len(each_seed)} seeds; each network needs both")
         ensemble = cls.__new__(cls)
         ensemble._allocate(len(parsed), tuple(sizes), activation, dtype)
         for layer, W in enumerate(ensemble.weights):
             for row, (scheme, seed) in enumerate(zip(parsed, each_seed, strict=True)):
-                W[row] = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), W[row].shape)
+                W[row] = scheme.draw(stream(cast(int, seed), Purpose.WEIGHTS, layer), W[row].shape)
         return ensemble
 
     def _allocate(self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str) -> None:
@@ -130,17 +131,16 @@ class Ensemble:
         Raises:
             UsageError: when their number or a shape does not fit.
         """
-        for name, views, given in (("weights", self.weights, weights), ("biases", self.biases, biases or ())):
-            if given and len(given) != len(views):
+        for name, views, given in (("weights", self.weights, weights), ("biases", self.biases, biases)):
+            if given is None:
+                continue
+            if len(given) != len(views):
                 raise UsageError(f"{len(given)} arrays of {name} for {len(views)} layers")
-            for layer, (view, array) in enumerate(zip(views, given, strict=False)):
-                try:
-                    view[...] = array
-                except ValueError:
-                    shape = np.shape(array)
-                    raise UsageError(
-                        f"{name} of layer {layer} have the shape {shape}, not {view.shape}"
-                    ) from None
+            for layer, (view, array) in enumerate(zip(views, given, strict=True)):
+                if np.shape(array) not in (view.shape, view.shape[1:]):
+                    shapes = f"{np.shape(array)}, not {view.shape} or {view.shape[1:]}"
+                    raise UsageError(f"{name} of layer {layer} have the shape {shapes}")
+                view[...] = array
 
     def forward(self, inputs: FloatArray) -> FloatArray:
         """`a_0 = inputs; z_l = a_l W_l + b_l; a_{l+1} = phi(z_l)`; the logits are the last z.

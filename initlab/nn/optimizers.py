@@ -49,7 +49,7 @@ def sgd(
     parameters -= gradients
 
 
-def check_optimizer(name: str, arguments: Mapping[str, float]) -> None:
+def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
     """Raise a UsageError unless there is such an optimizer and these are its arguments."""
     if name not in OPTIMIZERS:
         raise UsageError(unknown_name("optimizer", name, OPTIMIZERS))
@@ -58,6 +58,9 @@ def check_optimizer(name: str, arguments: Mapping[str, float]) -> None:
     for given in arguments:
         if given not in [p.name for p in accepted]:
             raise UsageError(unknown_name(f"argument of {name}", given, [p.name for p in accepted]))
+    for given, value in arguments.items():
+        if np.min(value) < 0:
+            raise UsageError(f"{given} must be 0 or more, not {value}")
     for parameter in accepted:
         if parameter.default is inspect.Parameter.empty and parameter.name not in arguments:
             raise UsageError(f"{name} needs {parameter.name}")

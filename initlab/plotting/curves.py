@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from initlab.analysis.learning import smooth
 from initlab.nn.arrays import FloatArray
-from initlab.plotting.style import look, plain, styled
+from initlab.plotting.style import Look, distinct_looks, plain, styled
 from initlab.runner.tables import Group
+
+_MOST_INSIDE, _MOST_IN_A_COLUMN = 6, 30
 
 
 @styled
@@ -22,34 +24,34 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
     Args:
         groups: from `runner.tables.group`.
     """
-    figure = Figure(figsize=(7.2, 4.4))
+    looks = distinct_looks([group.scheme for group in groups])
+    figure = Figure(figsize=(7.2, 4.4) if len(groups) <= _MOST_INSIDE else (10.5, 5.2))
     axes = figure.add_subplot()
     steps = max(run.settings.train.steps for group in groups for run in group.runs)
     top = _top(groups)
-    for group in groups:
+    for group, style in zip(groups, looks, strict=True):
         if group.finished:
-            _draw_band(axes, group, every=max(1, steps // 20))
-    _mark_divergence(axes, groups, top)
+            _draw_band(axes, group, style, every=max(1, steps // 20))
+        if group.diverged_at:
+            _mark_divergence(axes, group, style, top)
     axes.set(xlim=(-0.01 * steps, 1.01 * steps), ylim=(0, top))
     axes.set(xlabel="training step", ylabel="loss of each step's batch, before its update")
     axes.set_title(plain(_title(groups)))
-    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9), title=_legend_title(groups))
+    _add_legend(figure, axes, groups)
     return figure
 
 
-def _draw_band(axes: Axes, group: Group, every: int) -> None:
-    curves = np.stack([smooth(history.losses) for history in group.finished])
-    steps = np.arange(curves.shape[1])
-    style = look(group.scheme)
-    axes.fill_between(
-        steps, curves.min(axis=0), curves.max(axis=0), color=style.color, alpha=0.2, linewidth=0
-    )
+def _draw_band(axes: Axes, group: Group, style: Look, every: int) -> None:
+    curves = np.stack([smooth(record.losses()) for record in group.finished])
+    steps, color = np.arange(curves.shape[1]), style.color
+    lowest, highest = curves.min(axis=0), curves.max(axis=0)
+    axes.fill_between(steps, lowest, highest, color=color, alpha=0.2, linewidth=0)
     final = group.final_loss
     label = group.label if final is None else f"{group.label}: ends at {final.mean:.3f}"
     axes.plot(
         steps,
         curves.mean(axis=0),
-        color=style.color,
+        color=color,
         linestyle=style.dash,
         marker=style.marker,
         markevery=every,
@@ -57,21 +59,29 @@ def _draw_band(axes: Axes, group: Group, every: int) -> None:
     )
 
 
-def _mark_divergence(axes: Axes, groups: Sequence[Group], top: float) -> None:
-    for group in groups:
-        if group.diverged_at:
-            style = look(group.scheme)
-            axes.plot(
-                group.diverged_at,
-                [top] * len(group.diverged_at),
-                color=style.color,
-                linestyle="none",
-                marker=style.marker,
-                markersize=9,
-                clip_on=False,
-                zorder=5,
-                label=plain(f"{group.label}: {_divergence(group)}"),
-            )
+def _mark_divergence(axes: Axes, group: Group, style: Look, top: float) -> None:
+    axes.plot(
+        group.diverged_at,
+        [top] * len(group.diverged_at),
+        color=style.color,
+        linestyle="none",
+        marker=style.marker,
+        markersize=9,
+        clip_on=False,
+        zorder=5,
+        label=plain(f"{group.label}: {_divergence(group)}"),
+    )
+
+
+def _add_legend(figure: Figure, axes: Axes, groups: Sequence[Group]) -> None:
+    """Within the axes, or beside them where there are many conditions."""
+    if not axes.get_legend_handles_labels()[0]:
+        return
+    if len(groups) <= _MOST_INSIDE:
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.9), title=_legend_title(groups))
+    else:
+        columns = -(-len(groups) // _MOST_IN_A_COLUMN)
+        figure.legend(loc="outside right upper", fontsize=7, ncols=columns, title=_legend_title(groups))
 
 
 def _divergence(group: Group) -> str:
@@ -82,19 +92,24 @@ def _divergence(group: Group) -> str:
 
 def _top(groups: Sequence[Group]) -> float:
     """The upper end of the loss axis: above nearly all of the smoothed curves, in steps of one half."""
-    curves: list[FloatArray] = [smooth(h.losses) for group in groups for h in group.finished]
+    curves: list[FloatArray] = [smooth(one.losses()) for group in groups for one in group.finished]
     highest = max((float(np.quantile(curve, 0.99)) for curve in curves), default=2.0)
     return float(np.ceil(2.0 * highest + 0.2) / 2)
 
 
 def _title(groups: Sequence[Group]) -> str:
-    ends = {group.label: group.final_loss.mean for group in groups if group.final_loss is not None}
+    """Which condition ends lowest, among those of which every seed finished."""
+    ends = {
+        group.label: group.final_loss.mean
+        for group in groups
+        if group.final_loss is not None and len(group.finished) == len(group.runs)
+    }
     if not ends:
-        return "Every run diverged"
-    best = min(ends, key=lambda label: ends[label])
-    return f"{best} reaches the lowest loss" if len(ends) > 1 else best
+        return "No condition finished with every seed"
+    return f"{min(ends, key=lambda label: ends[label])} ends with the lowest loss"
 
 
 def _legend_title(groups: Sequence[Group]) -> str:
-    seeds = max(len(group.runs) for group in groups)
-    return f"mean of {seeds} seeds; band: smallest to largest" if seeds > 1 else ""
+    seeds = {len(group.finished) for group in groups if group.finished}
+    count = f"{max(seeds)} seeds" if len(seeds) == 1 else "the seeds that finished"
+    return f"mean of {count}; band: smallest to largest" if max(seeds, default=0) > 1 else ""

@@ -4,8 +4,6 @@ To add one, write its function `f(groups) -> Figure` and name it in `FIGURES`. T
 they draw: training needs no matplotlib.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
 from pkgutil import resolve_name
 
 from initlab.errors import unknown_name
@@ -27,13 +25,10 @@ def check_figures(experiment: Experiment) -> None:
         raise ConfigError(mistakes)
 
 
-def draw_figures(names: Sequence[str], outcome: Outcome) -> list[Path]:
-    """Draw the named figures as PNG and SVG into the experiment's folder; returns their paths."""
+def draw_figures(outcome: Outcome) -> None:
+    """Draw the figures that the experiment names, as PNG and SVG, into its folder."""
     from initlab.plotting.style import render
 
-    paths = []
-    for name in names:
+    for name in outcome.experiment.figures:
         figure = resolve_name(FIGURES[name])(outcome.groups)
-        pictures = {suffix: render(figure, suffix) for suffix in SUFFIXES}
-        paths += outcome.store.write_figure(name, pictures)
-    return paths
+        outcome.store.write_figure(name, {suffix: render(figure, suffix) for suffix in SUFFIXES})

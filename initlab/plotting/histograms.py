@@ -8,24 +8,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from initlab.analysis.untrained import Panel
+from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
 from initlab.plotting.style import look, plain, styled
 
-_WIDEST, _TALLEST = 40.0, 60.0
+_MOST_COLUMNS, _MOST_ROWS = 10, 100
 
 
 @styled
 def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
-    """Histograms of all panels, each with its mean, standard deviation, and what is saturated or clipped.
+    """Histograms, of ten layers at most, each with mean, standard deviation, what is saturated and clipped.
 
     Args:
         panels: from `analysis.untrained.activation_panels`, whole rows of layers.
         title: what is seen.
+
+    Raises:
+        UsageError: for more than a hundred rows.
     """
     rows = [list(row) for _, row in groupby(panels, key=lambda panel: (panel.activation, panel.scheme))]
+    if len(rows) > _MOST_ROWS:
+        raise UsageError(f"{len(rows)} rows of histograms; a figure holds {_MOST_ROWS} at most")
+    rows = [_thinned(row) for row in rows]
     depth = max(len(row) for row in rows)
-    size = (min(0.9 + 2.0 * depth, _WIDEST), min(0.9 + 1.6 * len(rows), _TALLEST))
-    figure = Figure(figsize=size)
+    figure = Figure(figsize=(0.9 + 2.0 * depth, 0.9 + 1.6 * len(rows)))
     figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, fontweight="bold")
     grid = figure.subplots(len(rows), depth, squeeze=False, sharey="row")
     for axes, row in zip(grid, rows, strict=True):
@@ -33,10 +39,17 @@ def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
             _draw(one, panel)
         axes[0].set_ylim(bottom=0)
         axes[0].set_ylabel(plain(f"{row[0].activation}\n{row[0].scheme.short}"))
-    for layer, one in enumerate(grid[0], start=1):
+    for panel, one in zip(rows[0], grid[0], strict=True):
         above = {"xytext": (0, 34), "textcoords": "offset points", "ha": "center"}
-        one.annotate(f"layer {layer}", (0.5, 1), xycoords="axes fraction", fontsize=9, **above)
+        one.annotate(f"layer {panel.layer}", (0.5, 1), xycoords="axes fraction", fontsize=9, **above)
     return figure
+
+
+def _thinned(row: list[Panel]) -> list[Panel]:
+    """At most ten layers, evenly spread from the first to the last."""
+    if len(row) <= _MOST_COLUMNS:
+        return row
+    return [row[i] for i in np.linspace(0, len(row) - 1, _MOST_COLUMNS).round().astype(int)]
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
@@ -50,7 +63,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
 
 
 def _caption(panel: Panel) -> str:
-    word = "off" if np.isinf(get_activation(panel.activation).bounds[1]) else "saturated"
+    low, high = get_activation(panel.activation).bounds
+    word = "off" if np.isfinite(low) and np.isinf(high) else "saturated"
     fractions = f"{word} {_percent(panel.saturated)}"
     if panel.histogram.clipped:
         fractions += f", outside {_percent(panel.histogram.clipped)}"

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -37,18 +38,44 @@ _LOOKS = {
     "he": Look("#D55E00", "D", "-"),
     "zeros": Look("#000000", "v", ":"),
 }
-_SPARE = [
-    Look(c, m, d)
-    for m, d in (("P", "--"), ("<", "-."), (">", "-"))
-    for c in ("#E69F00", "#7F7F7F", "#8C564B")
-]
+_COLORS = ("#E69F00", "#7F7F7F", "#8C564B", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "D", "^", "v", "P", "<", ">", "*", "h")
+_DASHES = ("-", "--", "-.", ":")
 
 
 def look(scheme: str) -> Look:
     """The look of a scheme, the same in every figure; less known ones share a few by their name's hash."""
     if scheme in _LOOKS:
         return _LOOKS[scheme]
-    return _SPARE[int(hashlib.sha256(scheme.encode()).hexdigest(), 16) % len(_SPARE)]
+    number = int(hashlib.sha256(scheme.encode()).hexdigest(), 16)
+    return Look(_COLORS[number % 3], _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)])
+
+
+def distinct_looks(schemes: Sequence[str]) -> list[Look]:
+    """A look for each condition of one figure, of which no two are alike.
+
+    Each scheme keeps its colour. A scheme that stands in several conditions goes through markers and dashes;
+    a colour that is taken by another scheme, or a single scheme's conditions, through the other colours.
+    """
+    chosen: list[Look] = []
+    owners: dict[str, str] = {}
+    alone = len(set(schemes)) == 1
+    for i, scheme in enumerate(schemes):
+        own = look(scheme)
+        color = own.color if owners.get(own.color, scheme) == scheme and not (alone and i) else None
+        owned = [taken for taken, owner in owners.items() if owner == scheme]
+        if color is None:
+            free = [one for one in _COLORS if one not in owners]
+            color = owned[0] if owned and not alone else (free or [*_COLORS])[0]
+        owners.setdefault(color, scheme)
+        chosen.append(_unlike(Look(color, own.marker, own.dash), chosen))
+    return chosen
+
+
+def _unlike(wanted: Look, taken: Sequence[Look]) -> Look:
+    """The wanted look, or one of its colour with another marker and dash."""
+    others = (Look(wanted.color, marker, dash) for dash in _DASHES for marker in _MARKERS)
+    return next((one for one in (wanted, *others) if one not in taken), wanted)
 
 
 def plain(text: str) -> str:
@@ -72,7 +99,8 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 def render(figure: Figure, suffix: str) -> bytes:
     """The bytes of a picture in a format that matplotlib knows: the same for the same figure."""
     buffer = io.BytesIO()
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rc_file(_STYLE, use_default_template=False)
         FigureCanvasAgg(figure)

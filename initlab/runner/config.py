@@ -1,35 +1,21 @@
 """YAML file, overrides -> Experiment: validated whole, every mistake told with its place.
 
-`Settings` is all that determines one run. An `Experiment` is a tree of settings and a sweep over some of
-them; the defaults below are the book's MNIST comparison.
+file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `settings` -> Experiment
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError
 
-from initlab.data.datasets import DATASETS
-from initlab.data.inputs import INPUTS
 from initlab.errors import StorageError, UsageError, unknown_name
-from initlab.nn.activations import ACTIVATIONS
-from initlab.nn.initializers import Scheme
-from initlab.nn.losses import LOSSES
-from initlab.nn.optimizers import check_optimizer
+from initlab.runner.settings import Frame, Settings
 from initlab.runner.yaml_text import Document, YamlError, nearest, read_scalar, read_yaml
 from initlab.runner.yaml_text import Path as Keys
 
@@ -42,116 +28,24 @@ class ConfigError(UsageError):
         super().__init__("\n".join(self.mistakes))
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a sweep: one dotted key, or several that go through their values together.
 
+    Attributes:
+        values: for each dotted key, its values as they were written; equally many.
+        keys: for each dotted key, where its values stand in the document.
+    """
 
-def _known(kind: str, registry: Mapping[str, Any]) -> Callable[[str], str]:
-    def check(name: str) -> str:
-        if name not in registry:
-            raise ValueError(unknown_name(kind, name, registry))
-        return name
+    values: dict[str, list[Any]]
+    keys: dict[str, Keys]
 
-    return check
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
 
-
-def _layer_sizes(value: Any) -> Any:
-    """`100x4` is short for [100, 100, 100, 100]."""
-    short = re.fullmatch(r"(\d{1,6})x(\d{1,4})", value) if isinstance(value, str) else None
-    if short:
-        return (int(short[1]),) * int(short[2])
-    return tuple(value) if isinstance(value, list) else value
-
-
-Width = Annotated[int, Field(ge=1, le=100_000)]
-
-
-class DataSettings(_Frozen):
-    """What the networks are shown."""
-
-    name: Annotated[str, AfterValidator(_known("dataset", DATASETS))] = "mnist"
-    path: str | None = None
-    inputs: Annotated[str, AfterValidator(_known("input preparation", INPUTS))] = "unit"
-
-
-class NetworkSettings(_Frozen):
-    """The hidden layers; the first and last size follow from the data."""
-
-    hidden: Annotated[tuple[Width, ...], BeforeValidator(_layer_sizes), Field(max_length=1000)]
-    activation: Annotated[str, AfterValidator(_known("activation", ACTIVATIONS))]
-
-
-class OptimizerSettings(BaseModel):
-    """A name, and the arguments that this optimizer takes."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
-    name: str = "sgd"
-
-    @model_validator(mode="after")
-    def _check(self) -> "OptimizerSettings":
-        check_optimizer(self.name, self.arguments)
-        return self
-
-    @property
-    def arguments(self) -> dict[str, float]:
-        """All but the name."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-class TrainSettings(_Frozen):
-    """How the networks are trained."""
-
-    steps: Annotated[int, Field(ge=1, le=100_000_000)]
-    batch_size: Annotated[int, Field(ge=1, le=100_000)]
-    loss: Annotated[str, AfterValidator(_known("loss", LOSSES))] = "cross_entropy"
-    optimizer: OptimizerSettings
-    dtype: Literal["float32", "float64"] = "float32"
-
-
-def _one_line(label: str) -> str:
-    if not label.isprintable():
-        raise ValueError(f"a label has no line breaks or control characters: {label[:60]!r}")
-    return label
-
-
-class InitSettings(_Frozen):
-    """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`, or as a mapping, which may carry a label."""
-
-    scheme: str
-    label: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"scheme": str(Scheme.parse(value))}
-        if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
-            raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
-        arguments = {k: v for k, v in value.items() if k not in ("scheme", "label")}
-        return {"scheme": str(Scheme.parse(value["scheme"], arguments)), "label": value.get("label")}
-
-    def __str__(self) -> str:
-        return self.label or Scheme.parse(self.scheme).short
-
-
-class Settings(_Frozen):
-    """All that determines one run."""
-
-    data: DataSettings = DataSettings()
-    network: NetworkSettings
-    train: TrainSettings
-    init: InitSettings
-    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
-
-
-class _Frame(_Frozen):
-    """What a config holds besides the settings."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    description: str = ""
-    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = {}
-    figures: list[str] = []
+    def at(self, index: int) -> dict[str, Any]:
+        """The values of all keys at an index."""
+        return {key: values[index] for key, values in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -162,34 +56,59 @@ class Experiment:
         name: of its folder in the results.
         description: a sentence for the reader.
         tree: the settings that all runs share, as they were written.
-        sweep: for each swept dotted key, its values as they were written.
+        axes: the directions of the sweep, of which every combination is a run.
+        excluded: descriptions of combinations that are left out.
         figures: the names of what is drawn of it.
-        places: where in the config each value stands.
+        document: the config as it was read, with the place of each value.
     """
 
     name: str
     description: str
     tree: dict[str, Any]
-    sweep: dict[str, list[Any]]
+    axes: tuple[Axis, ...]
+    excluded: tuple[dict[str, Any], ...]
     figures: tuple[str, ...]
-    places: dict[Keys, str]
+    document: Document
 
     def place(self, *keys: str | int) -> str:
         """Where the value with these keys stands, or the nearest one that holds it."""
-        return nearest(self.places, keys)
+        return nearest(self.document.places, keys)
 
     def points(self) -> list[tuple[dict[str, Any], Settings]]:
-        """The product of the sweep, the last key running fastest: swept values and settings of each run."""
-        points = []
-        for values in product(*self.sweep.values()):
-            chosen = dict(zip(self.sweep, values, strict=True))
-            points.append((chosen, Settings.model_validate(_with(self.tree, chosen))))
+        """Swept values and settings of each run: the product of the axes, the last one running fastest.
+
+        Raises:
+            ConfigError: when an exclusion excludes nothing, or all is excluded.
+        """
+        points, used = [], set()
+        for indices in product(*(range(len(axis)) for axis in self.axes)):
+            chosen = _choose(self.axes, indices)
+            settings = Settings.model_validate(_with(self.tree, chosen))
+            matching = [i for i, what in enumerate(self.excluded) if self._describes(what, chosen, settings)]
+            used.update(matching)
+            if not matching:
+                points.append((chosen, settings))
+        idle = [i for i in range(len(self.excluded)) if i not in used]
+        if idle:
+            raise ConfigError(f"{self.place('sweep', 'exclude', i)}: this excludes no run" for i in idle)
+        if not points:
+            raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
         return points
 
+    def _describes(self, what: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
+        """Whether setting these values in a run would change nothing."""
+        changed = Settings.model_validate(_with(self.tree, {**chosen, **what}))
+        return changed.identity() == settings.identity()
+
     def resolved(self) -> dict[str, Any]:
-        """The experiment as a config that says everything, for `experiment.yaml`."""
+        """The experiment as a config in which every value is told, for `experiment.yaml`."""
         frame = {"name": self.name, "description": self.description}
-        return {**frame, **self.tree, "sweep": self.sweep, "figures": list(self.figures)}
+        settings = self.points()[0][1].model_dump(mode="json", exclude_none=True)
+        for axis in self.axes:
+            for key in axis.keys:
+                _drop(settings, key.split("."))
+        sweep = self.document.tree.get("sweep", {})
+        return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -197,19 +116,20 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
     Args:
         path: a YAML file.
-        overrides: texts `train.optimizer.lr=1e-3`, read by the same rules; a later one wins.
+        overrides: texts `train.optimizer.lr=1e-3`, read by the same rules; a later one wins. A key that
+            is set is no longer swept.
 
     Raises:
         ConfigError: with all mistakes, each with file, line and column, the value and what is accepted.
         StorageError: when the file cannot be read.
     """
-    path = Path(path)
-    document = read_yaml(_read_text(path), str(path))
+    document = read_yaml(_read_text(Path(path)), str(path))
     if not isinstance(document.tree, dict):
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
+    _anchor_data_path(document.tree, Path(path).parent)
     for override in overrides:
         _override(document, override)
-    _anchor_data_path(document.tree, path.parent)
+    _anchor_data_path(document.tree, Path())
     return _Checker(document, str(path)).experiment()
 
 
@@ -218,11 +138,10 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read((1 << 20) + 1).decode("utf-8")
     except OSError as error:
-        raise StorageError(f"{path}: cannot read the config: {error.strerror or error}") from error
+        raise StorageError(f"{str(path)[:200]}: cannot read the config: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            [f"{path}: not UTF-8 text: byte {error.start} is {error.object[error.start]:#x}"]
-        ) from None
+        byte = f"byte {error.start} is {error.object[error.start]:#x}"
+        raise ConfigError([f"{path}: not UTF-8 text: {byte}"]) from None
     except ValueError as error:
         raise ConfigError([f"{str(path)[:60]!r}: not a path: {error}"]) from None
 
@@ -230,18 +149,30 @@ def _read_text(path: Path) -> str:
 def _override(document: Document, text: str) -> None:
     key, equals, value = text.partition("=")
     keys = _keys(key.strip())
-    origin = f"--set {text[:100]}"
+    shown = text[:100]
+    origin = f"--set {shown}" if shown.isprintable() else f"--set {shown!r}"
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     try:
         _put(document.tree, keys, _read_value(value.strip(), origin))
     except TypeError:
-        raise ConfigError([f"{origin}: {key!r} lies within a value that is not a mapping"]) from None
-    sections = ({("sweep", key.strip())} if keys[0] != "sweep" else set()) | {keys}
-    for section in sections:
-        document.move(section, origin)
-    if isinstance(document.tree.get("sweep"), dict):
-        document.tree["sweep"].pop(key.strip(), None)
+        raise ConfigError([f"{origin}: {key[:60]!r} lies within a value that is not a mapping"]) from None
+    document.move(keys, origin)
+    if keys[0] != "sweep":
+        _settle(document.tree.get("sweep"), key.strip())
+
+
+def _settle(sweep: Any, key: str) -> None:
+    """Take out of the sweep a key that is set, what it holds, and what holds it."""
+    if not isinstance(sweep, dict):
+        return
+    zipped = sweep.get("zip")
+    groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
+    for group in [sweep, *groups]:
+        for swept in [s for s in group if f"{s}.".startswith(f"{key}.") or f"{key}.".startswith(f"{s}.")]:
+            del group[swept]
+    if groups:
+        sweep["zip"] = [group for group in groups if group]
 
 
 def _keys(dotted: str) -> Keys:
@@ -252,7 +183,7 @@ def _keys(dotted: str) -> Keys:
 
 
 def _read_value(text: str, origin: str) -> Any:
-    if not text.startswith(("[", "{", '"', "'")):
+    if text.isprintable() and not text.startswith(("[", "{", '"', "'")):
         return read_scalar(text)
     try:
         return read_yaml(text, origin).tree
@@ -276,6 +207,16 @@ def _with(tree: dict[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def _drop(tree: dict[str, Any], keys: Sequence[str]) -> None:
+    for key in keys[:-1]:
+        tree = tree[key]
+    tree.pop(keys[-1], None)
+
+
+def _choose(axes: Sequence[Axis], indices: Sequence[int]) -> dict[str, Any]:
+    return {key: value for axis, i in zip(axes, indices, strict=True) for key, value in axis.at(i).items()}
+
+
 def _fits(tree: dict[str, Any], dotted: str) -> bool:
     try:
         _with(tree, {dotted: None})
@@ -285,18 +226,38 @@ def _fits(tree: dict[str, Any], dotted: str) -> bool:
 
 
 def _anchor_data_path(tree: dict[str, Any], folder: Path) -> None:
-    """A relative `data.path` is meant from the config's own folder."""
-    swept = _lists(tree.get("sweep"))
-    for data in [tree.get("data"), *swept.get("data", [])]:
-        if isinstance(data, dict) and isinstance(data.get("path"), str):
-            data["path"] = _absolute(folder, data["path"])
-    for i, path in enumerate(swept.get("data.path", [])):
-        if isinstance(path, str):
-            swept["data.path"][i] = _absolute(folder, path)
+    """A relative `data.path` is meant from the config's folder, or from here if it was set on the way."""
+    if isinstance(tree.get("data"), dict):
+        _anchor(tree["data"], "path", folder)
+    for axis in _axes(tree.get("sweep")):
+        for i, value in enumerate(axis.values.get("data", [])):
+            if isinstance(value, dict):
+                _anchor(axis.values["data"][i], "path", folder)
+        for i in range(len(axis.values.get("data.path", []))):
+            _anchor(axis.values["data.path"], i, folder)
 
 
-def _absolute(folder: Path, path: str) -> str:
-    return os.path.abspath(folder / path)
+def _anchor(holder: Any, key: Any, folder: Path) -> None:
+    if isinstance(holder, list) or key in holder:
+        path = holder[key]
+        if isinstance(path, str) and "\0" not in path:
+            holder[key] = os.path.abspath(folder / path)
+
+
+def _axes(sweep: Any) -> list[Axis]:
+    """The axes of a sweep as far as it is well-formed."""
+    if not isinstance(sweep, dict):
+        return []
+    axes = [
+        Axis({key: values}, {key: ("sweep", key)})
+        for key, values in sweep.items()
+        if key not in ("zip", "exclude") and isinstance(values, list) and values
+    ]
+    zipped = sweep.get("zip")
+    for i, group in enumerate(zipped if isinstance(zipped, list) else []):
+        if isinstance(group, dict) and group and all(isinstance(v, list) and v for v in group.values()):
+            axes.append(Axis(group, {key: ("sweep", "zip", i, key) for key in group}))
+    return axes
 
 
 @dataclass
@@ -308,54 +269,85 @@ class _Checker:
 
     def experiment(self) -> Experiment:
         tree = dict(self.document.tree)
-        frame_tree = {key: tree.pop(key) for key in _Frame.model_fields if key in tree}
+        frame_tree = {key: tree.pop(key) for key in Frame.model_fields if key in tree}
         mistakes: list[str] = []
-        frame: _Frame | None = None
+        frame: Frame | None = None
         try:
-            frame = _Frame.model_validate(frame_tree)
+            frame = Frame.model_validate(frame_tree)
         except ValidationError as error:
             mistakes += self.explain(error, {})
-        sweep = {key: list(values) for key, values in _lists(frame_tree.get("sweep")).items()}
-        mistakes += self.settings_mistakes(tree, sweep)
+        axes = _axes(frame_tree.get("sweep"))
+        mistakes += self.axis_mistakes(tree, axes) or self.settings_mistakes(tree, axes)
+        if frame is not None and not mistakes:
+            mistakes += self.exclusion_mistakes(tree, axes, frame.sweep.exclude)
         if frame is None or mistakes:
             raise ConfigError(sorted(mistakes, key=_by_place))
-        figures = tuple(frame.figures)
-        return Experiment(frame.name, frame.description, tree, sweep, figures, self.document.places)
+        excluded, figures = tuple(frame.sweep.exclude), tuple(dict.fromkeys(frame.figures))
+        return Experiment(frame.name, frame.description, tree, tuple(axes), excluded, figures, self.document)
 
-    def settings_mistakes(self, tree: dict[str, Any], sweep: dict[str, list[Any]]) -> list[str]:
-        """Try every swept value once, beside the first values of the other keys."""
-        misplaced = [key for key in sweep if not _fits(tree, key)]
-        if misplaced:
-            places = self.document.key_places
-            return [
-                f"{places['sweep', key]}: {key!r} lies within a value that holds no keys" for key in misplaced
-            ]
-        first = dict.fromkeys(sweep, 0)
-        trials = [first] + [{**first, key: i} for key, values in sweep.items() for i in range(1, len(values))]
+    def axis_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
+        """Keys that cannot be swept, or are swept twice; zipped lists of different lengths."""
         mistakes: list[str] = []
-        for trial in trials:
-            try:
-                Settings.model_validate(_with(tree, {key: sweep[key][i] for key, i in trial.items()}))
-            except ValidationError as error:
-                mistakes += self.explain(error, trial)
-            except TypeError as error:
-                mistakes.append(
-                    f"{self.name}: sweep: {error.args[0]!r} is not a mapping that holds more keys"
-                )
+        seen: set[str] = set()
+        for axis in axes:
+            for key, keys in axis.keys.items():
+                place = self.document.key_places.get(keys) or self.place(keys)
+                if not _fits(tree, key):
+                    mistakes.append(f"{place}: {key!r} lies within a value that holds no keys")
+                if any(key == other or f"{key}.".startswith(f"{other}.") for other in seen):
+                    mistakes.append(f"{place}: {key!r} is swept twice")
+                seen.add(key)
+            lengths = {key: len(values) for key, values in axis.values.items()}
+            if len(set(lengths.values())) > 1:
+                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                place = self.place(next(iter(axis.keys.values()))[:-1])
+                mistakes.append(f"{place}: zipped lists must have the same length: {told}")
         return mistakes
 
-    def explain(self, error: ValidationError, trial: Mapping[str, int]) -> list[str]:
-        return [self.mistake(dict(details), trial) for details in error.errors(include_url=False)]
+    def settings_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
+        """Try every swept value once, beside the first values of the other axes."""
+        mistakes: list[str] = []
+        for indices in _trials(axes):
+            try:
+                Settings.model_validate(_with(tree, _choose(axes, indices)))
+            except ValidationError as error:
+                where = {
+                    key: (*keys, i)
+                    for axis, i in zip(axes, indices, strict=True)
+                    for key, keys in axis.keys.items()
+                }
+                mistakes += self.explain(error, where)
+        return mistakes
 
-    def mistake(self, details: dict[str, Any], trial: Mapping[str, int]) -> str:
+    def exclusion_mistakes(
+        self, tree: dict[str, Any], axes: Sequence[Axis], excluded: Sequence[dict[str, Any]]
+    ) -> list[str]:
+        mistakes = []
+        for i, what in enumerate(excluded):
+            where: dict[str, Keys] = {key: ("sweep", "exclude", i, key) for key in what}
+            outside = [key for key in what if not _fits(tree, key)]
+            if outside:
+                mistakes.append(f"{self.place(where[outside[0]])}: {outside[0]!r} is no key of a run")
+                continue
+            try:
+                Settings.model_validate(_with(tree, {**_choose(axes, [0] * len(axes)), **what}))
+            except ValidationError as error:
+                mistakes += self.explain(error, where)
+        return mistakes
+
+    def explain(self, error: ValidationError, where: Mapping[str, Keys]) -> list[str]:
+        return [self.mistake(dict(details), where) for details in error.errors(include_url=False)]
+
+    def mistake(self, details: dict[str, Any], where: Mapping[str, Keys]) -> str:
         keys: Keys = tuple(details["loc"])
-        dotted = ".".join(map(str, keys)) or "the config"
-        written = _written(keys, trial)
+        dotted = ".".join(_shown_key(key) for key in keys) or "the config"
+        written = _written(keys, where)
         kind, given = details["type"], _shown(details["input"])
+        if kind == "extra_forbidden" and where and str(keys[0]) in Frame.model_fields:
+            return f"{self.place(written)}: {keys[0]!r} is no setting of a run: it cannot be swept"
         if kind == "extra_forbidden":
             place = self.document.key_places.get(written) or self.place(written)
-            message = unknown_name("key", str(keys[-1]), _accepted(keys[:-1]))
-            return f"{place}: {message}"
+            return f"{place}: {unknown_name('key', str(keys[-1]), _accepted(keys[:-1]))}"
         if kind == "missing":
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
         if kind == "value_error":
@@ -365,6 +357,13 @@ class _Checker:
     def place(self, keys: Keys) -> str:
         """Where the value stands; a missing key of the whole config stands nowhere but in its file."""
         return nearest(self.document.places, keys) if keys else self.name
+
+
+def _trials(axes: Sequence[Axis]) -> list[list[int]]:
+    """For each swept value one choice of indices that has it, with the first of all other axes."""
+    first = [0] * len(axes)
+    others = [[*first[:a], i, *first[a + 1 :]] for a, axis in enumerate(axes) for i in range(1, len(axis))]
+    return [first, *others]
 
 
 _WANTED = {
@@ -395,18 +394,12 @@ def _wanted(details: Mapping[str, Any]) -> str:
     return str(details["msg"]).lower()
 
 
-def _lists(sweep: Any) -> dict[str, list[Any]]:
-    if not isinstance(sweep, dict):
-        return {}
-    return {key: values for key, values in sweep.items() if isinstance(values, list) and values}
-
-
-def _written(keys: Keys, trial: Mapping[str, int]) -> Keys:
+def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
     """Where in the document the value of these settings' keys was written: perhaps in the sweep."""
-    for swept, index in trial.items():
+    for swept, place in where.items():
         path = tuple(swept.split("."))
         if keys[: len(path)] == path:
-            return ("sweep", swept, index, *keys[len(path) :])
+            return (*place, *keys[len(path) :])
     return keys
 
 
@@ -418,13 +411,18 @@ def _accepted(keys: Keys) -> list[str]:
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation
-    extra = _Frame.model_fields if model is Settings else {}
+    extra = Frame.model_fields if model is Settings else {}
     return [*model.model_fields, *extra]
 
 
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _shown_key(key: str | int) -> str:
+    text = str(key)
+    return text if text.isprintable() and len(text) <= 60 else _shown(text)
 
 
 def _by_place(mistake: str) -> tuple[str, int, int]:

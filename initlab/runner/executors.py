@@ -1,61 +1,139 @@
-"""Where cohorts are trained: in this process, or in several. Cohorts -> executor -> histories as they finish.
+"""Where cohorts are trained: here, in processes of this machine, or on a Dask cluster.
 
 Anything with the interface of `concurrent.futures.Executor` serves. Parallelism comes from workers alone:
-each gives its linear algebra library one thread, which also keeps the last bits of a product the same
+each task gives its linear algebra library one thread, which also keeps the last bits of a product the same
 whatever the number of workers.
+
+Processes are spawned, not forked: a fork copies locks that other threads hold, and BLAS has threads. A
+spawned worker is ready in 0.5 s, once; its data it maps from the disk by itself, so a task is only settings.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from multiprocessing.connection import Connection
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+from initlab.errors import InitlabError, UsageError
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+_SECONDS_TO_REACH_DASK = 10
+
+
+class WorkerDied(Exception):  # noqa: N818
+    """The process that worked on a task ended before the task did."""
 
 
 class SerialExecutor(Executor):
-    """Does each task when it is submitted, in this process: for debugging, and for a single cohort."""
+    """Does each task when it is submitted, in this process: for debugging."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run it now; its exception, too, is kept in the future."""
         future: Future[Any] = Future()
         try:
-            with threadpool_limits(1):
-                future.set_result(function(*args, **kwargs))
+            future.set_result(function(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         return future
 
 
-@contextmanager
-def open_executor(jobs: int) -> Iterator[Executor]:
-    """An executor of so many processes; a single job needs none beside this one."""
-    if jobs == 1:
-        yield SerialExecutor()
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_use_one_thread) as executor:
+class ProcessExecutor(Executor):
+    """So many worker processes, each with a thread here that hands it one task after the other.
+
+    A process pool of its own for each worker tells which task was at work when a process died: its future has
+    `WorkerDied`, the worker is replaced, and no other task notices.
+
+    Each worker holds the read end of a pipe whose write end is here alone. When this end is closed, or this
+    process ends, however it does, the workers end too.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._lifeline, self._holder = self._context.Pipe(duplex=False)
+        self._threads = ThreadPoolExecutor(jobs, initializer=_leave_interrupts_to_the_main_thread)
+        self._local = threading.local()
+        self._pools: list[ProcessPoolExecutor] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it in the next worker that is free."""
+        return self._threads.submit(self._run, function, *args, **kwargs)
+
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(self._local, "pool"):
+            self._local.pool = ProcessPoolExecutor(
+                1, self._context, initializer=_live_with_the_driver, initargs=(self._lifeline,)
+            )
+            self._pools.append(self._local.pool)
         try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+            return self._local.pool.submit(function, *args, **kwargs).result()
+        except BrokenProcessPool as error:
+            del self._local.pool
+            raise WorkerDied(str(error)) from None
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the workers finish; without waiting, end them."""
+        if not wait:
+            self._holder.close()
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        for pool in self._pools:
+            pool.shutdown(wait, cancel_futures=cancel_futures)
+        self._holder.close()
 
 
-def _use_one_thread() -> None:
-    import numpy  # noqa: F401  # the limit holds for the libraries that are loaded by now
+def _leave_interrupts_to_the_main_thread() -> None:
+    """A process inherits this from the thread that starts it, so Ctrl-C does not reach the workers."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
-    threadpool_limits(1)
+
+def _live_with_the_driver(lifeline: Connection) -> None:
+    """End this worker as soon as nobody holds the other end of the pipe."""
+
+    def watch() -> None:
+        try:
+            lifeline.poll(None)
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def run_all(
-    executor: Executor, function: Callable[[Task], Result], tasks: Sequence[Task]
-) -> Iterator[tuple[Task, Result]]:
-    """Each task with its result, in the order in which they finish."""
-    futures = {executor.submit(function, task): task for task in tasks}
-    for future in as_completed(futures):
-        yield futures[future], future.result()
+@contextmanager
+def open_processes(jobs: int) -> Iterator[Executor]:
+    """So many worker processes; with 0, none: the tasks are done in this process."""
+    executor = ProcessExecutor(jobs) if jobs else SerialExecutor()
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def open_dask(address: str) -> Iterator[Executor]:
+    """The workers of a Dask scheduler that runs already.
+
+    Args:
+        address: as `tcp://host:8786`.
+
+    Raises:
+        UsageError: when Dask is not installed, or the address is none.
+        InitlabError: when no scheduler answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("--dask needs Dask: pip install 'initlab[dask]'") from None
+    try:
+        client = Client(address, timeout=_SECONDS_TO_REACH_DASK, set_as_default=False)
+    except ValueError as error:
+        raise UsageError(f"--dask {address}: {error}") from None
+    except OSError as error:
+        raise InitlabError(f"--dask {address}: no scheduler answers: {error}") from None
+    with client:
+        yield client.get_executor(pure=False)

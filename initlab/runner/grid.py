@@ -11,14 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from initlab.data.datasets import open_dataset
 from initlab.errors import UsageError
-from initlab.runner.config import Experiment, InitSettings, Settings
+from initlab.runner.config import Experiment
+from initlab.runner.settings import InitSettings, Settings
 
 # Part of every run's identity: raised when the same settings come to mean other numbers.
 ALGORITHM = 1
+
+_CACHE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class Run:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the record depends on: the settings, with data named by content and no labels."""
-        tree = self.settings.model_dump(mode="json", exclude={"init": {"label"}})
-        tree["data"] = {"sha256": self.data_sha256, "inputs": self.settings.data.inputs}
+        tree = self.settings.identity()
+        tree["data"]["sha256"] = self.data_sha256
         return {"algorithm": ALGORITHM, **tree}
 
     @cached_property
@@ -96,19 +102,33 @@ def _check_distinct(runs: Iterable[Run]) -> None:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
-    """Group runs that can be trained in one pass, up to `largest` in each: same shapes, same batches."""
+    """Group runs that can be trained in one pass: same shapes, same batches.
+
+    Args:
+        runs: in any order.
+        largest: how many runs a cohort may have; fewer where their arrays would outgrow the cache.
+    """
     groups: dict[tuple[Settings, str], list[Run]] = defaultdict(list)
     for run in runs:
         alike = run.settings.model_copy(update={"init": InitSettings(scheme="zeros")})
         groups[alike, run.data_sha256].append(run)
-    return [
-        tuple(group[start : start + largest])
-        for group in groups.values()
-        for start in range(0, len(group), largest)
-    ]
+    cut = []
+    for group in groups.values():
+        size = max(1, min(largest, _CACHE_BYTES // working_set(group[0].settings)))
+        cut += [tuple(group[start : start + size]) for start in range(0, len(group), size)]
+    return cut
+
+
+def working_set(settings: Settings) -> int:
+    """About how many bytes one network's training touches in a step, its inputs left out.
+
+    Parameters and their gradients; pre-activations, activations and gradients of each unit and sample.
+    """
+    sizes = (784, *settings.network.hidden, 10)
+    parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    units = settings.train.batch_size * sum(sizes[1:])
+    return np.dtype(settings.train.dtype).itemsize * (2 * parameters + 3 * units)

@@ -9,9 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
 _SOURCES = Path(__file__).parent
+_LONGEST_DIFF = 100_000
 
 
 def now() -> str:
@@ -21,21 +23,31 @@ def now() -> str:
 
 def describe() -> dict[str, Any]:
     """What can be told of the place in which this process runs."""
+    tracked = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
     return {
+        "started": now(),
         "command": sys.argv,
         "host": platform.node(),
         "system": platform.platform(),
-        "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("initlab", "numpy")},
+        "initlab": version("initlab"),
+        "fingerprint": fingerprint(),
+        "git_commit": _git("rev-parse", "HEAD") if tracked else None,
+        "git_diff": (_git("diff", "HEAD") or "")[:_LONGEST_DIFF] if tracked else None,
+    }
+
+
+def fingerprint() -> dict[str, Any]:
+    """What decides the last bits of a result: the processor, the linear algebra library, NumPy's streams."""
+    return {
+        "processor": _processor(),
+        "numpy": np.__version__,
         "blas": [
-            {key: library.get(key) for key in ("internal_api", "version", "architecture")}
+            " ".join(str(library.get(key)) for key in ("internal_api", "version", "architecture"))
             for library in threadpool_info()
             if library.get("user_api") == "blas"
         ],
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_changes": _git("status", "--porcelain", "--untracked-files=no"),
     }
 
 
@@ -54,6 +66,6 @@ def _git(*arguments: str) -> str | None:
         told = subprocess.run(
             ["git", "-C", _SOURCES, *arguments], capture_output=True, text=True, timeout=10, check=True
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return told.stdout.strip()

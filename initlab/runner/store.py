@@ -3,33 +3,72 @@
 results/<experiment>/
     experiment.yaml  provenance.json  summary.csv  curves.csv  <figure>.png .svg
     runs/<run-id>/losses.npy
-    runs/<run-id>/record.json     written last: a run is finished when this file says so, and is whole
+    runs/<run-id>/record.json      written last: a run is finished when this file says so, and is whole
+    runs/<run-id>/provenance.json  when and in which session of ../../provenance.json it was trained
 
-A record depends on nothing but its run; times, versions and machines are in `provenance.json`. Every file is
-written beside its place, flushed to the disk and renamed, so a reader sees the old one or the new one.
+A record depends on nothing but its run; times, versions and machines are provenance.
 """
 
 import csv
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from initlab.errors import LockedError, StorageError
+from initlab.analysis.learning import final_loss
+from initlab.errors import LockedError, StorageError, UsageError, unknown_name
 from initlab.nn.arrays import FloatArray
+from initlab.runner import atomic
 from initlab.runner.grid import Run
 from initlab.runner.training import History
 from initlab.runner.yaml_text import write_yaml
 
 _FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the store knows of a run.
+
+    Attributes:
+        id: of the run.
+        identity: all that the numbers depend on.
+        outcome: "finished", "diverged", or "failed" when the program, not the network, went wrong.
+        diverged_at: the step, for a diverged run.
+        final_loss: the mean over the last 100 steps, for a finished run.
+        test_loss, test_accuracy: for a finished run.
+        cause: why it failed.
+        folder: of its files.
+    """
+
+    id: str
+    identity: dict[str, Any]
+    outcome: str
+    diverged_at: int | None
+    final_loss: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    cause: str | None
+    folder: Path
+
+    def losses(self) -> FloatArray:
+        """Of each step, read from the disk; empty for a failed run.
+
+        Raises:
+            StorageError: when the file is gone since the record was read.
+        """
+        if self.outcome == "failed":
+            return np.empty(0)
+        with _told(self.folder):
+            content = (self.folder / "losses.npy").read_bytes()
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
 
 
 class Store:
@@ -42,6 +81,7 @@ class Store:
 
     def __init__(self, results: str | Path, name: str) -> None:
         self.folder = Path(results) / name
+        self.runs = self.folder / "runs"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -57,134 +97,169 @@ class Store:
             try:
                 lock.acquire()
             except Timeout:
-                raise LockedError(
-                    f"{self.folder}: another initlab is at work on it; try again later"
-                ) from None
+                message = f"{self.folder}: another initlab is at work on it; try again later"
+                raise LockedError(message) from None
         try:
+            with _told(self.runs):
+                atomic.make_folder(self.runs)
             yield
         finally:
             lock.release()
 
-    def save(self, run: Run, history: History) -> None:
-        """Write the record of a finished run."""
-        folder = self._run_folder(run)
+    def save(self, run: Run, history: History, provenance: dict[str, Any]) -> None:
+        """Write the record of a run that finished or diverged."""
         losses = _npy(history.losses)
-        record = {
-            "format": _FORMAT,
-            "id": run.id,
-            "identity": run.identity,
-            "outcome": "finished" if history.diverged_at is None else "diverged",
-            "diverged_at": history.diverged_at,
-            "test_loss": history.test_loss,
-            "test_accuracy": history.test_accuracy,
-            "files": {"losses.npy": _sha256(losses)},
-        }
-        record["checksum"] = _sha256(_canonical(record))
-        with _told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / "losses.npy", losses)
-            _write(folder / "record.json", _canonical(record) + b"\n")
-
-    def load(self, run: Run) -> History | None:
-        """What a finished run left; None when it has no record, or one that is damaged in any way."""
-        folder = self._run_folder(run)
-        try:
-            record = json.loads((folder / "record.json").read_bytes())
-            losses = (folder / "losses.npy").read_bytes()
-            checksum = record.pop("checksum")
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return None
-        except OSError as error:
-            raise StorageError(f"{error.filename}: {error.strerror}") from error
-        if checksum != _sha256(_canonical(record)) or record.get("format") != _FORMAT:
-            return None
-        if record["id"] != run.id or record["files"]["losses.npy"] != _sha256(losses):
-            return None
-        return History(
-            np.load(io.BytesIO(losses), allow_pickle=False),
-            record["diverged_at"],
-            record["test_loss"],
-            record["test_accuracy"],
+        finished = history.diverged_at is None
+        self._save(
+            run,
+            provenance,
+            {"losses.npy": losses},
+            outcome="finished" if finished else "diverged",
+            diverged_at=history.diverged_at,
+            final_loss=final_loss(history.losses) if finished else None,
+            test_loss=history.test_loss,
+            test_accuracy=history.test_accuracy,
+            cause=None,
         )
 
-    def missing(self, runs: Iterable[Run]) -> list[Run]:
-        """Those of the runs that have no valid record."""
-        return [run for run in runs if self.load(run) is None]
+    def save_failure(self, run: Run, cause: str, provenance: dict[str, Any]) -> None:
+        """Write the record of a run that could not be trained."""
+        nothing = dict.fromkeys(("diverged_at", "final_loss", "test_loss", "test_accuracy"))
+        self._save(run, provenance, {}, outcome="failed", cause=cause, **nothing)
+
+    def _save(self, run: Run, provenance: dict[str, Any], files: dict[str, bytes], **results: Any) -> None:
+        folder = self.runs / run.id
+        digests = {name: _sha256(content) for name, content in files.items()}
+        record = {"format": _FORMAT, "id": run.id, "identity": run.identity, **results, "files": digests}
+        record["checksum"] = _sha256(_canonical(record))
+        with _told(folder):
+            atomic.make_folder(folder)
+            atomic.write(folder / "provenance.json", _canonical(provenance))
+            for name, content in files.items():
+                atomic.write(folder / name, content)
+            atomic.write(folder / "record.json", _canonical(record))
+            atomic.sync_folder(folder)
+
+    def load(self, run_id: str) -> Record | None:
+        """The record of a run; None when there is none, or one that is damaged in any way."""
+        folder = self.runs / run_id
+        try:
+            record = json.loads((folder / "record.json").read_bytes())
+            return _checked(record, folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        except OSError as error:
+            raise StorageError(f"{error.filename or folder}: {error.strerror or error}") from error
+
+    def records(self) -> Iterator[tuple[str, Record | None]]:
+        """The id of every run that has a folder, with its record; None for one damaged or never finished."""
+        for name in self.run_ids():
+            yield name, self.load(name)
+
+    def run_ids(self) -> list[str]:
+        """The ids of all runs that have a folder."""
+        with _told(self.runs, "read"):
+            return sorted(path.name for path in self.runs.iterdir()) if self.runs.is_dir() else []
+
+    def provenance(self, run_id: str) -> dict[str, Any]:
+        """When a run was trained, and what is known of the session; empty where nothing is."""
+        trained = _read_json(self.runs / run_id / "provenance.json")
+        sessions = _read_json(self.folder / "provenance.json")
+        session = sessions.get(str(trained.get("session")), {})
+        return {**(session if isinstance(session, dict) else {}), **trained}
+
+    def open_session(self, session: dict[str, Any]) -> str:
+        """Add what is known of a training session to `provenance.json`; returns its key."""
+        path = self.folder / "provenance.json"
+        sessions = _read_json(path)
+        key = str(len(sessions) + 1)
+        self._write(path, _canonical({**sessions, key: session}))
+        return key
 
     def write_experiment(self, resolved: dict[str, Any]) -> None:
-        """Write the experiment, with every value told, as `experiment.yaml`."""
+        """Write the experiment, as a config, to `experiment.yaml`."""
         self._write(self.folder / "experiment.yaml", write_yaml(resolved).encode())
 
-    def add_provenance(self, session: dict[str, Any]) -> None:
-        """Append what is known of one training session to `provenance.json`."""
-        path = self.folder / "provenance.json"
-        try:
-            sessions = json.loads(path.read_bytes())["sessions"]
-        except (OSError, ValueError, KeyError, TypeError):
-            sessions = []
-        text = json.dumps({"sessions": [*sessions, session]}, indent=2)
-        self._write(path, text.encode() + b"\n")
-
-    def write_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    def write_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write `<name>.csv`."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        path = self.folder / f"{name}.csv"
-        self._write(path, text.getvalue().encode())
-        return path
+        self._write(self.folder / f"{name}.csv", table_text(header, rows).encode())
 
     def write_figure(self, name: str, pictures: dict[str, bytes]) -> list[Path]:
-        """Write `<name>.<suffix>` for each picture."""
+        """Write `<name>.<suffix>` for each picture; returns their paths."""
         for suffix, picture in pictures.items():
             self._write(self.folder / f"{name}.{suffix}", picture)
         return [self.folder / f"{name}.{suffix}" for suffix in pictures]
 
     def _write(self, path: Path, content: bytes) -> None:
         with _told(path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _write(path, content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, content)
+            atomic.sync_folder(path.parent)
 
-    def _run_folder(self, run: Run) -> Path:
-        return self.folder / "runs" / run.id
+
+def experiments(results: Path) -> list[str]:
+    """The names of the experiments that have a folder with runs.
+
+    Raises:
+        StorageError: when the results cannot be read.
+    """
+    with _told(results, "read"):
+        return sorted(path.name for path in results.iterdir() if (path / "runs").is_dir())
+
+
+def find_store(results: Path, name: str) -> Store:
+    """The store of an experiment that has one.
+
+    Raises:
+        UsageError: when it has none; the message names those that have.
+    """
+    known = experiments(results)
+    if name not in known:
+        raise UsageError(f"{results}: {unknown_name('experiment', name, known)}")
+    return Store(results, name)
+
+
+def table_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Comma-separated lines."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _checked(record: dict[str, Any], folder: Path) -> Record | None:
+    """The record if it and its files are whole and it is that of its folder."""
+    checksum, files = record.pop("checksum"), record["files"]
+    if checksum != _sha256(_canonical(record)) or record.pop("format") != _FORMAT:
+        return None
+    if record["id"] != folder.name:
+        return None
+    if any(_sha256((folder / name).read_bytes()) != digest for name, digest in files.items()):
+        return None
+    del record["files"]
+    return Record(**record, folder=folder)
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn the system's errors into one line that names the file."""
     try:
         yield
     except OSError as error:
-        name = error.filename or path
-        raise StorageError(f"{name}: cannot write: {error.strerror or error}") from error
+        name = error.filename2 or error.filename or path
+        raise StorageError(f"{name}: cannot {verb}: {error.strerror or error}") from error
 
 
-def _write(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none that can be read: provenance bears on no result."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        tree = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def _npy(array: FloatArray) -> bytes:
@@ -194,7 +269,7 @@ def _npy(array: FloatArray) -> bytes:
 
 
 def _canonical(tree: Any) -> bytes:
-    return json.dumps(tree, sort_keys=True, indent=1, allow_nan=False).encode()
+    return json.dumps(tree, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def _sha256(content: bytes) -> str:

@@ -1,16 +1,18 @@
-"""Runs and their histories -> groups over seeds -> the rows of the summary and of the curves."""
+"""Runs and their records -> groups over seeds -> the rows of the summary and of the curves."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Any
 
-from initlab.analysis.learning import final_loss, steps_to_reach
+from initlab.analysis.learning import steps_to_reach
 from initlab.analysis.uncertainty import Interval, mean_interval
 from initlab.runner.grid import Run
-from initlab.runner.training import History
+from initlab.runner.store import Record
 
 REACHED_LOSS = 0.5
+_MOST_CURVE_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,13 @@ class Group:
     Attributes:
         label: as a legend shows the condition.
         condition: swept keys and values, without the seed.
-        runs, histories: one for each seed.
+        runs, records: one for each seed.
     """
 
     label: str
     condition: tuple[tuple[str, str], ...]
     runs: tuple[Run, ...]
-    histories: tuple[History, ...]
+    records: tuple[Record, ...]
 
     @property
     def scheme(self) -> str:
@@ -36,102 +38,111 @@ class Group:
     @property
     def diverged_at(self) -> list[int]:
         """The steps at which runs diverged, one for each that did."""
-        return [h.diverged_at for h in self.histories if h.diverged_at is not None]
+        return [record.diverged_at for record in self.records if record.diverged_at is not None]
 
     @property
-    def finished(self) -> list[History]:
-        """The histories that did not diverge."""
-        return [history for history in self.histories if history.diverged_at is None]
+    def failed(self) -> list[Record]:
+        """The records of runs that could not be trained."""
+        return [record for record in self.records if record.outcome == "failed"]
+
+    @property
+    def finished(self) -> list[Record]:
+        """The records of runs that neither diverged nor failed."""
+        return [record for record in self.records if record.outcome == "finished"]
 
     @property
     def final_loss(self) -> Interval | None:
         """Mean loss of the last 100 steps, over the seeds that finished."""
-        return _interval([final_loss(history.losses) for history in self.finished])
+        return _interval([record.final_loss for record in self.finished])
 
     @property
     def test_accuracy(self) -> Interval | None:
         """Over the seeds that finished."""
-        return _interval(
-            [history.test_accuracy for history in self.finished if history.test_accuracy is not None]
-        )
+        return _interval([record.test_accuracy for record in self.finished])
 
-    @property
+    @cached_property
     def steps_to_reach(self) -> list[int]:
         """For each seed that got there, the first step whose smoothed loss is at most 0.5."""
-        steps = [steps_to_reach(history.losses, REACHED_LOSS) for history in self.finished]
+        steps = [steps_to_reach(record.losses(), REACHED_LOSS) for record in self.finished]
         return [step for step in steps if step is not None]
 
 
-def _interval(values: Sequence[float]) -> Interval | None:
-    return mean_interval(values) if values else None
+def _interval(values: Sequence[float | None]) -> Interval | None:
+    known = [value for value in values if value is not None]
+    return mean_interval(known) if known else None
 
 
-def group(runs: Sequence[Run], histories: Sequence[History]) -> list[Group]:
+def group(runs: Sequence[Run], records: Sequence[Record]) -> list[Group]:
     """Put together the runs that differ in their seeds alone, in the order of the sweep."""
-    groups: dict[tuple[tuple[str, str], ...], list[tuple[Run, History]]] = {}
-    for run, history in zip(runs, histories, strict=True):
-        groups.setdefault(run.condition, []).append((run, history))
+    groups: dict[tuple[tuple[str, str], ...], list[tuple[Run, Record]]] = {}
+    for run, record in zip(runs, records, strict=True):
+        groups.setdefault(run.condition, []).append((run, record))
     return [
         Group(members[0][0].label, condition, *map(tuple, zip(*members, strict=True)))
         for condition, members in groups.items()
     ]
 
 
-def summary_rows(groups: Iterable[Group]) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows of `summary.csv`: one for each condition, empty where there is no number."""
-    header = ["label", "scheme", "seeds", "diverged", "first_diverged_at", "last_diverged_at"]
-    header += ["final_loss", "final_loss_low", "final_loss_high"]
-    header += ["test_accuracy", "test_accuracy_low", "test_accuracy_high"]
-    header += [f"reached_loss_{REACHED_LOSS}", f"median_steps_to_loss_{REACHED_LOSS}"]
-    return header, [_summary_row(group) for group in groups]
-
-
-def _summary_row(group: Group) -> list[Any]:
+def summary(group: Group) -> dict[str, Any]:
+    """The numbers of one condition by name; None where there is no number."""
     diverged, steps = group.diverged_at, group.steps_to_reach
-    return [
-        group.label,
-        group.scheme,
-        len(group.runs),
-        len(diverged),
-        min(diverged, default=""),
-        max(diverged, default=""),
-        *_ends(group.final_loss),
-        *_ends(group.test_accuracy),
-        len(steps),
-        f"{median(steps):g}" if steps else "",
-    ]
+    return {
+        "label": group.label,
+        "scheme": group.scheme,
+        "seeds": len(group.runs),
+        "failed": len(group.failed),
+        "diverged": len(diverged),
+        "first_diverged_at": min(diverged, default=None),
+        "last_diverged_at": max(diverged, default=None),
+        **_ends("final_loss", group.final_loss),
+        **_ends("test_accuracy", group.test_accuracy),
+        f"reached_loss_{REACHED_LOSS}": len(steps),
+        f"median_steps_to_loss_{REACHED_LOSS}": median(steps) if steps else None,
+    }
 
 
-def _ends(interval: Interval | None) -> list[str]:
-    if interval is None:
-        return ["", "", ""]
-    return [f"{value:.6g}" for value in (interval.mean, interval.low, interval.high)]
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    ends = (None, None, None) if interval is None else (interval.mean, interval.low, interval.high)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
-def curve_rows(groups: Iterable[Group]) -> tuple[list[str], Iterator[list[Any]]]:
-    """Header and rows of `curves.csv`: one row for each step of each run."""
-    return ["label", "seed", "step", "loss"], _curve_rows(groups)
+def summary_rows(groups: Sequence[Group]) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows of `summary.csv`: one for each condition, numbers to six digits."""
+    rows = [summary(group) for group in groups]
+    cells = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
+    return list(rows[0]), cells
 
 
-def _curve_rows(groups: Iterable[Group]) -> Iterator[list[Any]]:
+def curve_rows(groups: Sequence[Group]) -> tuple[list[str], Iterator[list[Any]]]:
+    """Header and rows of `curves.csv`: the loss of every step, or of every k-th where there are very many."""
+    steps = sum(run.settings.train.steps for group in groups for run in group.runs)
+    every = -(-steps // _MOST_CURVE_ROWS)
+    return ["label", "seed", "step", "loss"], _curve_rows(groups, every)
+
+
+def _curve_rows(groups: Iterable[Group], every: int) -> Iterator[list[Any]]:
     for one in groups:
-        for run, history in zip(one.runs, one.histories, strict=True):
-            for step, loss in enumerate(history.losses):
-                yield [one.label, run.settings.seed, step, f"{loss:.6g}"]
+        for run, record in zip(one.runs, one.records, strict=True):
+            for step, loss in enumerate(record.losses()[::every]):
+                yield [one.label, run.settings.seed, every * step, f"{loss:.6g}"]
 
 
 def screen_table(groups: Sequence[Group]) -> str:
     """The summary as it is printed: final loss and accuracy with 95 % intervals over seeds."""
     header = ["", "final loss", "test accuracy", f"steps to loss {REACHED_LOSS}", "diverged"]
-    return aligned([header, *map(_screen_row, groups)])
+    rows = [[*_screen_row(one), f"{len(one.failed)} of {len(one.runs)}"] for one in groups]
+    if not any(one.failed for one in groups):
+        return aligned([header, *(row[:-1] for row in rows)])
+    return aligned([[*header, "failed"], *rows])
 
 
 def _screen_row(group: Group) -> list[str]:
-    numbers = [_shown(group.final_loss), _shown(group.test_accuracy), _steps(group)]
+    numbers = [shown_interval(group.final_loss), shown_interval(group.test_accuracy), _steps(group)]
     return [group.label, *numbers, _divergence(group)]
 
 
-def _shown(interval: Interval | None) -> str:
+def shown_interval(interval: Interval | None) -> str:
+    """Mean and half width, as `0.3172 ± 0.0097`; a dash where there is no number."""
     if interval is None:
         return "-"
     spread = f" ± {interval.half_width:.4f}" if interval.count > 1 else ""

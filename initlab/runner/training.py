@@ -17,7 +17,7 @@ from initlab.nn.losses import LOSSES
 from initlab.nn.network import Ensemble
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.streams import Purpose, stream
-from initlab.runner.config import Settings
+from initlab.runner.settings import Settings
 
 # The square root of float32's largest number, 1.8e19: products of two such numbers overflow. From here on
 # the last bits, and so the processor, decide between NaN and a network of dead units; one that comes this
@@ -49,10 +49,10 @@ def train(cohort: Sequence[Settings]) -> list[History]:
     dataset = open_dataset(shared.data.name, shared.data.path)
     sizes = (dataset.pixels, *shared.network.hidden, dataset.classes)
     schemes = [Scheme.parse(settings.init.scheme) for settings in cohort]
-    ensemble = Ensemble.from_schemes(
-        sizes, schemes, shared.seed, shared.network.activation, shared.train.dtype
-    )
     with np.errstate(all="ignore"):
+        ensemble = Ensemble.from_schemes(
+            sizes, schemes, shared.seed, shared.network.activation, shared.train.dtype
+        )
         losses, diverged_at, ensemble, rows = _train(ensemble, dataset, shared)
         test_losses, test_accuracies = _evaluate(ensemble, dataset, shared)
     ends: dict[int, tuple[float, float]] = {

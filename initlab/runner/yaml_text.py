@@ -66,6 +66,8 @@ def read_yaml(text: str, name: str) -> Document:
     >>> read_yaml("lr: 1e-3\\nname: no", "a.yaml").tree
     {'lr': 0.001, 'name': 'no'}
     """
+    if not _is_text(text):
+        raise YamlError(f"{name}: not UTF-8 text")
     if len(text) > LARGEST:
         raise YamlError(f"{name}: larger than {LARGEST:,} characters, which no config is")
     reader = _Reader(name, iter(()))
@@ -77,6 +79,11 @@ def read_yaml(text: str, name: str) -> Document:
         raise YamlError(f"{reader.place(error.problem_mark or error.context_mark)}: {problem}") from None
     except yaml.YAMLError as error:
         raise YamlError(f"{name}: {' '.join(str(error).split())}") from None
+
+
+def _is_text(text: str) -> bool:
+    """Whether no half of a surrogate pair, as stands for a byte that is no text, is in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def nearest(places: Mapping[Path, str], path: Path) -> str:

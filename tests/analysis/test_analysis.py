@@ -72,7 +72,8 @@ class TestLearning:
         assert smooth(np.ones(length)) == pytest.approx(np.ones(length))
 
     def test_final_loss_is_the_mean_of_the_last_hundred(self):
-        assert final_loss(np.arange(300.0)) == pytest.approx(249.5)
+        assert final_loss(np.arange(500.0)) == pytest.approx(449.5)
+        assert final_loss(np.arange(40.0)) == pytest.approx(34.5)
         assert final_loss(np.array([3.0])) == 3.0
 
     def test_steps_to_reach(self):

@@ -8,14 +8,14 @@ from initlab.analysis.untrained import activation_panels
 from initlab.nn.initializers import Scheme
 from initlab.plotting.curves import loss_figure
 from initlab.plotting.histograms import histogram_figure
-from initlab.plotting.style import look, render
+from initlab.plotting.style import distinct_looks, look, render
 from initlab.runner.config import load_experiment
-from initlab.runner.sweep import run_experiment
+from initlab.runner.sweep import Choice, run_experiment
 
 
 @pytest.fixture
 def groups(small_config, tmp_path):
-    return run_experiment(load_experiment(small_config), tmp_path / "r", jobs=1).groups
+    return run_experiment(load_experiment(small_config), tmp_path / "r", choice=Choice(jobs=0)).groups
 
 
 def texts(axes):
@@ -36,7 +36,7 @@ def test_the_line_is_the_mean_and_the_band_the_extremes_of_the_smoothed_losses(g
     from initlab.analysis.learning import smooth
 
     axes = loss_figure(groups).axes[0]
-    curves = np.stack([smooth(history.losses) for history in groups[0].histories])
+    curves = np.stack([smooth(record.losses()) for record in groups[0].records])
     np.testing.assert_allclose(axes.lines[0].get_ydata(), curves.mean(axis=0))
     heights = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert heights.max() == pytest.approx(curves.max())
@@ -66,11 +66,41 @@ def test_every_panel_is_drawn_with_its_numbers():
 def test_hostile_labels_are_shown_as_they_are(small_config, tmp_path, label):
     override = f"sweep.init=[{{scheme: he, label: '{label}'}}]"
     experiment = load_experiment(small_config, [override, "train.steps=5"])
-    groups = run_experiment(experiment, tmp_path / "r", jobs=1).groups
+    groups = run_experiment(experiment, tmp_path / "r", choice=Choice(jobs=0)).groups
     figure = loss_figure(groups)
     assert texts(figure.axes[0])[0].replace("\\$", "$").startswith(label)
-    if label.isascii():
-        render(figure, "png")
+    render(figure, "png")
+
+
+def test_no_two_conditions_of_a_figure_look_alike():
+    four = ["normal(std=1)", "normal(std=0.01)", "book:xavier", "he"]
+    others = [f"normal(std={i / 100})" for i in range(2, 12)]
+    for schemes in (four * 5, ["he"] * 12, four + others, ["lecun", "book:xavier"], others * 3):
+        looks = distinct_looks(schemes)
+        assert len(set(looks)) == len(looks)
+    assert [one.color for one in distinct_looks(four * 2)] == [look(scheme).color for scheme in four * 2]
+
+
+def test_many_conditions_are_drawn_beside_the_axes(small_config, tmp_path):
+    sweep = "sweep.train.optimizer.lr=[0.01, 0.02, 0.05, 0.1]"
+    experiment = load_experiment(small_config, [sweep, "train.steps=20"])
+    groups = run_experiment(experiment, tmp_path / "r", choice=Choice(jobs=0)).groups
+    figure = loss_figure(groups)
+    assert len(figure.legends[0].get_texts()) == len(groups) == 12
+    render(figure, "png")
+
+
+def test_the_title_names_only_what_finished_with_every_seed(groups):
+    assert loss_figure(groups).axes[0].get_title("left") == "he ends with the lowest loss"
+    diverged = [group for group in groups if group.label == "huge"]
+    assert "No condition" in loss_figure(diverged).axes[0].get_title("left")
+
+
+def test_a_deep_network_is_drawn_in_ten_columns():
+    panels = activation_panels([Scheme("he")], ["relu"], depth=60, width=10, samples=10)
+    figure = histogram_figure(panels, "deep")
+    assert len(figure.axes) == 10
+    render(figure, "png")
 
 
 def test_a_scheme_has_one_look_and_the_books_four_differ():

@@ -129,6 +129,53 @@ def test_overrides(tmp_path):
     assert points[0][1].init.scheme == "normal(std=0.5)"
 
 
+def test_what_is_set_is_no_longer_swept(tmp_path):
+    text = (
+        GOOD.replace("init: he\n", "")
+        + "sweep: {init: [he, xavier], zip: [{train.steps: [1, 2], seed: [0, 1]}]}\n"
+    )
+    points = load(tmp_path, text, ["init.scheme=lecun", "train.steps=7"]).points()
+    assert [(s.init.scheme, s.train.steps, s.seed) for _, s in points] == [("lecun", 7, 0), ("lecun", 7, 1)]
+    points = load(tmp_path, text, ["train={steps: 5, batch_size: 1, optimizer: {lr: 1}}", "seed=4"]).points()
+    assert [(s.init.scheme, s.train.steps, s.seed) for _, s in points] == [("he", 5, 4), ("xavier", 5, 4)]
+
+
+class TestZipAndExclude:
+    SWEEP = """\
+sweep:
+  init: [he, xavier]
+  zip:
+    - {network.hidden: [8x2, 8x3, 8x4], train.steps: [10, 20, 30]}
+  exclude:
+    - {init: he_normal, train.steps: 20}
+"""
+
+    def test_zipped_keys_go_together_and_the_excluded_is_left_out(self, tmp_path):
+        points = load(tmp_path, GOOD + self.SWEEP).points()
+        told = [(s.init.scheme, len(s.network.hidden), s.train.steps) for _, s in points]
+        he, xavier = [("he", 2, 10), ("he", 4, 30)], [("xavier", 2, 10), ("xavier", 3, 20), ("xavier", 4, 30)]
+        assert told == he + xavier
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("8x3, 8x4]", "8x3]", "c.yaml:8:7: zipped lists must have the same length: network.hidden has 2"),
+            ("20, 30]", "20, -3]", "c.yaml:8:63: train.steps must be 1 or more, not -3"),
+            ("train.steps: [", "init: [", "c.yaml:8:41: 'init' is swept twice"),
+            ("he_normal", "lecun", "c.yaml:10:7: this excludes no run"),
+            ("he_normal", "hee", "unknown scheme 'hee'; did you mean 'he'"),
+            ("train.steps: 20}", "train.stps: 20}", "unknown key 'stps'; did you mean 'steps'"),
+            ("{init: he_normal, train.steps: 20}", "{seed: 0}", "every run is excluded"),
+            ("[he, xavier]", "[he, xavier]\n  name: [a, b]", "'name' is no setting of a run"),
+        ],
+    )
+    def test_mistakes(self, tmp_path, old, new, message):
+        assert old in self.SWEEP
+        with pytest.raises(UsageError) as error:
+            load(tmp_path, GOOD + self.SWEEP.replace(old, new)).points()
+        assert message in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -5,21 +5,16 @@ import json
 
 import numpy as np
 import pytest
+from conftest import record_bytes
 
 from initlab.errors import LockedError, StorageError
 from initlab.runner import sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts, expand
 from initlab.runner.store import Store
-from initlab.runner.sweep import run_experiment
+from initlab.runner.sweep import Choice, run_experiment
 
-
-def record_bytes(folder):
-    return {
-        str(f.relative_to(folder)): f.read_bytes()
-        for f in sorted((folder / "runs").rglob("*"))
-        if f.is_file()
-    }
+HERE = Choice(jobs=0)
 
 
 @pytest.fixture
@@ -28,29 +23,31 @@ def experiment(small_config):
 
 
 def test_a_second_time_nothing_is_trained_and_the_tables_are_the_same(experiment, tmp_path):
-    first = run_experiment(experiment, tmp_path / "r", jobs=1)
+    first = run_experiment(experiment, tmp_path / "r", choice=HERE)
     tables = {name: (tmp_path / "r/small" / name).read_bytes() for name in ("summary.csv", "curves.csv")}
-    again = run_experiment(experiment, tmp_path / "r", jobs=1)
+    again = run_experiment(experiment, tmp_path / "r", choice=HERE)
     assert (first.trained, first.reused, again.trained, again.reused) == (6, 0, 0, 6)
     assert tables == {name: (tmp_path / "r/small" / name).read_bytes() for name in tables}
 
 
 def test_records_are_the_same_bytes_however_they_were_trained(experiment, tmp_path, monkeypatch):
-    run_experiment(experiment, tmp_path / "serial", jobs=1)
+    run_experiment(experiment, tmp_path / "serial", choice=HERE)
     expected = record_bytes(tmp_path / "serial/small")
     assert len(expected) == 12
-    run_experiment(experiment, tmp_path / "two", jobs=2)
+    run_experiment(experiment, tmp_path / "two", choice=Choice(jobs=2))
     assert record_bytes(tmp_path / "two/small") == expected
     for largest in (1, 2):
-        monkeypatch.setattr(sweep, "_LARGEST_COHORT", largest)
-        run_experiment(experiment, tmp_path / f"cut{largest}", jobs=1)
+        monkeypatch.setattr(sweep, "plan", lambda runs, _, size=largest: cohorts(runs, size))
+        run_experiment(experiment, tmp_path / f"cut{largest}", choice=HERE)
         assert record_bytes(tmp_path / f"cut{largest}/small") == expected
 
 
 def test_a_new_seed_trains_only_what_is_new(small_config, tmp_path):
-    run_experiment(load_experiment(small_config), tmp_path / "r", jobs=1)
+    run_experiment(load_experiment(small_config), tmp_path / "r", choice=HERE)
     before = record_bytes(tmp_path / "r/small")
-    more = run_experiment(load_experiment(small_config, ["sweep.seed=[0, 1, 2]"]), tmp_path / "r", jobs=1)
+    more = run_experiment(
+        load_experiment(small_config, ["sweep.seed=[0, 1, 2]"]), tmp_path / "r", choice=HERE
+    )
     assert (more.trained, more.reused) == (3, 6)
     after = record_bytes(tmp_path / "r/small")
     assert {name: after[name] for name in before} == before
@@ -59,7 +56,7 @@ def test_a_new_seed_trains_only_what_is_new(small_config, tmp_path):
 @pytest.mark.parametrize("name", ["record.json", "losses.npy"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "empty", "gone"])
 def test_a_damaged_record_counts_as_missing_and_is_mended(experiment, tmp_path, name, harm):
-    run_experiment(experiment, tmp_path, jobs=1)
+    run_experiment(experiment, tmp_path, choice=HERE)
     expected = record_bytes(tmp_path / "small")
     victim = next((tmp_path / "small/runs").glob(f"he-*seed0*/{name}"))
     content = bytearray(victim.read_bytes())
@@ -68,12 +65,12 @@ def test_a_damaged_record_counts_as_missing_and_is_mended(experiment, tmp_path, 
         victim.unlink()
     else:
         victim.write_bytes({"cut": content[: len(content) // 2], "flip": content, "empty": b""}[harm])
-    assert run_experiment(experiment, tmp_path, jobs=1).trained == 1
+    assert run_experiment(experiment, tmp_path, choice=HERE).trained == 1
     assert record_bytes(tmp_path / "small") == expected
 
 
 def test_the_record_says_what_was_run_and_is_plain_json(experiment, tmp_path):
-    run_experiment(experiment, tmp_path, jobs=1)
+    run_experiment(experiment, tmp_path, choice=HERE)
     records = [json.loads(f.read_text()) for f in (tmp_path / "small/runs").glob("*/record.json")]
     assert {record["outcome"] for record in records} == {"finished", "diverged"}
     for record in records:
@@ -83,12 +80,12 @@ def test_the_record_says_what_was_run_and_is_plain_json(experiment, tmp_path):
 
 
 def test_tables_are_tidy(experiment, tmp_path):
-    outcome = run_experiment(experiment, tmp_path, jobs=1)
+    outcome = run_experiment(experiment, tmp_path, choice=HERE)
     with (tmp_path / "small/summary.csv").open() as file:
         rows = {row["label"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["he", "std=0.01", "huge"]
     he = outcome.groups[0]
-    finals = [np.mean(h.losses[-100:], dtype=float) for h in he.histories]
+    finals = [np.mean(r.losses()[-25:], dtype=float) for r in he.records]
     assert float(rows["he"]["final_loss"]) == pytest.approx(np.mean(finals), rel=1e-5)
     half = 12.706205 * np.std(finals, ddof=1) / np.sqrt(2)
     assert float(rows["he"]["final_loss_high"]) == pytest.approx(np.mean(finals) + half, rel=1e-4)
@@ -96,34 +93,43 @@ def test_tables_are_tidy(experiment, tmp_path):
     assert rows["huge"]["final_loss"] == rows["huge"]["test_accuracy"] == ""
     with (tmp_path / "small/curves.csv").open() as file:
         curves = list(csv.DictReader(file))
-    diverged = sum(len(h.losses) for h in outcome.groups[2].histories)
+    diverged = sum(len(record.losses()) for record in outcome.groups[2].records)
     assert len(curves) == 4 * 100 + diverged
-    assert float(curves[0]["loss"]) == pytest.approx(he.histories[0].losses[0], rel=1e-5)
+    assert float(curves[0]["loss"]) == pytest.approx(he.records[0].losses()[0], rel=1e-5)
 
 
 def test_a_folder_in_use_is_told_and_left_alone(experiment, tmp_path):
     with Store(tmp_path, "small").lock(), pytest.raises(LockedError, match="another initlab"):
-        run_experiment(experiment, tmp_path, jobs=1)
-    assert run_experiment(experiment, tmp_path, jobs=1).trained == 6
+        run_experiment(experiment, tmp_path, choice=HERE)
+    assert run_experiment(experiment, tmp_path, choice=HERE).trained == 6
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(experiment, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="Not a directory"):
-        run_experiment(experiment, tmp_path / "file", jobs=1)
+        run_experiment(experiment, tmp_path / "file", choice=HERE)
 
 
 def test_provenance_is_beside_the_records_not_in_them(experiment, tmp_path):
-    run_experiment(experiment, tmp_path, jobs=1)
-    sessions = json.loads((tmp_path / "small/provenance.json").read_text())["sessions"]
-    assert len(sessions) == 1
-    assert len(sessions[0]["runs"]) == 6
-    assert {"host", "versions", "blas", "git_commit", "started", "finished"} <= sessions[0].keys()
+    run_experiment(experiment, tmp_path, choice=HERE)
+    store = Store(tmp_path, "small")
+    for name in store.run_ids():
+        known = store.provenance(name)
+        assert {
+            "host",
+            "command",
+            "fingerprint",
+            "git_commit",
+            "git_diff",
+            "started",
+            "finished",
+        } <= known.keys()
+        assert known["fingerprint"]["blas"]
 
 
 def test_progress_is_told_from_zero_to_all(experiment, tmp_path):
     told = []
-    run_experiment(experiment, tmp_path, jobs=1, progress=lambda done, total: told.append((done, total)))
+    run_experiment(experiment, tmp_path, choice=HERE, progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 6)
     assert told[-1] == (6, 6)
     assert told == sorted(told)

@@ -1,0 +1,207 @@
+"""What a run and a config consist of: validated, frozen models, from which the JSON schema follows.
+
+`Settings` is all that determines one run; `Frame` is what a config holds besides, its sweep above all.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from initlab.data.datasets import DATASETS
+from initlab.data.inputs import INPUTS
+from initlab.errors import unknown_name
+from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.initializers import Scheme
+from initlab.nn.losses import LOSSES
+from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _known(kind: str, registry: Mapping[str, Any]) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in registry:
+            raise ValueError(unknown_name(kind, name, registry))
+        return name
+
+    return check
+
+
+def _names(registry: Mapping[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": sorted(registry)})
+
+
+def _layer_sizes(value: Any) -> Any:
+    """`100x4` is short for [100, 100, 100, 100]."""
+    short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", value) if isinstance(value, str) else None
+    if short:
+        return (int(short[1]),) * int(short[2])
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _one_line(label: str) -> str:
+    if not label.isprintable():
+        raise ValueError(f"a label has no line breaks or control characters: {label[:60]!r}")
+    if label.startswith("_"):
+        raise ValueError(f"a label does not begin with '_': {label!r}")
+    return label
+
+
+Width = Annotated[int, Field(ge=1, le=100_000)]
+
+_HIDDEN_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 100_000}, "maxItems": 1000},
+        {"type": "string", "pattern": r"^[1-9]\d{0,5}x\d{1,4}$"},
+    ],
+    "description": "Units of each hidden layer: [100, 100], or 100x2 for short.",
+}
+
+_INIT_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"scheme": {"type": "string"}, "label": {"type": "string", "maxLength": 40}},
+            "required": ["scheme"],
+        },
+    ],
+    "description": "A scheme: he, std=0.01, normal(std=0.01), or {scheme: he, label: Mine}.",
+}
+
+
+class DataSettings(_Frozen):
+    """What the networks are shown: a dataset by name, or a folder of IDX files."""
+
+    name: Annotated[str, AfterValidator(_known("dataset", DATASETS)), _names(DATASETS)] = "mnist"
+    path: str | None = None
+    inputs: Annotated[str, AfterValidator(_known("input preparation", INPUTS)), _names(INPUTS)] = "unit"
+
+
+class NetworkSettings(_Frozen):
+    """The hidden layers; the first and last size follow from the data."""
+
+    hidden: Annotated[
+        tuple[Width, ...],
+        BeforeValidator(_layer_sizes),
+        Field(max_length=1000),
+        WithJsonSchema(_HIDDEN_SCHEMA),
+    ]
+    activation: Annotated[str, AfterValidator(_known("activation", ACTIVATIONS)), _names(ACTIVATIONS)]
+
+
+class OptimizerSettings(BaseModel):
+    """A name, and the arguments that this optimizer takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, float] = Field(init=False)
+    name: Annotated[str, _names(OPTIMIZERS)] = "sgd"
+
+    @model_validator(mode="after")
+    def _check(self) -> "OptimizerSettings":
+        check_optimizer(self.name, self.arguments)
+        return self
+
+    @property
+    def arguments(self) -> dict[str, float]:
+        """All but the name."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class TrainSettings(_Frozen):
+    """How the networks are trained."""
+
+    steps: Annotated[int, Field(ge=1, le=100_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=100_000)]
+    loss: Annotated[str, AfterValidator(_known("loss", LOSSES)), _names(LOSSES)] = "cross_entropy"
+    optimizer: OptimizerSettings
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class InitSettings(_Frozen):
+    """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`, or as a mapping, which may carry a label."""
+
+    scheme: str
+    label: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"scheme": str(Scheme.parse(value))}
+        if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
+            raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
+        arguments = {k: v for k, v in value.items() if k not in ("scheme", "label")}
+        return {"scheme": str(Scheme.parse(value["scheme"], arguments)), "label": value.get("label")}
+
+    def __str__(self) -> str:
+        return self.label or Scheme.parse(self.scheme).short
+
+
+class Settings(_Frozen):
+    """All that determines one run."""
+
+    data: DataSettings = DataSettings()
+    network: NetworkSettings
+    train: TrainSettings
+    init: Annotated[InitSettings, WithJsonSchema(_INIT_SCHEMA)]
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
+
+    def identity(self) -> dict[str, Any]:
+        """The settings as plain values, without what does not bear on any number: labels and places."""
+        tree = self.model_dump(mode="json", exclude={"init": {"label"}, "data": {"path", "name"}})
+        return dict(tree)
+
+
+Values = Annotated[list[Any], Field(min_length=1)]
+
+
+class Sweep(BaseModel):
+    """For each dotted key, its values; every combination is a run.
+
+    Within one entry of `zip` the keys go through their values together. What `exclude` describes is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Values] = Field(init=False)
+    zip: list[Annotated[dict[str, Values], Field(min_length=1)]] = []
+    exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = []
+
+
+class Frame(_Frozen):
+    """What a config holds besides the settings."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    description: str = ""
+    sweep: Sweep = Sweep()
+    figures: list[str] = []
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of a config, by which an editor completes and checks it.
+
+    >>> sorted(config_schema()["required"])
+    ['name']
+    """
+    frame, settings = Frame.model_json_schema(), Settings.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "initlab experiment",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**frame["properties"], **settings["properties"]},
+        "required": frame["required"],
+        "$defs": {**frame["$defs"], **settings["$defs"]},
+    }
