@@ -5,7 +5,7 @@ import numpy as np
 from initlab.nn.arrays import FloatArray
 
 FINAL_STEPS = 100
-_WINDOW, _BETA = 11, 2.0
+_WINDOW = np.kaiser(11, 2.0) / np.kaiser(11, 2.0).sum()
 
 
 def smooth(losses: FloatArray) -> FloatArray:
@@ -16,12 +16,11 @@ def smooth(losses: FloatArray) -> FloatArray:
     >>> smooth(np.full(20, 0.5)).round(12).tolist() == [0.5] * 20
     True
     """
-    half = _WINDOW // 2
+    half = len(_WINDOW) // 2
     if len(losses) <= half:
         return losses.astype(np.float64)
-    window = np.kaiser(_WINDOW, _BETA)
     padded = np.pad(losses.astype(np.float64), half, mode="reflect")
-    return np.convolve(padded, window / window.sum(), mode="valid")
+    return np.convolve(padded, _WINDOW, mode="valid")
 
 
 def final_loss(losses: FloatArray) -> float:

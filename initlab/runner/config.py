@@ -3,11 +3,13 @@
 file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `settings` -> Experiment
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from initlab.errors import StorageError, UsageError, unknown_name
 from initlab.runner.settings import Frame, Settings
 from initlab.runner.yaml_text import Document, YamlError, nearest, read_scalar, read_yaml
 from initlab.runner.yaml_text import Path as Keys
+
+MOST_RUNS = 100_000
 
 
 class ConfigError(UsageError):
@@ -78,8 +82,16 @@ class Experiment:
         """Swept values and settings of each run: the product of the axes, the last one running fastest.
 
         Raises:
-            ConfigError: when an exclusion excludes nothing, or all is excluded.
+            ConfigError: when an exclusion excludes nothing, or all is excluded, or there are too many.
         """
+        return self._points
+
+    @cached_property
+    def _points(self) -> list[tuple[dict[str, Any], Settings]]:
+        count = math.prod(len(axis) for axis in self.axes)
+        if count > MOST_RUNS:
+            told = f"{count:,} combinations; an experiment has {MOST_RUNS:,} runs at most"
+            raise ConfigError([f"{self.place('sweep')}: {told}"])
         points, used = [], set()
         for indices in product(*(range(len(axis)) for axis in self.axes)):
             chosen = _choose(self.axes, indices)

@@ -134,10 +134,10 @@ class Store:
         record["checksum"] = _sha256(_canonical(record))
         with _told(folder):
             atomic.make_folder(folder)
-            atomic.write(folder / "provenance.json", _canonical(provenance))
+            atomic.write(folder / "provenance.json", _readable(provenance))
             for name, content in files.items():
                 atomic.write(folder / name, content)
-            atomic.write(folder / "record.json", _canonical(record))
+            atomic.write(folder / "record.json", _readable(record))
             atomic.sync_folder(folder)
 
     def load(self, run_id: str) -> Record | None:
@@ -175,7 +175,7 @@ class Store:
         path = self.folder / "provenance.json"
         sessions = _read_json(path)
         key = str(len(sessions) + 1)
-        self._write(path, _canonical({**sessions, key: session}))
+        self._write(path, _readable({**sessions, key: session}))
         return key
 
     def write_experiment(self, resolved: dict[str, Any]) -> None:
@@ -269,6 +269,11 @@ def _npy(array: FloatArray) -> bytes:
 
 
 def _canonical(tree: Any) -> bytes:
+    """The one text of a tree, over which its checksum is taken."""
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _readable(tree: Any) -> bytes:
     return json.dumps(tree, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
 
 

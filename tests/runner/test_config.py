@@ -1,13 +1,16 @@
 """Configs: the shipped ones, every mistake at once with its place, overrides."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from initlab.errors import InitlabError, StorageError, UsageError
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
-from initlab.runner.yaml_text import write_yaml
+from initlab.runner.settings import config_schema
+from initlab.runner.yaml_text import read_yaml, write_yaml
 
 SHIPPED = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
 
@@ -36,6 +39,25 @@ def test_shipped_configs_are_valid_and_named_after_their_file(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert expand(experiment)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_an_editor_finds_the_schema_of_a_shipped_config(path):
+    assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_the_shipped_schema_is_that_of_the_models():
+    """Otherwise: initlab config schema > configs/schema.json"""
+    assert json.loads((SHIPPED[0].parent / "schema.json").read_text()) == config_schema()
+
+
+def test_the_schema_accepts_what_is_shipped_and_refuses_what_is_not():
+    validator = jsonschema.Draft202012Validator(config_schema())
+    for path in SHIPPED:
+        tree = read_yaml(path.read_text(), path.name).tree
+        validator.validate(tree)
+        for wrong in ({"seeds": 3}, {"network": {"hidden": "many", "activation": "relu"}}, {"name": "a/b"}):
+            assert list(validator.iter_errors({**tree, **wrong}))
 
 
 def test_the_books_comparison():
