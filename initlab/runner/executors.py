@@ -5,9 +5,9 @@ each task gives its linear algebra library one thread, which also keeps the last
 whatever the number of workers.
 
 Measured (tests/benchmarks/workers.py): a worker has trained its first step after 0.10 s when forked, 0.28 s
-from a fork server, 0.32 s when spawned. A fork copies locks that other threads hold, and BLAS has threads; the
-rest is nothing beside a training, so workers are spawned. A worker maps its data from the disk and checks it
-in 44 ms, once; pickled to it, the data would take 67 ms and a copy each time. So a task is only settings.
+from a fork server, 0.32 s when spawned. A fork copies locks that other threads hold, and BLAS has threads;
+the rest is nothing beside a training, so workers are spawned. A worker maps its data from the disk and checks
+it in 44 ms, once; pickled to it, the data would take 67 ms and a copy each time. So a task is only settings.
 """
 
 import multiprocessing

@@ -24,8 +24,8 @@ from initlab.runner.settings import InitSettings, Settings
 # Part of every run's identity: raised when the same settings come to mean other numbers.
 ALGORITHM = 1
 
-# Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8, which
-# work on 3 to 12 MB; that of 16x4 half of what it costs alone in cohorts from 8 on.
+# Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8,
+# which work on 3 to 12 MB; that of 16x4 costs half of what it costs alone in cohorts from 8 on.
 _CACHE_BYTES = 8 << 20
 
 
