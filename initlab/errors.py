@@ -37,6 +37,16 @@ class StorageError(InitlabError):
     exit_code = 5
 
 
+def shortened(value: object) -> str:
+    """A value as it stands in a message: quoted, and of at most sixty characters.
+
+    >>> shortened("he"), len(shortened("x" * 1000))
+    ("'he'", 60)
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> str:
     """The message for a name that nothing answers to: the nearest known one first, then all of them.
 
@@ -44,7 +54,6 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> str:
     "unknown activation 'rleu'; did you mean 'relu'? Known: relu, tanh"
     """
     names = sorted(known)
-    shown = given if len(given) <= 60 else given[:57] + "..."
-    nearest = get_close_matches(shown.lower(), names, n=1, cutoff=0.5)
+    nearest = get_close_matches(given[:60].lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}? Known: " if nearest else "; known: "
-    return f"unknown {kind} {shown!r}{hint}{', '.join(names)}"
+    return f"unknown {kind} {shortened(given)}{hint}{', '.join(names)}"

@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast, get_args, get_origin
 
 import numpy as np
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, shortened, unknown_name
 from initlab.nn.arrays import FloatArray
 
 Shape = tuple[int, int]
@@ -237,8 +237,8 @@ class Scheme:
             return cls("normal", _merged({"std": _number(short.group(1).strip())}, more or {}))
         call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
         if not call:
-            raise UsageError(f"cannot read the scheme {text[:60]!r}; write it like he or normal(std=0.01)")
-        return cls(call.group(1), _merged(_arguments(call.group(2) or "", text), more or {}))
+            raise UsageError(f"cannot read the scheme {shortened(text)}; write it like he or std=0.01")
+        return cls(call.group(1), _merged(_arguments(call.group(2) or ""), more or {}))
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         """Weights of the given shape (n_in, n_out), in float64."""
@@ -279,12 +279,12 @@ def _number(text: str) -> Argument:
         return text
 
 
-def _arguments(text: str, whole: str) -> dict[str, Argument]:
+def _arguments(text: str) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
     for part in filter(str.strip, text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
-            raise UsageError(f"cannot read {part.strip()!r} in {whole!r}; write name=value, each name once")
+            raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
         arguments[name] = _number(value)
     return arguments
 
@@ -313,5 +313,5 @@ def _typed(name: str, value: Argument, annotation: Any) -> Argument:
             raise UsageError(unknown_name(name, str(value), get_args(annotation)))
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"{name} must be a finite number, not {value!r}")
+        raise UsageError(f"{name} must be a finite number, not {shortened(value)}")
     return float(value)

@@ -1,6 +1,7 @@
 """Losses: logits, labels -> one loss for each network, and its gradient with respect to the logits."""
 
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 
@@ -13,7 +14,8 @@ def cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[FloatArray, Flo
     """Softmax cross-entropy, the mean over the batch of `-log p_label` with `p = softmax(logits)`.
 
     With `s = logits - max(logits)` it is `log(sum exp(s)) - s_label`: no exponential exceeds 1, and no
-    logarithm is taken of 0. Its gradient is `(p - onehot(label)) / B`.
+    logarithm is taken of 0. Its gradient is `(p - onehot(label)) / B`. Within, classes are rows and samples
+    columns, along which NumPy is fast.
 
     Args:
         logits: (M, B, C) for M networks, B samples and C classes.
@@ -26,17 +28,19 @@ def cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[FloatArray, Flo
     >>> round(float(losses[0]), 4)
     2.3026
     """
-    networks, batch_size, _ = logits.shape
-    chosen = np.broadcast_to(labels, (networks, batch_size))[..., None]
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    gradient = np.exp(shifted)
-    totals = gradient.sum(axis=-1, keepdims=True)
-    surprises = np.log(totals) - np.take_along_axis(shifted, chosen, axis=-1)
-    gradient /= totals
-    probabilities = np.take_along_axis(gradient, chosen, axis=-1)
-    np.put_along_axis(gradient, chosen, probabilities - 1, axis=-1)
-    gradient /= batch_size
-    return surprises[..., 0].mean(axis=1), gradient
+    networks, batch_size, classes = logits.shape
+    chosen = np.broadcast_to(labels, (networks, batch_size)).ravel(), np.arange(networks * batch_size)
+    by_class = logits.reshape(-1, classes).T.copy()
+    by_class -= by_class.max(axis=0)
+    shifted = by_class[chosen]
+    probabilities = np.exp(by_class, out=by_class)
+    totals = reduce(np.add, probabilities)  # in this order, where np.sum chooses one by the shape
+    surprises = np.log(totals) - shifted
+    probabilities /= totals
+    probabilities[chosen] -= 1
+    probabilities /= batch_size
+    gradient = np.ascontiguousarray(probabilities.T).reshape(logits.shape)
+    return surprises.reshape(networks, batch_size).mean(axis=1), gradient
 
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy}

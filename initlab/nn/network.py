@@ -174,10 +174,12 @@ class Ensemble:
         for layer in reversed(range(len(self.weights))):
             signal = self.activations[layer - 1] if layer else self._inputs
             np.matmul(signal.swapaxes(-1, -2), delta, out=self.weight_gradients[layer])
-            np.sum(delta, axis=1, out=self.bias_gradients[layer])
+            np.matmul(self._ones, delta, out=self.bias_gradients[layer][:, None, :])
             if layer:
-                delta = np.matmul(delta, self.weights[layer].swapaxes(-1, -2))
-                delta *= self.activation.derivative(self.pre_activations[layer - 1], signal)
+                below = self._deltas[layer - 1]
+                np.matmul(delta, self.weights[layer].swapaxes(-1, -2), out=below)
+                slope = self.activation.derivative(self.pre_activations[layer - 1], signal)
+                delta = np.multiply(below, slope, out=below)
 
     def loss(self, inputs: FloatArray, labels: IntArray, loss: str = "cross_entropy") -> FloatArray:
         """The mean loss (M,) of each network over a batch; `gradients` then hold its gradient.
@@ -225,6 +227,8 @@ class Ensemble:
         shapes = [(self.networks, batch_size, n) for n in self.sizes[1:]]
         self.pre_activations = [np.empty(shape, self.dtype) for shape in shapes]
         self.activations = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
+        self._deltas = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
+        self._ones = np.ones((1, batch_size), self.dtype)
 
 
 def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:

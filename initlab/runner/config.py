@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from initlab.errors import StorageError, UsageError, unknown_name
+from initlab.errors import StorageError, UsageError, shortened, unknown_name
 from initlab.runner.settings import Frame, Settings
 from initlab.runner.yaml_text import Document, YamlError, nearest, read_scalar, read_yaml
 from initlab.runner.yaml_text import Path as Keys
@@ -354,7 +354,7 @@ class _Checker:
         keys: Keys = tuple(details["loc"])
         dotted = ".".join(_shown_key(key) for key in keys) or "the config"
         written = _written(keys, where)
-        kind, given = details["type"], _shown(details["input"])
+        kind, given = details["type"], shortened(details["input"])
         if kind == "extra_forbidden" and where and str(keys[0]) in Frame.model_fields:
             return f"{self.place(written)}: {keys[0]!r} is no setting of a run: it cannot be swept"
         if kind == "extra_forbidden":
@@ -427,14 +427,9 @@ def _accepted(keys: Keys) -> list[str]:
     return [*model.model_fields, *extra]
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _shown_key(key: str | int) -> str:
     text = str(key)
-    return text if text.isprintable() and len(text) <= 60 else _shown(text)
+    return text if text.isprintable() and len(text) <= 60 else shortened(text)
 
 
 def _by_place(mistake: str) -> tuple[str, int, int]:

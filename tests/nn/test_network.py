@@ -100,7 +100,7 @@ def test_a_network_has_the_same_bits_in_an_ensemble_of_twelve_and_alone(sizes, d
             assert together[:, m].tobytes() == alone[:, 0].tobytes()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=2, max_size=5),
     batch_size=st.integers(1, 40),
