@@ -77,13 +77,16 @@ class ProcessExecutor(Executor):
             raise WorkerDied(str(error)) from None
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the workers finish; without waiting, end them."""
-        if not wait:
-            self._holder.close()
+        """Let the workers finish what was submitted."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         for pool in self._pools:
             pool.shutdown(wait, cancel_futures=cancel_futures)
         self._holder.close()
+
+    def kill(self) -> None:
+        """End the workers, whatever they do, and wait until they have ended."""
+        self._holder.close()
+        self.shutdown(cancel_futures=True)
 
 
 def _leave_interrupts_to_the_main_thread() -> None:
@@ -107,11 +110,14 @@ def _live_with_the_driver(lifeline: Connection) -> None:
 @contextmanager
 def open_processes(jobs: int) -> Iterator[Executor]:
     """So many worker processes; with 0, none: the tasks are done in this process."""
-    executor = ProcessExecutor(jobs) if jobs else SerialExecutor()
+    if jobs == 0:
+        yield SerialExecutor()
+        return
+    executor = ProcessExecutor(jobs)
     try:
         yield executor
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.kill()
         raise
     executor.shutdown()
 

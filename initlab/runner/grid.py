@@ -26,7 +26,7 @@ ALGORITHM = 1
 
 # Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8,
 # which work on 3 to 12 MB; that of 16x4 costs half of what it costs alone in cohorts from 8 on.
-_CACHE_BYTES = 8 << 20
+CACHE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -120,17 +120,20 @@ def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
         groups[alike, run.data_sha256].append(run)
     cut = []
     for group in groups.values():
-        size = max(1, min(largest, _CACHE_BYTES // working_set(group[0].settings)))
+        size = max(1, min(largest, CACHE_BYTES // _working_set(group[0].settings)))
         cut += [tuple(group[start : start + size]) for start in range(0, len(group), size)]
     return cut
 
 
-def working_set(settings: Settings) -> int:
+def _working_set(settings: Settings) -> int:
+    sizes = (784, *settings.network.hidden, 10)
+    return working_set_bytes(sizes, settings.train.batch_size, np.dtype(settings.train.dtype).itemsize)
+
+
+def working_set_bytes(sizes: Sequence[int], batch_size: int, itemsize: int) -> int:
     """About how many bytes one network's training touches in a step, its inputs left out.
 
     Parameters and their gradients; pre-activations, activations and gradients of each unit and sample.
     """
-    sizes = (784, *settings.network.hidden, 10)
     parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    units = settings.train.batch_size * sum(sizes[1:])
-    return np.dtype(settings.train.dtype).itemsize * (2 * parameters + 3 * units)
+    return itemsize * (2 * parameters + 3 * batch_size * sum(sizes[1:]))
