@@ -6,7 +6,8 @@ Every contender trains the same shapes in float32 (the textbook program in float
 batches with plain SGD, on all cores; each is set up and warmed before it is timed. Rounds go through all
 contenders in turn, so that what disturbs the machine disturbs all; a figure is the median of the rounds. "The
 floor" is the matrix products of the same steps, in the same cohorts and workers, with nothing between them.
-Writes `results/benchmarks/engine.csv`, `growth.csv`, `machine.json` and two figures.
+Writes `results/benchmarks/engine.csv`, `growth.csv`, `machine.json` and two figures. The whole command
+against the textbook program is timed by `main_command.py` beside this file.
 """
 
 import csv
@@ -27,6 +28,8 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import engine_figures
+
 from initlab import Ensemble, Optimizer, Purpose, stream
 from initlab.runner import provenance
 from initlab.runner.executors import open_processes
@@ -36,6 +39,7 @@ from initlab.runner.sweep import available_cores
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
 ROUNDS = 7
 SECONDS = 0.5
+REST = 0.2  # the threads of BLAS, OpenMP and XLA go on spinning for a while
 BATCHES = 20
 LR = 1e-4
 CORES = available_cores()
@@ -277,11 +281,14 @@ def calibrated(name: str, run: Run) -> tuple[Run, int]:
 
 
 def measure(contenders: dict[str, Run]) -> dict[str, list[float]]:
-    """Seconds of one step of all networks, for each round."""
+    """Seconds of one step of all networks, for each round; the rounds begin with each contender in turn."""
     ready = {name: calibrated(name, run) for name, run in contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in ready}
-    for _ in range(ROUNDS):
-        for name, (run, steps) in ready.items():
+    for turn in range(ROUNDS):
+        order = [*ready][turn % len(ready) :] + [*ready][: turn % len(ready)]
+        for name in order:
+            run, steps = ready[name]
+            time.sleep(REST)
             start = time.perf_counter()
             run(steps)
             times[name].append((time.perf_counter() - start) / steps)
@@ -368,12 +375,6 @@ def sgemm_gflops(pool: Pool, workers: int) -> float:
     return best
 
 
-def worker_megabytes() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
 def write(name: str, rows: list[dict[str, object]]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     with (RESULTS / name).open("w", newline="") as file:
@@ -393,7 +394,6 @@ def main() -> None:
         curves = growth(pool)
         ratios = subnormal_ratio(pool)
         one, all_cores = sgemm_gflops(pool, 1), sgemm_gflops(pool, CORES)
-        memory = max(worker.submit(worker_megabytes).result() for worker in pool.workers)
     print(f"std=0.01 at 50 layers costs {median(ratios):.2f} times the level case")
     machine = {
         **provenance.fingerprint(),
@@ -403,13 +403,13 @@ def main() -> None:
         "sgemm_gflops_one_core": round(one),
         "sgemm_gflops_all_cores": round(all_cores),
         "subnormal_ratio": round(median(ratios), 3),
-        "worker_megabytes": round(memory),
         "blas_environment": {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS_")},
     }
     print(json.dumps(machine, indent=1))
     write("engine.csv", rows)
     write("growth.csv", curves)
     (RESULTS / "machine.json").write_text(json.dumps(machine, indent=1) + "\n")
+    engine_figures.main()
 
 
 if __name__ == "__main__":
