@@ -267,7 +267,7 @@ def jax_compiled(workload: Workload) -> Run:
 
 
 def label(workload: Workload) -> str:
-    return f"{workload.name}, {workload.networks} networks"
+    return f"{workload.name}, {workload.networks} network{'s' * (workload.networks > 1)}"
 
 
 def calibrated(name: str, run: Run) -> tuple[Run, int]:

@@ -57,9 +57,9 @@ def ratio_figure(rows: Sequence[Row]) -> Figure:
 def growth_figure(rows: Sequence[Row]) -> Figure:
     """Milliseconds of a step against the number of networks, width, depth and batch."""
     figure = Figure(figsize=(9, 2.9))
-    _title(figure, "How the cost of a step grows")
+    _title(figure, "How the cost of a step grows: nearly in proportion, and the power over the larger half")
     panels = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["quantity"])]
-    for axes, (name, group) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+    for axes, (name, group) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         sizes = [float(row["size"]) for row in group]
         axes.loglog(sizes, [float(row["ms_per_step"]) for row in group], marker="o", color="#D55E00")
         axes.set_title(
@@ -68,6 +68,8 @@ def growth_figure(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel(name)
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize=6.5)
         axes.minorticks_off()
+    ticks = [0.5, 1, 2, 5, 10, 20]
+    figure.axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     figure.axes[0].set_ylabel("ms per step")
     return figure
 
