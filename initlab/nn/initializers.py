@@ -34,12 +34,13 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Initializer:
-    """A registered initializer: its name, its function, and the formula and source that are shown of it."""
+    """A registered initializer: name, function, formula and source as they are shown, and mean square."""
 
     name: str
     draw: Draw
     formula: str
     source: str
+    variance: Callable[..., float]
 
     def defaults(self) -> dict[str, Any]:
         """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
@@ -56,12 +57,19 @@ ALIASES: dict[str, str] = {}
 
 
 def initializer(
-    name: str, formula: str, source: str, also: tuple[str, ...] = ()
+    name: str,
+    formula: str,
+    source: str,
+    variance: Callable[..., float],
+    also: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
-    """Register the decorated function (or partial) under a name and, in `also`, under its other names."""
+    """Register the decorated function (or partial) under a name and, in `also`, under its other names.
+
+    `variance(shape, **arguments)` is the mean square of the weights that it draws, by which theory knows it.
+    """
 
     def register(draw: Function) -> Function:
-        INITIALIZERS[name] = Initializer(name, cast(Draw, draw), formula, source)
+        INITIALIZERS[name] = Initializer(name, cast(Draw, draw), formula, source, variance)
         ALIASES.update(dict.fromkeys(also, name))
         return draw
 
@@ -73,7 +81,7 @@ def _require(condition: bool, message: str) -> None:
         raise UsageError(message)
 
 
-@initializer("zeros", "W = 0", "the counter-example: all units of a layer stay alike")
+@initializer("zeros", "W = 0", "the counter-example: all units of a layer stay alike", lambda _shape: 0.0)
 def zeros(rng: np.random.Generator, shape: Shape) -> FloatArray:  # noqa: ARG001
     """All weights 0. Hidden units start equal and receive equal gradients, so they stay equal.
 
@@ -83,7 +91,12 @@ def zeros(rng: np.random.Generator, shape: Shape) -> FloatArray:  # noqa: ARG001
     return np.zeros(shape)
 
 
-@initializer("constant", "W = value", "any equal start is as symmetric as zeros")
+@initializer(
+    "constant",
+    "W = value",
+    "any equal start is as symmetric as zeros",
+    lambda _shape, value: value**2,
+)
 def constant(rng: np.random.Generator, shape: Shape, *, value: float) -> FloatArray:  # noqa: ARG001
     """All weights `value`.
 
@@ -94,7 +107,10 @@ def constant(rng: np.random.Generator, shape: Shape, *, value: float) -> FloatAr
 
 
 @initializer(
-    "normal", "W ~ N(0, std^2)", "the plain rule; std=0.01 in Saito, Deep Learning from Scratch, 6.2"
+    "normal",
+    "W ~ N(0, std^2)",
+    "the plain rule; std=0.01 in Saito, Deep Learning from Scratch, 6.2",
+    lambda _shape, std: std**2,
 )
 def normal(rng: np.random.Generator, shape: Shape, *, std: float) -> FloatArray:
     """Normal with standard deviation `std` >= 0, whatever the layer's size. `std=0.01` is short for it.
@@ -106,7 +122,7 @@ def normal(rng: np.random.Generator, shape: Shape, *, std: float) -> FloatArray:
     return rng.standard_normal(shape) * std
 
 
-@initializer("uniform", "W ~ U(-bound, bound)", "the plain rule")
+@initializer("uniform", "W ~ U(-bound, bound)", "the plain rule", lambda _shape, bound: bound**2 / 3)
 def uniform(rng: np.random.Generator, shape: Shape, *, bound: float) -> FloatArray:
     """Uniform between -`bound` and `bound` >= 0; its variance is bound^2 / 3.
 
@@ -121,7 +137,20 @@ Fan = Literal["in", "out", "average"]
 Distribution = Literal["normal", "uniform"]
 
 
-@initializer("variance_scaling", "Var W = scale / fan", "the law of which most names are a case")
+def _fan(shape: Shape, fan: Fan) -> float:
+    n_in, n_out = shape
+    return {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2}[fan]
+
+
+def _scaled(
+    shape: Shape, scale: float = 1.0, fan: Fan = "in", distribution: Distribution = "normal"
+) -> float:
+    """The variance that variance scaling gives, whatever its distribution."""
+    del distribution
+    return scale / _fan(shape, fan)
+
+
+@initializer("variance_scaling", "Var W = scale / fan", "the law of which most names are a case", _scaled)
 def variance_scaling(
     rng: np.random.Generator,
     shape: Shape,
@@ -148,9 +177,7 @@ def variance_scaling(
     2.0
     """
     _require(scale >= 0, f"scale must be 0 or more, not {scale:g}")
-    n_in, n_out = shape
-    size = {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2}[fan]
-    std = math.sqrt(scale / size)
+    std = math.sqrt(scale / _fan(shape, fan))
     if distribution == "uniform":
         return uniform(rng, shape, bound=math.sqrt(3) * std)
     return normal(rng, shape, std=std)
@@ -160,7 +187,9 @@ def _named(
     name: str, formula: str, source: str, also: tuple[str, ...] = (), /, **constants: float | str
 ) -> None:
     """Register `variance_scaling` with some of its constants settled."""
-    initializer(name, formula, source, also)(partial(variance_scaling, **cast(Any, constants)))
+    settled = cast(Any, constants)
+    register = initializer(name, formula, source, partial(_scaled, **settled), also)
+    register(partial(variance_scaling, **settled))
 
 
 _LECUN = "LeCun et al. 1998, Efficient BackProp, section 4.6"
@@ -243,6 +272,14 @@ class Scheme:
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         """Weights of the given shape (n_in, n_out), in float64."""
         return INITIALIZERS[self.name].draw(rng, shape, **self.arguments)
+
+    def variance(self, shape: Shape) -> float:
+        """The mean square of the weights of this shape (n_in, n_out).
+
+        >>> Scheme("he").variance((100, 50))
+        0.02
+        """
+        return INITIALIZERS[self.name].variance(shape, **self.arguments)
 
     @property
     def short(self) -> str:

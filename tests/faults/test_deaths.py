@@ -104,10 +104,18 @@ LONGER = ("train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
 LONGER_ARGUMENTS = [word for override in LONGER for word in ("--set", override)]
 
 
+def wait_for(path):
+    """Until the command is past Python's own start, whose answer to a signal is not ours."""
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def end_at_a_random_moment(small_config, results, sent, delay):
     """Start with two workers, send the signal, and return the exit code once no process is left."""
     words = command(small_config, results, "--jobs", "2", *LONGER_ARGUMENTS)
     process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    wait_for(results / "small")
     time.sleep(delay)
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(sent)
@@ -122,7 +130,7 @@ def end_and_mend(small_config, tmp_path, expected, sent, code, times):
     records, rng, codes = expected(*LONGER), random.Random(int(sent)), set()
     for i in range(times):
         results = tmp_path / f"ended{i}"
-        codes.add(end_at_a_random_moment(small_config, results, sent, rng.uniform(0.5, 2.5)))
+        codes.add(end_at_a_random_moment(small_config, results, sent, rng.uniform(0, 2)))
         check_mended(small_config, results, records, finished(results), *LONGER_ARGUMENTS)
     assert codes <= {code, 0}
     assert code in codes
@@ -148,7 +156,8 @@ def test_interrupted_as_from_a_terminal(small_config, tmp_path):
         small_config, tmp_path / "r", "--jobs", "2", *LONGER_ARGUMENTS, "--set", "train.steps=20000"
     )
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(2.5)
+    wait_for(tmp_path / "r" / "small")
+    time.sleep(1.5)
     children = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]

@@ -54,6 +54,11 @@ class TestDraws:
         excess = 3.0 if bound is None else 1.8
         assert abs(W.var() / variance - 1) < 4 * math.sqrt((excess - 1) / count)
 
+    def test_theory_knows_the_mean_square(self, text):
+        W = draw(text)
+        expected = EXPECTED[text][0] or (EXPECTED[text][1] or 0) ** 2
+        assert Scheme.parse(text).variance(W.shape) == pytest.approx(expected, rel=1e-12)
+
     def test_distribution(self, text):
         variance, bound = EXPECTED[text]
         W = draw(text).ravel()

@@ -1,0 +1,187 @@
+"""Mean-field theory against closed forms, simulation, published points, and real wide networks."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from initlab import Ensemble, Scheme
+from initlab.analysis import theory
+from initlab.analysis.measure import measure_layers
+from initlab.nn.activations import ACTIVATIONS
+
+LENGTHS = [1e-8, 1e-4, 1e-2, 1.0, 10.0, 1e2, 1e4, 1e6]
+CORRELATIONS = [0.0, 0.1, 0.5, 0.9, 0.99, 0.9999]
+
+
+def erf_slope_square(q):
+    return 4 / math.pi / math.sqrt(1 + 4 * q)
+
+
+class TestClosedForms:
+    """To 1e-9 of the value."""
+
+    @pytest.mark.parametrize("q", LENGTHS)
+    def test_relu(self, q):
+        one = theory.moments("relu", q)
+        assert one.mean == pytest.approx(math.sqrt(q / (2 * math.pi)), rel=1e-9)
+        assert one.square == pytest.approx(q / 2, rel=1e-9)
+        assert one.slope_square == pytest.approx(0.5, rel=1e-9)
+
+    @pytest.mark.parametrize("q", LENGTHS)
+    def test_identity(self, q):
+        one = theory.moments("identity", q)
+        assert one.mean == pytest.approx(0, abs=1e-12 * math.sqrt(q))
+        assert one.square == pytest.approx(q, rel=1e-9)
+        assert one.slope_square == pytest.approx(1, rel=1e-9)
+
+    @pytest.mark.parametrize("q", LENGTHS)
+    def test_erf_given_as_a_function(self, q):
+        one = theory.moments(erf, q)
+        assert one.square == pytest.approx(2 / math.pi * math.asin(2 * q / (1 + 2 * q)), rel=1e-9)
+        assert one.slope_square == pytest.approx(erf_slope_square(q), rel=1e-7)
+
+    @pytest.mark.parametrize("q", LENGTHS)
+    def test_a_step_and_a_kink_away_from_zero(self, q):
+        """E[1(u > 1)] and E[max(u - 1, 0)], which the fixed points would miss."""
+        tail = 0.5 * math.erfc(1 / math.sqrt(2 * q))
+        above = math.sqrt(q / (2 * math.pi)) * math.exp(-1 / (2 * q)) - tail
+        assert theory.expectation(lambda u: (u > 1).astype(float), q) == pytest.approx(tail, abs=1e-6)
+        kink = theory.expectation(lambda u: np.maximum(u - 1, 0), q)
+        assert kink == pytest.approx(above, abs=1e-6 * max(1, math.sqrt(q)))
+
+    @pytest.mark.parametrize("q", LENGTHS)
+    @pytest.mark.parametrize("c", CORRELATIONS)
+    def test_correlations(self, q, c):
+        relu = q * (math.sqrt(1 - c * c) + c * (math.pi - math.acos(c))) / (2 * math.pi)
+        assert theory.correlation(lambda u: np.maximum(u, 0), q, c) == pytest.approx(relu, rel=1e-8)
+        sine = 2 / math.pi * math.asin(2 * q * c / (1 + 2 * q))
+        assert theory.correlation(erf, q, c) == pytest.approx(sine, abs=1e-7)
+        assert theory.correlation(lambda u: u, q, c) == pytest.approx(q * c, rel=1e-8, abs=1e-12 * q)
+
+
+@pytest.mark.parametrize("q", [1e-6, 1e-3, 1.0, 1e2, 1e4])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_moments_of_every_activation_against_monte_carlo(name, q):
+    phi, slope = theory.functions_of(name)
+    u = math.sqrt(q) * np.random.default_rng(0).standard_normal(1_000_000)
+    one = theory.moments(name, q)
+    for values, expected in (
+        (phi(u), one.mean),
+        (phi(u) ** 2, one.square),
+        (slope(u) ** 2, one.slope_square),
+    ):
+        error = values.std() / 1000
+        assert abs(values.mean() - expected) <= 5 * error + 1e-12
+
+
+class TestPublishedPoints:
+    def test_tanh_at_sigma_b_squared_005(self):
+        assert theory.critical_sigma_w2("tanh", 0.05) == pytest.approx(1.76, abs=0.005)
+
+    def test_tanh_without_bias(self):
+        below, above = theory.phase("tanh", 0.9), theory.phase("tanh", 1.2)
+        assert (below.q, below.chi < 1) == (0.0, True)
+        assert above.q > 0
+        assert above.chi > 1
+        assert above.c == 0
+
+    def test_erf_without_bias(self):
+        assert theory.critical_sigma_w2(erf, 0.0) == pytest.approx(math.pi / 4, rel=1e-4)
+
+    def test_relu_is_critical_at_two(self):
+        assert theory.critical_sigma_w2("relu") == pytest.approx(2, rel=1e-9)
+        he = theory.phase("relu", 2.0)
+        assert (he.q, he.chi, he.c) == (1.0, pytest.approx(1), 1.0)
+        assert theory.phase("relu", 2.1).q == math.inf
+        assert theory.phase("relu", 1.9).q == 0
+
+    def test_relu_correlations_approach_one_as_nine_pi_squared_over_two_l_squared(self):
+        c = 0.2
+        for _ in range(3000):
+            c = (math.sqrt(max(0.0, 1 - c * c)) + c * (math.pi - math.acos(min(1.0, c)))) / math.pi
+        assert (1 - c) * 2 * 3000**2 / (9 * math.pi**2) == pytest.approx(1, abs=0.03)
+        gap = 1e-4
+        ours = 1 - theory.correlation_map("relu", 1 - gap, 1.0, 2.0)
+        exact = 1 - (math.sqrt(1 - (1 - gap) ** 2) + (1 - gap) * (math.pi - math.acos(1 - gap))) / math.pi
+        assert ours == pytest.approx(exact, rel=1e-5)
+
+    def test_chaos_decorrelates_and_order_correlates(self):
+        chaos = theory.phase("tanh", 4.0, 0.05)
+        assert chaos.chi > 1
+        assert 0 < chaos.c < 0.5
+        assert theory.correlation_map("tanh", chaos.c, chaos.q, 4.0, 0.05) == pytest.approx(chaos.c, abs=1e-9)
+        order = theory.phase("tanh", 1.3, 0.05)
+        assert (order.c, order.chi < 1) == (1.0, True)
+        assert order.xi_correlation == pytest.approx(order.xi_gradient)
+
+    def test_depth_scales_grow_without_bound_towards_the_border(self):
+        scales = [theory.phase("tanh", w2, 0.05).xi_gradient for w2 in (1.3, 1.6, 1.7, 1.75)]
+        assert scales == sorted(scales)
+        assert scales[-1] > 100
+
+    def test_gains(self):
+        relu, tanh = theory.gains("relu"), theory.gains("tanh")
+        assert relu["forward"] == pytest.approx(math.sqrt(2))
+        assert tanh["forward"] == pytest.approx(1.5925, abs=1e-3)
+        assert tanh["backward"] < tanh["forward"]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_predicted_shares_are_those_of_samples(name):
+    phi, _ = theory.functions_of(name)
+    edges = np.linspace(-1, 1.5, 11)
+    shares = theory.predict_shares(name, 0.7, edges)
+    sample = phi(math.sqrt(0.7) * np.random.default_rng(0).standard_normal(400_000))
+    np.testing.assert_allclose(shares, np.histogram(sample, edges)[0] / 400_000, atol=4e-3)
+
+
+TWELVE = ["std=0.01", "std=1", "xavier", "xavier_uniform", "he", "he_uniform", "lecun", "lecun_uniform"]
+TWELVE += ["variance_scaling(scale=1.5)", "variance_scaling(scale=3)", "variance_scaling(scale=100)"]
+TWELVE += ["uniform(bound=0.05)"]
+
+
+def check_wide_networks(schemes, names, width, depth, seeds, samples=200):
+    """q, mean, std and the gradient of each layer, within what the seeds scatter."""
+    for name in names:
+        for text in schemes:
+            measured = []
+            for seed in range(seeds):
+                ensemble = Ensemble.from_schemes([width] * (depth + 1) + [10], [text], seed, name, "float64")
+                inputs = np.random.default_rng(seed).standard_normal((samples, width))
+                layers = measure_layers(ensemble, inputs)[0]
+                z_squares = [float((z[0] ** 2).mean()) for z in ensemble.pre_activations[:-1]]
+                measured.append([(q, one.mean, one.std) for q, one in zip(z_squares, layers, strict=True)])
+            predicted = theory.predict_layers(Scheme.parse(text), [width] * (depth + 1) + [10], name)
+            values = np.array(measured)
+            expected = np.array([(one.q, one.mean, one.std) for one in predicted])
+            error = values.std(axis=0, ddof=1) / math.sqrt(seeds)
+            scale = np.abs(values).mean(axis=0)
+            distance = np.abs(values.mean(axis=0) - expected)
+            centred = np.array([np.sqrt(expected[:, 0]), expected[:, 2], expected[:, 2]]).T
+            allowed = 6 * error + 0.01 * scale + 5e-3 * np.minimum(centred, scale + centred)
+            assert (distance <= allowed).all(), (name, text, distance / allowed)
+
+
+def test_wide_networks_do_as_predicted():
+    check_wide_networks(["he", "std=1", "lecun_uniform"], ["relu", "tanh", "sigmoid"], 800, 6, 4)
+
+
+@pytest.mark.long
+def test_very_wide_networks_do_as_predicted():
+    check_wide_networks(TWELVE, ACTIVATIONS, 2000, 20, 4)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_gradients_of_a_wide_rectangular_network(name):
+    """Standard deviations of back-propagated gradients, relative to the last hidden layer."""
+    sizes, rng = [500, 900, 600, 1200, 800, 10], np.random.default_rng(0)
+    ratios = []
+    for seed in range(6):
+        ensemble = Ensemble.from_schemes(sizes, ["xavier"], seed, name, "float64")
+        ensemble.loss(rng.standard_normal((100, 500)), rng.integers(10, size=100))
+        stds = np.array([delta[0].std() for delta in ensemble._deltas])
+        ratios.append(stds / stds[-1])
+    predicted = [one.gradient for one in theory.predict_layers(Scheme("xavier"), sizes, name)]
+    np.testing.assert_allclose(np.mean(ratios, axis=0), predicted, rtol=0.06)
