@@ -1,9 +1,10 @@
 """The activation histograms of Saito, "Deep Learning from Scratch", section 6.2.
 
 1000 inputs of 100 features from N(0, 1) go through five untrained layers of 100 units without biases, for
-four initial weight distributions and three activation functions. The book draws every histogram over (0, 1),
-which hides the negative half of tanh and every rectified value above 1; here the range is the function's own,
-and the column `outside_0_1` tells what the book's range hides.
+four initial weight distributions and three activation functions; the outline is what mean-field theory
+predicts for wide layers. The book draws every histogram over (0, 1), which hides the negative half of tanh
+and every rectified value above 1; here the range is the function's own, and the column `outside_0_1` tells
+what the book's range hides.
 
     python experiments/book_activation_histograms.py [RESULTS]
 """

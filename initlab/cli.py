@@ -249,15 +249,18 @@ def _draw_histograms(panels: "Sequence[Panel]", target: Path) -> None:
 
 
 def _print_panels(panels: "Iterable[Panel]") -> None:
+    last = ["saturated or off", "below", "above range"]
     _print_table(
-        ["activation", "scheme", "layer", "mean", "std", "saturated or off", "below", "above range"],
+        ["activation", "scheme", "layer", "mean", "predicted", "std", "predicted", *last],
         [
             [
                 panel.activation,
                 panel.scheme.short,
                 panel.layer,
                 f"{panel.mean:.4g}",
+                f"{panel.predicted.mean:.4g}" if panel.predicted else None,
                 f"{panel.std:.4g}",
+                f"{panel.predicted.std:.4g}" if panel.predicted else None,
                 f"{100 * panel.saturated:.1f} %",
                 f"{panel.histogram.below:,}",
                 f"{panel.histogram.above:,}",

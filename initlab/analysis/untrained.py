@@ -10,11 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.analysis.measure import Histogram, LayerStatistics, measure_layers
+from initlab.analysis.theory import predict_layers, predict_shares
 from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
+from initlab.nn.arrays import FloatArray
 from initlab.nn.initializers import Scheme
 from initlab.nn.network import Ensemble
 from initlab.nn.streams import Purpose, stream
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What theory says of a panel: mean and standard deviation, and the share of each bin."""
+
+    mean: float
+    std: float
+    shares: FloatArray
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Panel:
         activation, scheme, layer: which.
         mean, std, saturated: as in `LayerStatistics`.
         histogram: of the activations.
+        predicted: what mean-field theory says; None where it says nothing.
     """
 
     activation: str
@@ -34,6 +46,7 @@ class Panel:
     std: float
     saturated: float
     histogram: Histogram
+    predicted: "Predicted | None"
 
     def numbers(self) -> dict[str, float | int | str | None]:
         """The panel as one row of a table; None for a number that is not finite."""
@@ -43,6 +56,8 @@ class Panel:
             "layer": self.layer,
             "mean": _finite(self.mean),
             "std": _finite(self.std),
+            "predicted_mean": _finite(self.predicted.mean) if self.predicted else None,
+            "predicted_std": _finite(self.predicted.std) if self.predicted else None,
             "saturated": self.saturated,
             "below_range": self.histogram.below,
             "above_range": self.histogram.above,
@@ -106,13 +121,26 @@ def activation_panels(
             ensemble = Ensemble.from_schemes([width] * (depth + 1) + [1], schemes, seed, name)
         for scheme, layers in zip(schemes, measure_layers(ensemble, inputs), strict=True):
             shown = edges or _edges(name, layers[0])
-            panels += [_panel(name, scheme, layer, shown, bins) for layer in layers]
+            counted = [layer.histogram(shown, bins) for layer in layers]
+            predicted = _predict(scheme, ensemble.sizes, name, counted)
+            panels += [
+                Panel(name, scheme, one.layer, one.mean, one.std, one.saturated, bars, said)
+                for one, bars, said in zip(layers, counted, predicted, strict=True)
+            ]
     return panels
 
 
-def _panel(name: str, scheme: Scheme, layer: LayerStatistics, edges: tuple[float, float], bins: int) -> Panel:
-    counted = layer.histogram(edges, bins)
-    return Panel(name, scheme, layer.layer, layer.mean, layer.std, layer.saturated, counted)
+def _predict(
+    scheme: Scheme, sizes: tuple[int, ...], activation: str, counted: Sequence[Histogram]
+) -> Sequence[Predicted | None]:
+    """For inputs from N(0, 1)."""
+    if not scheme.has_theory:
+        return [None] * len(counted)
+    layers = predict_layers(scheme, sizes, activation)
+    return [
+        Predicted(layer.mean, layer.std, predict_shares(activation, layer.q, one.edges))
+        for layer, one in zip(layers, counted, strict=True)
+    ]
 
 
 def _edges(name: str, first: LayerStatistics) -> tuple[float, float]:

@@ -40,7 +40,7 @@ class Initializer:
     draw: Draw
     formula: str
     source: str
-    variance: Callable[..., float]
+    variance: Callable[..., float] | None
 
     def defaults(self) -> dict[str, Any]:
         """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
@@ -60,12 +60,13 @@ def initializer(
     name: str,
     formula: str,
     source: str,
-    variance: Callable[..., float],
+    variance: Callable[..., float] | None,
     also: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function (or partial) under a name and, in `also`, under its other names.
 
-    `variance(shape, **arguments)` is the mean square of the weights that it draws, by which theory knows it.
+    `variance(shape, **arguments)` is that of the weights that it draws, by which theory knows it; None where
+    they are not drawn independently with mean 0, and theory says nothing.
     """
 
     def register(draw: Function) -> Function:
@@ -95,7 +96,7 @@ def zeros(rng: np.random.Generator, shape: Shape) -> FloatArray:  # noqa: ARG001
     "constant",
     "W = value",
     "any equal start is as symmetric as zeros",
-    lambda _shape, value: value**2,
+    None,
 )
 def constant(rng: np.random.Generator, shape: Shape, *, value: float) -> FloatArray:  # noqa: ARG001
     """All weights `value`.
@@ -273,13 +274,24 @@ class Scheme:
         """Weights of the given shape (n_in, n_out), in float64."""
         return INITIALIZERS[self.name].draw(rng, shape, **self.arguments)
 
+    @property
+    def has_theory(self) -> bool:
+        """Whether its weights are independent with mean 0, as mean-field theory supposes."""
+        return INITIALIZERS[self.name].variance is not None
+
     def variance(self, shape: Shape) -> float:
-        """The mean square of the weights of this shape (n_in, n_out).
+        """The variance of the weights of this shape (n_in, n_out).
+
+        Raises:
+            UsageError: when the scheme has no theory.
 
         >>> Scheme("he").variance((100, 50))
         0.02
         """
-        return INITIALIZERS[self.name].variance(shape, **self.arguments)
+        variance = INITIALIZERS[self.name].variance
+        if variance is None:
+            raise UsageError(f"{self} draws no independent weights; theory says nothing of it")
+        return variance(shape, **self.arguments)
 
     @property
     def short(self) -> str:

@@ -19,6 +19,8 @@ _MOST_COLUMNS, _MOST_ROWS = 10, 100
 def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
     """Histograms, of ten layers at most, each with mean, standard deviation, what is saturated and clipped.
 
+    A black outline, and a number in brackets behind the standard deviation, are what theory predicts.
+
     Args:
         panels: from `analysis.untrained.activation_panels`, whole rows of layers.
         title: what is seen.
@@ -56,6 +58,9 @@ def _draw(axes: Axes, panel: Panel) -> None:
     counts = panel.histogram.counts
     shares = 100 * counts / (counts.sum() + panel.histogram.below + panel.histogram.above)
     axes.stairs(shares, panel.histogram.edges, fill=True, color=look(str(panel.scheme)).color)
+    if panel.predicted is not None:
+        expected = 100 * panel.predicted.shares
+        axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8)
     axes.yaxis.set_major_formatter("{x:g} %")
     axes.tick_params(labelsize=7)
     axes.locator_params(nbins=4)
@@ -68,7 +73,10 @@ def _caption(panel: Panel) -> str:
     fractions = f"{word} {_percent(panel.saturated)}"
     if panel.histogram.clipped:
         fractions += f", outside {_percent(panel.histogram.clipped)}"
-    return f"mean {panel.mean:.3g}, std {panel.std:.3g}\n{fractions}"
+    mean, std = f"mean {panel.mean:.3g}", f"std {panel.std:.3g}"
+    if panel.predicted is not None:
+        std += f" ({panel.predicted.std:.3g})"
+    return f"{mean}, {std}\n{fractions}"
 
 
 def _percent(fraction: float) -> str:

@@ -48,6 +48,19 @@ class TestMeasure:
         assert (counted.below, counted.above) == (2, 4)
         assert counted.clipped == pytest.approx(6 / 9)
 
+    def test_predictions_stand_beside_what_is_measured(self):
+        schemes = [Scheme.parse(text) for text in ("he", "std=1", "std=0.01", "constant(value=0.1)")]
+        for panel in activation_panels(schemes, ["relu", "tanh", "sigmoid"], depth=3, width=400, samples=300):
+            if panel.scheme.name == "constant":
+                assert panel.predicted is None
+                assert panel.numbers()["predicted_std"] is None
+                continue
+            assert panel.std == pytest.approx(panel.predicted.std, rel=0.12)
+            counts = panel.histogram.counts
+            inside = counts.sum() / (400 * 300)
+            assert panel.predicted.shares.sum() == pytest.approx(inside, abs=0.06)
+            assert np.abs(counts / (400 * 300) - panel.predicted.shares).max() < 0.08
+
     def test_default_ranges(self):
         panels = activation_panels([Scheme.parse("std=1")], ["sigmoid", "tanh", "relu", "identity"])
         edges = [tuple(p.histogram.edges[[0, -1]]) for p in panels[::5]]

@@ -54,10 +54,15 @@ class TestDraws:
         excess = 3.0 if bound is None else 1.8
         assert abs(W.var() / variance - 1) < 4 * math.sqrt((excess - 1) / count)
 
-    def test_theory_knows_the_mean_square(self, text):
-        W = draw(text)
-        expected = EXPECTED[text][0] or (EXPECTED[text][1] or 0) ** 2
-        assert Scheme.parse(text).variance(W.shape) == pytest.approx(expected, rel=1e-12)
+    def test_theory_knows_the_variance(self, text):
+        scheme = Scheme.parse(text)
+        if scheme.name == "constant":
+            assert not scheme.has_theory
+            with pytest.raises(UsageError, match="theory says nothing"):
+                scheme.variance((N_IN, N_OUT))
+        else:
+            assert scheme.has_theory
+            assert scheme.variance((N_IN, N_OUT)) == pytest.approx(EXPECTED[text][0], rel=1e-12)
 
     def test_distribution(self, text):
         variance, bound = EXPECTED[text]

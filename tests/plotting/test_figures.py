@@ -55,7 +55,7 @@ def test_every_panel_is_drawn_with_its_numbers():
     figure = histogram_figure(panels, "what is seen")
     assert len(figure.axes) == len(panels) == 12
     for axes, panel in zip(figure.axes, panels, strict=True):
-        assert f"std {panel.std:.3g}" in axes.get_title("left")
+        assert f"std {panel.std:.3g} ({panel.predicted.std:.3g})" in axes.get_title("left")
         shares = axes.patches[0].get_data().values
         counted = 100 * (1 - panel.histogram.clipped)
         assert shares.sum() == pytest.approx(counted)
