@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from initlab.analysis.measure import measure_layers
+    from initlab.analysis.profile import depth_profiles
     from initlab.analysis.untrained import activation_panels
     from initlab.data.datasets import open_dataset
     from initlab.nn.initializers import Scheme
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
     from initlab.nn.streams import Purpose, stream
+    from initlab.plotting.depth import depth_figure
     from initlab.plotting.figures import draw_figures
     from initlab.plotting.histograms import histogram_figure
     from initlab.plotting.style import render
@@ -41,6 +43,8 @@ _HOMES = {
     "Scheme": "initlab.nn.initializers",
     "Store": "initlab.runner.store",
     "activation_panels": "initlab.analysis.untrained",
+    "depth_figure": "initlab.plotting.depth",
+    "depth_profiles": "initlab.analysis.profile",
     "draw_figures": "initlab.plotting.figures",
     "histogram_figure": "initlab.plotting.histograms",
     "load_experiment": "initlab.runner.config",
@@ -58,6 +62,8 @@ __all__ = [
     "Scheme",
     "Store",
     "activation_panels",
+    "depth_figure",
+    "depth_profiles",
     "draw_figures",
     "histogram_figure",
     "load_experiment",

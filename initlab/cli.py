@@ -17,6 +17,8 @@ from initlab.errors import InitlabError, StorageError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from matplotlib.figure import Figure
+
     from initlab.analysis.untrained import Panel
     from initlab.runner.config import Experiment
     from initlab.runner.sweep import Choice, Outcome
@@ -195,6 +197,7 @@ def histogram(
     """Draw the activations of untrained networks, layer by layer."""
     from initlab.analysis.untrained import activation_panels
     from initlab.nn.initializers import Scheme
+    from initlab.plotting.histograms import histogram_figure
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
     words = [scheme.short for scheme in schemes] + (activation or [])
@@ -210,7 +213,8 @@ def histogram(
         edges=_parse_range(edges),
         seed=seed,
     )
-    _draw_histograms(panels, target)
+    names = ", ".join(dict.fromkeys(panel.scheme.short for panel in panels))
+    _write_figure(histogram_figure(panels, f"Activations before training: {names}"), target)
     if as_json:
         _print_json([panel.numbers() for panel in panels])
     else:
@@ -238,12 +242,10 @@ def _parse_range(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def _draw_histograms(panels: "Sequence[Panel]", target: Path) -> None:
-    from initlab.plotting.histograms import histogram_figure
+def _write_figure(figure: "Figure", target: Path) -> None:
     from initlab.plotting.style import render
 
-    names = ", ".join(dict.fromkeys(panel.scheme.short for panel in panels))
-    picture = render(histogram_figure(panels, f"Activations before training: {names}"), target.suffix[1:])
+    picture = render(figure, target.suffix[1:])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(picture)
 
@@ -268,6 +270,64 @@ def _print_panels(panels: "Iterable[Panel]") -> None:
             for panel in panels
         ],
     )
+
+
+@app.command()
+def depth(
+    init: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCHEME", help="A scheme; repeatable.", show_default="std=1, std=0.01, book:xavier, he"
+        ),
+    ] = None,
+    activation: Annotated[
+        list[str] | None,
+        typer.Option(help="An activation function; repeatable.", show_default="sigmoid, tanh, relu"),
+    ] = None,
+    layers: Annotated[int, typer.Option("--depth", help="Hidden layers.")] = 20,
+    width: Annotated[int, typer.Option(help="Inputs, and units of each hidden layer.")] = 100,
+    samples: Annotated[int, typer.Option(help="Inputs, drawn from N(0, 1).")] = 300,
+    seeds: Annotated[int, typer.Option(help="Networks drawn from each scheme.")] = 5,
+    output: Annotated[
+        Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/depth/<words>.png")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw how activations and gradients fare through depth, predicted and measured.
+
+    The gradient factor is that by which a layer multiplies squared gradients on their way back.
+    """
+    from initlab.analysis.profile import depth_profiles
+    from initlab.nn.initializers import Scheme
+    from initlab.plotting.depth import depth_figure
+
+    names = init or ["std=1", "std=0.01", "book:xavier", "he"]
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in names))
+    functions = list(dict.fromkeys(activation or ["sigmoid", "tanh", "relu"]))
+    words = _file_name([*(scheme.short for scheme in schemes), *functions])
+    target = output or Path("results", "depth", f"{words}.png")
+    _check_suffix(target)
+    profiles = depth_profiles(schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds)
+    title = f"Through {layers} untrained layers of {width}: lines predicted, points measured"
+    _write_figure(depth_figure(profiles, title), target)
+    if as_json:
+        _print_json([row for profile in profiles for row in profile.rows()])
+        return
+    _print_table(
+        ["activation", "scheme", "last layer's std", "predicted", "gradient factor", "predicted"],
+        [
+            [
+                profile.activation,
+                profile.scheme.short,
+                _number(float(profile.activation_std[:, -1].mean())),
+                _number(profile.predicted[-1].std) if profile.predicted else None,
+                _number(float(profile.gradient_factor.mean())),
+                _number(profile.predicted_gradient_factor),
+            ]
+            for profile in profiles
+        ],
+    )
+    _say(f"Written: {target}")
 
 
 @app.command()

@@ -103,6 +103,7 @@ def test_set_overrides_the_config(small_config, tmp_path):
         (["histogram", "--init", "hee"], 2, "unknown scheme 'hee'; did you mean 'he'?"),
         (["histogram", "--activation", "rleu"], 2, "unknown activation 'rleu'; did you mean 'relu'?"),
         (["histogram", "--depth", "0"], 2, "depth must be 1 or more, not 0"),
+        (["depth", "--depth", "1"], 2, "depth must be 2 or more, not 1"),
         (["histogram", "--width", "-5"], 2, "width must be 1 or more, not -5"),
         (["histogram", "--range", "1,0"], 2, "a range goes from a smaller to a larger"),
         (["histogram", "--range", "wide"], 2, "--range wide: write two numbers"),
@@ -171,6 +172,17 @@ def test_histogram_options(tmp_path):
     assert [row["layer"] for row in rows] == [1, 2]
     assert 0.3 < rows[0]["clipped"] < 0.7
     assert rows[0]["below_range"] == round(rows[0]["clipped"] * 30 * 50)
+
+
+def test_depth_draws_and_prints_predicted_and_measured(tmp_path):
+    words = ["depth", "--init", "he", "--activation", "relu", "--depth", 6, "--width", 50, "--seeds", 3]
+    told = initlab(*words, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[1].split()[-1] == "1"
+    assert (tmp_path / "results/depth/he-relu.png").is_file()
+    rows = json.loads(initlab(*words, "--json", cwd=tmp_path).stdout)
+    assert [row["layer"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert rows[0]["activation_std_low"] <= rows[0]["activation_std"] <= rows[0]["activation_std_high"]
 
 
 def test_schemes_lists_all_with_formula_and_source():

@@ -82,7 +82,8 @@ def _density(z: Array) -> Array:
 
 
 def expectation(function: Function, q: float) -> float:
-    """`E[f(sqrt(q) z)]` for normal z, to about 1e-9 of E|f|; 0 where its sides cancel to rounding.
+    """`E[f(sqrt(q) z)]` for normal z, to about 1e-9 of E|f|; 0 where its sides cancel to rounding,
+    and nan where f overflows.
 
     Where f has kinks or steps away from 0, which the fixed rule would miss, adaptive quadrature takes over.
 
@@ -94,9 +95,11 @@ def expectation(function: Function, q: float) -> float:
     3.0
     """
     scale = math.sqrt(q)
-    fine, coarse = (_apply(function, scale, nodes) for nodes in (_NODES, _NODES // 2))
-    z, w = _rule(_NODES)
-    size = float(np.abs(function(scale * z)) @ w)
+    with np.errstate(all="ignore"):
+        fine, coarse = (_apply(function, scale, nodes) for nodes in (_NODES, _NODES // 2))
+        size = _apply(lambda u: np.abs(function(u)), scale, _NODES)
+    if not math.isfinite(size):
+        return math.nan
     if abs(fine - coarse) <= 1e-9 * size:
         return fine if abs(fine) > 1e-14 * size else 0.0
     return _adaptive(function, scale)
@@ -401,7 +404,8 @@ def predict_shares(activation: ActivationLike, q: float, edges: npt.ArrayLike) -
     [0.0, 1.0]
     """
     phi, _ = functions_of(activation)
-    values = phi(math.sqrt(q) * _quantiles())
+    with np.errstate(all="ignore"):
+        values = phi(math.sqrt(q) * _quantiles())
     return np.asarray(np.histogram(values, np.asarray(edges, np.float64))[0] / _QUANTILES, np.float64)
 
 

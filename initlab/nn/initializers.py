@@ -111,7 +111,7 @@ def constant(rng: np.random.Generator, shape: Shape, *, value: float) -> FloatAr
     "normal",
     "W ~ N(0, std^2)",
     "the plain rule; std=0.01 in Saito, Deep Learning from Scratch, 6.2",
-    lambda _shape, std: std**2,
+    lambda _shape, std: std * std,
 )
 def normal(rng: np.random.Generator, shape: Shape, *, std: float) -> FloatArray:
     """Normal with standard deviation `std` >= 0, whatever the layer's size. `std=0.01` is short for it.
@@ -123,7 +123,7 @@ def normal(rng: np.random.Generator, shape: Shape, *, std: float) -> FloatArray:
     return rng.standard_normal(shape) * std
 
 
-@initializer("uniform", "W ~ U(-bound, bound)", "the plain rule", lambda _shape, bound: bound**2 / 3)
+@initializer("uniform", "W ~ U(-bound, bound)", "the plain rule", lambda _shape, bound: bound * bound / 3)
 def uniform(rng: np.random.Generator, shape: Shape, *, bound: float) -> FloatArray:
     """Uniform between -`bound` and `bound` >= 0; its variance is bound^2 / 3.
 

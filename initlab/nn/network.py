@@ -39,6 +39,7 @@ class Ensemble:
         weight_gradients, bias_gradients: those of `gradients`, from `backward`; an optimizer uses them up.
         pre_activations: z of every layer as `forward` left them, (M, B, n_{l+1}); the last are the logits.
         activations: phi(z) of every hidden layer.
+        pre_activation_gradients: of the loss, for every hidden layer, as `backward` left them.
 
     Raises:
         UsageError: for arrays that do not fit each other, an unknown activation or dtype.
@@ -111,6 +112,7 @@ class Ensemble:
         self.weight_gradients, self.bias_gradients = _views(self.gradients, sizes)
         self.pre_activations: list[FloatArray] = []
         self.activations: list[FloatArray] = []
+        self.pre_activation_gradients: list[FloatArray] = []
         self._inputs: FloatArray = np.empty((0, 0), dtype)
 
     @property
@@ -176,7 +178,7 @@ class Ensemble:
             np.matmul(signal.swapaxes(-1, -2), delta, out=self.weight_gradients[layer])
             np.matmul(self._ones, delta, out=self.bias_gradients[layer][:, None, :])
             if layer:
-                below = self._deltas[layer - 1]
+                below = self.pre_activation_gradients[layer - 1]
                 np.matmul(delta, self.weights[layer].swapaxes(-1, -2), out=below)
                 slope = self.activation.derivative(self.pre_activations[layer - 1], signal)
                 delta = np.multiply(below, slope, out=below)
@@ -227,7 +229,7 @@ class Ensemble:
         shapes = [(self.networks, batch_size, n) for n in self.sizes[1:]]
         self.pre_activations = [np.empty(shape, self.dtype) for shape in shapes]
         self.activations = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
-        self._deltas = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
+        self.pre_activation_gradients = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
         self._ones = np.ones((1, batch_size), self.dtype)
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from initlab.analysis.learning import final_loss, smooth, steps_to_reach
 from initlab.analysis.measure import histogram, measure_layers
+from initlab.analysis.profile import depth_profiles
 from initlab.analysis.uncertainty import mean_interval
 from initlab.analysis.untrained import activation_panels
 from initlab.nn.initializers import Scheme
@@ -70,6 +71,38 @@ class TestMeasure:
         assert edges[3][0] == -edges[3][1]
         assert panels[10].histogram.clipped == 0
         assert panels[14].histogram.clipped > 0.4
+
+
+class TestProfiles:
+    def test_the_gradient_is_that_of_central_differences(self):
+        """With respect to a unit's pre-activations, by moving its bias for one sample at a time."""
+        rng = np.random.default_rng(0)
+        network = Ensemble.from_schemes([4, 5, 6, 3], ["he"], 0, "tanh", "float64")
+        inputs, labels = rng.standard_normal((1, 4)), np.array([1])
+        network.loss(inputs, labels)
+        analytic = [gradient[0, 0].copy() for gradient in network.pre_activation_gradients]
+        for layer, gradient in enumerate(analytic):
+            for unit in range(len(gradient)):
+                ends = []
+                for step in (1e-5, -1e-5):
+                    network.biases[layer][0, unit] = step
+                    ends.append(float(network.loss(inputs, labels)[0]))
+                network.biases[layer][0, unit] = 0
+                assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(gradient[unit], rel=1e-6)
+
+    def test_saturated_sigmoids_pass_gradients_and_spread_ones_do_not(self):
+        schemes = [Scheme.parse(text) for text in ("std=1", "book:xavier")]
+        wide, spread = depth_profiles(schemes, ["sigmoid"], depth=6, seeds=10)
+        assert wide.gradient_factor.mean() == pytest.approx(0.96, abs=0.1)
+        assert spread.gradient_factor.mean() == pytest.approx(0.055, abs=0.01)
+        for profile in (wide, spread):
+            assert profile.gradient_factor.mean() == pytest.approx(profile.predicted_gradient_factor, rel=0.1)
+
+    def test_rows_are_finite_or_none(self):
+        schemes = [Scheme.parse(text) for text in ("zeros", "std=1e200", "constant(value=1)")]
+        for profile in depth_profiles(schemes, ["relu"], depth=3, width=5, samples=4, seeds=2):
+            for row in profile.rows():
+                assert all(v is None or isinstance(v, str) or math.isfinite(v) for v in row.values())
 
 
 class TestLearning:

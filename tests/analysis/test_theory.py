@@ -181,7 +181,7 @@ def test_gradients_of_a_wide_rectangular_network(name):
     for seed in range(6):
         ensemble = Ensemble.from_schemes(sizes, ["xavier"], seed, name, "float64")
         ensemble.loss(rng.standard_normal((100, 500)), rng.integers(10, size=100))
-        stds = np.array([delta[0].std() for delta in ensemble._deltas])
+        stds = np.array([delta[0].std() for delta in ensemble.pre_activation_gradients])
         ratios.append(stds / stds[-1])
     predicted = [one.gradient for one in theory.predict_layers(Scheme("xavier"), sizes, name)]
     np.testing.assert_allclose(np.mean(ratios, axis=0), predicted, rtol=0.06)

@@ -130,7 +130,11 @@ def end_and_mend(small_config, tmp_path, expected, sent, code, times):
     records, rng, codes = expected(*LONGER), random.Random(int(sent)), set()
     for i in range(times):
         results = tmp_path / f"ended{i}"
-        codes.add(end_at_a_random_moment(small_config, results, sent, rng.uniform(0, 2)))
+        ended = end_at_a_random_moment(small_config, results, sent, rng.uniform(0, 2))
+        if ended == -sent != code:  # Python has taken its handlers down: the command had done its work
+            assert len(finished(results)) == 18
+            ended = 0
+        codes.add(ended)
         check_mended(small_config, results, records, finished(results), *LONGER_ARGUMENTS)
     assert codes <= {code, 0}
     assert code in codes

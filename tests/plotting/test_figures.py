@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from matplotlib import rc_context
 
+from initlab.analysis.profile import depth_profiles
 from initlab.analysis.untrained import activation_panels
 from initlab.nn.initializers import Scheme
 from initlab.plotting.curves import loss_figure
+from initlab.plotting.depth import depth_figure
 from initlab.plotting.histograms import histogram_figure
 from initlab.plotting.style import distinct_looks, look, render
 from initlab.runner.config import load_experiment
@@ -94,6 +96,14 @@ def test_the_title_names_only_what_finished_with_every_seed(groups):
     assert loss_figure(groups).axes[0].get_title("left") == "he ends with the lowest loss"
     diverged = [group for group in groups if group.label == "huge"]
     assert "No condition" in loss_figure(diverged).axes[0].get_title("left")
+
+
+def test_profiles_are_drawn_with_their_predictions():
+    schemes = [Scheme.parse(text) for text in ("he", "zeros", "constant(value=1)", "std=1")]
+    figure = depth_figure(depth_profiles(schemes, ["relu", "tanh"], depth=4, width=9, seeds=2), "depth")
+    assert len(figure.axes) == 4
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [s.short for s in schemes]
+    render(figure, "png")
 
 
 def test_a_deep_network_is_drawn_in_ten_columns():
