@@ -141,7 +141,7 @@ class Moments:
     @property
     def std(self) -> float:
         """Of the activations."""
-        return math.sqrt(max(0.0, self.square - self.mean**2))
+        return math.sqrt(max(self.square - self.mean**2, 0.0))
 
 
 def moments(activation: ActivationLike, q: float) -> Moments:
