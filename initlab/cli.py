@@ -5,6 +5,7 @@ it, so that `--help` and completion answer at once.
 """
 
 import json
+import math
 import signal
 import sys
 from pathlib import Path
@@ -40,7 +41,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 def main() -> None:
-    """The `initlab` command. Exit codes: 0 done, 2 usage or config, 3 data, 4 locked, 5 input or output."""
+    """The `initlab` command. Exit codes: 0 done, 1 runs failed or records damaged, 2 usage or config,
+    3 data, 4 locked, 5 input or output, 130 and 143 interrupted.
+    """
     signal.signal(signal.SIGTERM, _end)
     try:
         app()
@@ -115,7 +118,8 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
     told = preview(experiment, results, choice)
     rows = told.rows()
     if as_json:
-        _print_json({"seconds": round(told.seconds, 1), "runs": rows})
+        seconds = None if math.isnan(told.seconds) else round(told.seconds, 1)
+        _print_json({"seconds": seconds, "runs": rows})
         return
     _print_table(
         ["run", "label", "seed", "cohort"],
@@ -128,6 +132,8 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
 
 
 def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "more memory than there is here"
     if seconds < 90:
         return f"{max(1, round(seconds))} s" if seconds else "0 s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -387,6 +393,8 @@ def compare(
         return
     rows = [[key, _number(one), _number(other)] for key, (one, other) in {**told.settings, **numbers}.items()]
     _print_table(["", told.first.id, told.second.id], rows)
+    if "failed" in (told.first.outcome, told.second.outcome):
+        return
     same = "every step" if told.same_until is None else f"the steps before {told.same_until}"
     _say(f"The losses have the same bits in {same}.")
 
@@ -444,10 +452,13 @@ def show(
     overrides: SetOption = None,
 ) -> None:
     """Print the experiment with every value told, and where each comes from."""
+    from initlab.plotting.figures import check_figures
     from initlab.runner.config import load_experiment
     from initlab.runner.reports import resolved_lines
 
-    typer.echo("\n".join(resolved_lines(load_experiment(config, overrides or []))))
+    experiment = load_experiment(config, overrides or [])
+    check_figures(experiment)
+    typer.echo("\n".join(resolved_lines(experiment)))
 
 
 @config_app.command()

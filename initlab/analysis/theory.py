@@ -1,9 +1,9 @@
 """Mean-field theory of wide random networks: scheme, activation -> what every layer will do.
 
 Before training, and in the limit of wide layers, the pre-activations of layer l are normal with mean 0 and
-some variance q_l, over units and inputs alike. So a network is followed by one number from layer to layer
-(Poole et al. 2016, Exponential expressivity in deep neural networks through transient chaos; Schoenholz et
-al. 2017, Deep information propagation):
+some variance q_l, over units, and over units and inputs together. So a network is followed by one number
+from layer to layer (Poole et al. 2016, Exponential expressivity in deep neural networks through transient
+chaos; Schoenholz et al. 2017, Deep information propagation):
 
     q_{l+1} = sigma_w^2 E[phi(sqrt(q_l) z)^2] + sigma_b^2        the length map
     chi_l   = sigma_w^2 E[phi'(sqrt(q_l) z)^2]                   what a layer does to squared gradients
@@ -22,6 +22,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
 from initlab.nn.initializers import Scheme
 
@@ -32,11 +33,14 @@ ActivationLike = str | Function
 _FARTHEST = 10.0
 _SMALLEST, _RATIO, _NODES = 1e-6, 1.5, 16
 _QUANTILES = 200_000
+_ROUNDING = 1e-12
+_NEAR_CRITICAL = 1e-6
 _RANGE = np.logspace(-12, 12, 241)
 
 
 def functions_of(activation: ActivationLike) -> tuple[Function, Function]:
-    """An activation function and its derivative; that of a function given by the user by central differences.
+    """An activation function and its derivative; that of a function given by the user by central differences,
+    good for q from 1e-10 up where it has kinks.
 
     >>> phi, slope = functions_of(np.sin)
     >>> bool(np.isclose(slope(np.array([0.3])), np.cos(0.3)).all())
@@ -54,7 +58,7 @@ def functions_of(activation: ActivationLike) -> tuple[Function, Function]:
         return phi, slope
 
     def difference(u: Array) -> Array:
-        step = 1e-6 * np.maximum(1.0, np.abs(u))
+        step = 1e-5 * np.maximum(1e-3, np.abs(u))
         return (activation(u + step) - activation(u - step)) / (2 * step)
 
     return activation, difference
@@ -64,8 +68,8 @@ def functions_of(activation: ActivationLike) -> tuple[Function, Function]:
 def _rule(nodes: int) -> tuple[Array, Array]:
     """Points z and weights for `E[f(z)] = sum of weights f(z)`, exact for what is smooth or steep around 0.
 
-    Gauss-Legendre within intervals whose ends grow by half from 1e-6 to 10 on either side: whatever the scale
-    on which f(sqrt(q) z) changes, some intervals resolve it.
+    Gauss-Legendre within intervals whose ends grow by half from 1e-6 to 10 on either side: for every scale
+    above 1e-6 on which f(sqrt(q) z) changes, some intervals resolve it.
     """
     ends = np.concatenate(
         [[0.0], _SMALLEST * _RATIO ** np.arange(math.log(_FARTHEST / _SMALLEST, _RATIO) + 1)]
@@ -82,10 +86,12 @@ def _density(z: Array) -> Array:
 
 
 def expectation(function: Function, q: float) -> float:
-    """`E[f(sqrt(q) z)]` for normal z, to about 1e-9 of E|f|; 0 where its sides cancel to rounding,
-    and nan where f overflows.
+    """`E[f(sqrt(q) z)]` for normal z: 0 where its sides cancel to rounding, and nan where f overflows.
 
-    Where f has kinks or steps away from 0, which the fixed rule would miss, adaptive quadrature takes over.
+    To about 1e-9 of E|f| for q up to 1e12 and f that grows no faster than a power and is smooth but at 0,
+    however steep there. Where f has kinks or steps elsewhere, which the fixed rule would miss, adaptive
+    quadrature takes over, to about 1e-6. Values beyond |z| = 10 are left out, which only an f that grows
+    like an exponential would miss.
 
     Args:
         function: of an array.
@@ -189,11 +195,12 @@ def fixed_length(activation: ActivationLike, sigma_w2: float, sigma_b2: float = 
     def first_root(logs: Sequence[float], at_end: float) -> float:
         from scipy.optimize import brentq
 
-        before, sign = logs[0], growth(logs[0]) > 0
+        before, sign = logs[0], math.copysign(1, growth(logs[0]))
         for here in logs[1:]:
-            if (growth(here) > 0) != sign:
+            ahead = sign * growth(here)
+            if ahead < -_ROUNDING:
                 return math.exp(brentq(growth, before, here, xtol=1e-14, rtol=1e-13))
-            before = here
+            before = here if ahead > 0 else before
         return at_end
 
     start = growth(0.0)
@@ -207,6 +214,9 @@ def fixed_length(activation: ActivationLike, sigma_w2: float, sigma_b2: float = 
 def critical_sigma_w2(activation: ActivationLike, sigma_b2: float = 0.0) -> float:
     """The sigma_w^2 at which chi(q*) is 1: the border between order and chaos.
 
+    Raises:
+        UsageError: when there is none between 0.01 and 1000.
+
     >>> round(critical_sigma_w2("tanh", 0.05), 2)
     1.76
     """
@@ -218,7 +228,10 @@ def critical_sigma_w2(activation: ActivationLike, sigma_b2: float = 0.0) -> floa
         q = min(max(q, _RANGE[0]), _RANGE[-1])
         return gradient_factor(activation, q, sigma_w2) - 1
 
-    return math.exp(brentq(excess, math.log(1e-2), math.log(1e3), xtol=1e-10))
+    ends = math.log(1e-2), math.log(1e3)
+    if excess(ends[0]) * excess(ends[1]) > 0:
+        raise UsageError("no sigma_w^2 between 0.01 and 1000 is critical")
+    return math.exp(brentq(excess, *ends, xtol=1e-10))
 
 
 def correlation(function: Function, q: float, c: float) -> float:
@@ -289,6 +302,7 @@ def phase(activation: ActivationLike, sigma_w2: float, sigma_b2: float = 0.0) ->
     """The fixed points and depth scales of a scheme's sigma_w^2 and sigma_b^2.
 
     Where the length dies away or explodes there is no such point: c and the depth of correlations are nan.
+    Within 1e-6 of the border on the side of chaos, c is 1.
     """
     q = fixed_length(activation, sigma_w2, sigma_b2)
     chi = gradient_factor(activation, min(max(q, _RANGE[0]), _RANGE[-1]), sigma_w2)
@@ -297,8 +311,8 @@ def phase(activation: ActivationLike, sigma_w2: float, sigma_b2: float = 0.0) ->
         return Phase(q, chi, math.nan, xi_gradient, math.nan)
     c = _fixed_correlation(activation, q, chi, sigma_w2, sigma_b2)
     _, slope_of = functions_of(activation)
-    slope = chi if c == 1 else sigma_w2 * correlation(slope_of, q, c)
-    xi_correlation = math.inf if abs(slope - 1) < 1e-9 else -1 / math.log(slope) if slope > 0 else 0.0
+    slope = min(chi, 1.0) if c == 1 else sigma_w2 * correlation(slope_of, q, c)
+    xi_correlation = math.inf if slope > 1 - 1e-9 else -1 / math.log(slope) if slope > 0 else 0.0
     return Phase(q, chi, c, xi_gradient, xi_correlation)
 
 
@@ -311,10 +325,10 @@ def _fixed_correlation(
     def growth(c: float) -> float:
         return correlation_map(activation, c, q, sigma_w2, sigma_b2) - c
 
-    if chi <= 1 + 1e-9:
+    if abs(growth(0.0)) <= _ROUNDING:
+        return 0.0 if chi >= 1 else 1.0
+    if chi <= 1 + _NEAR_CRITICAL:
         return 1.0
-    if growth(0.0) <= 1e-12:
-        return 0.0
     highest = next((1 - gap for gap in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6) if growth(1 - gap) < 0), None)
     return 1.0 if highest is None else float(brentq(growth, 0.0, highest, xtol=1e-12))
 

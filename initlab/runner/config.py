@@ -82,7 +82,8 @@ class Experiment:
         """Swept values and settings of each run: the product of the axes, the last one running fastest.
 
         Raises:
-            ConfigError: when an exclusion excludes nothing, or all is excluded, or there are too many.
+            ConfigError: when an exclusion excludes nothing, unless a value was overridden, or all is
+                excluded, or there are too many.
         """
         return self._points
 
@@ -101,24 +102,31 @@ class Experiment:
             if not matching:
                 points.append((chosen, settings))
         idle = [i for i in range(len(self.excluded)) if i not in used]
-        if idle:
+        if idle and not self.document.overridden:
             raise ConfigError(f"{self.place('sweep', 'exclude', i)}: this excludes no run" for i in idle)
         if not points:
             raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
         return points
 
     def _describes(self, what: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
-        """Whether setting these values in a run would change nothing."""
-        changed = Settings.model_validate(_with(self.tree, {**chosen, **what}))
-        return changed.identity() == settings.identity()
+        """Whether setting these values in a run would change nothing; a label counts where one is given."""
+        try:
+            changed = Settings.model_validate(_with(self.tree, {**chosen, **what}))
+        except (ValidationError, TypeError):
+            return False
+        labelled = changed.init.label not in (None, settings.init.label)
+        same = changed.identity() == settings.identity() and changed.data == settings.data
+        return same and not labelled
 
     def resolved(self) -> dict[str, Any]:
         """The experiment as a config in which every value is told, for `experiment.yaml`."""
         frame = {"name": self.name, "description": self.description}
         settings = self.points()[0][1].model_dump(mode="json", exclude_none=True)
-        for axis in self.axes:
-            for key in axis.keys:
-                _drop(settings, key.split("."))
+        swept = [key for axis in self.axes for key in axis.keys]
+        for key in swept:
+            _drop(settings, key.split("."))
+        if any(key.startswith("init.") for key in swept):
+            settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
         return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
 
@@ -170,19 +178,23 @@ def _override(document: Document, text: str) -> None:
     except TypeError:
         raise ConfigError([f"{origin}: {key[:60]!r} lies within a value that is not a mapping"]) from None
     document.move(keys, origin)
+    document.overridden = True
     if keys[0] != "sweep":
-        _settle(document.tree.get("sweep"), key.strip())
+        _settle(document.tree.get("sweep"), key.strip(), origin)
 
 
-def _settle(sweep: Any, key: str) -> None:
-    """Take out of the sweep a key that is set, what it holds, and what holds it."""
+def _settle(sweep: Any, key: str, origin: str) -> None:
+    """Take out of the sweep a key that is set, and what it holds."""
     if not isinstance(sweep, dict):
         return
     zipped = sweep.get("zip")
     groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
     for group in [sweep, *groups]:
-        for swept in [s for s in group if f"{s}.".startswith(f"{key}.") or f"{key}.".startswith(f"{s}.")]:
-            del group[swept]
+        for swept in [str(swept) for swept in group]:
+            if key.startswith(f"{swept}."):
+                raise ConfigError([f"{origin}: {swept!r} is swept as a whole; set sweep.{swept} instead"])
+            if f"{swept}.".startswith(f"{key}."):
+                del group[swept]
     if groups:
         sweep["zip"] = [group for group in groups if group]
 
@@ -205,6 +217,8 @@ def _read_value(text: str, origin: str) -> Any:
 
 def _put(tree: dict[str, Any], keys: Keys, value: Any) -> None:
     for key in keys[:-1]:
+        if key == "init" and isinstance(tree.get("init"), str):
+            tree["init"] = {"scheme": tree["init"]}
         tree = tree.setdefault(str(key), {})
         if not isinstance(tree, dict):
             raise TypeError(key)
@@ -241,6 +255,10 @@ def _anchor_data_path(tree: dict[str, Any], folder: Path) -> None:
     """A relative `data.path` is meant from the config's folder, or from here if it was set on the way."""
     if isinstance(tree.get("data"), dict):
         _anchor(tree["data"], "path", folder)
+    for excluded in _excluded(tree.get("sweep")):
+        _anchor(excluded, "data.path", folder)
+        if isinstance(excluded.get("data"), dict):
+            _anchor(excluded["data"], "path", folder)
     for axis in _axes(tree.get("sweep")):
         for i, value in enumerate(axis.values.get("data", [])):
             if isinstance(value, dict):
@@ -254,6 +272,12 @@ def _anchor(holder: Any, key: Any, folder: Path) -> None:
         path = holder[key]
         if isinstance(path, str) and "\0" not in path:
             holder[key] = os.path.abspath(folder / path)
+
+
+def _excluded(sweep: Any) -> list[dict[str, Any]]:
+    """The exclusions of a sweep as far as they are well-formed."""
+    excluded = sweep.get("exclude") if isinstance(sweep, dict) else None
+    return [what for what in excluded if isinstance(what, dict)] if isinstance(excluded, list) else []
 
 
 def _axes(sweep: Any) -> list[Axis]:
@@ -306,7 +330,7 @@ class _Checker:
                 place = self.document.key_places.get(keys) or self.place(keys)
                 if not _fits(tree, key):
                     mistakes.append(f"{place}: {key!r} lies within a value that holds no keys")
-                if any(key == other or f"{key}.".startswith(f"{other}.") for other in seen):
+                if any(f"{key}.".startswith(f"{o}.") or f"{o}.".startswith(f"{key}.") for o in seen):
                     mistakes.append(f"{place}: {key!r} is swept twice")
                 seen.add(key)
             lengths = {key: len(values) for key, values in axis.values.items()}
@@ -345,6 +369,9 @@ class _Checker:
                 Settings.model_validate(_with(tree, {**_choose(axes, [0] * len(axes)), **what}))
             except ValidationError as error:
                 mistakes += self.explain(error, where)
+            except TypeError as error:
+                place = self.place(("sweep", "exclude", i))
+                mistakes.append(f"{place}: {error.args[0]!r} is no mapping that holds more keys")
         return mistakes
 
     def explain(self, error: ValidationError, where: Mapping[str, Keys]) -> list[str]:

@@ -30,6 +30,10 @@ class WorkerDied(Exception):  # noqa: N818
     """The process that worked on a task ended before the task did."""
 
 
+class WorkerStartError(InitlabError):
+    """No worker can be had, whatever the task."""
+
+
 class SerialExecutor(Executor):
     """Does each task when it is submitted, in this process: for debugging."""
 
@@ -66,15 +70,27 @@ class ProcessExecutor(Executor):
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not hasattr(self._local, "pool"):
-            self._local.pool = ProcessPoolExecutor(
-                1, self._context, initializer=_live_with_the_driver, initargs=(self._lifeline,)
-            )
-            self._pools.append(self._local.pool)
+            self._local.pool = self._start_worker()
         try:
             return self._local.pool.submit(function, *args, **kwargs).result()
         except BrokenProcessPool as error:
             del self._local.pool
             raise WorkerDied(str(error)) from None
+
+    def _start_worker(self) -> ProcessPoolExecutor:
+        """A worker that has shown that it runs; tried twice, as any process may be killed."""
+        for _ in range(2):
+            pool = ProcessPoolExecutor(
+                1, self._context, initializer=_live_with_the_driver, initargs=(self._lifeline,)
+            )
+            self._pools.append(pool)
+            try:
+                pool.submit(os.getpid).result()
+                return pool
+            except BrokenProcessPool:
+                continue
+        guard = "if __name__ == '__main__':"
+        raise WorkerStartError(f"no worker process can start; a script that trains does so under `{guard}`")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let the workers finish what was submitted."""
@@ -122,6 +138,18 @@ def open_processes(jobs: int) -> Iterator[Executor]:
     executor.shutdown()
 
 
+def check_dask(address: str) -> None:
+    """Raise a UsageError unless Dask is installed and this is an address."""
+    try:
+        from distributed.comm import get_address_host_port
+    except ImportError:
+        raise UsageError("--dask needs Dask: pip install 'initlab[dask]'") from None
+    try:
+        get_address_host_port(address)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--dask {address}: not an address as tcp://host:8786: {error}") from None
+
+
 @contextmanager
 def open_dask(address: str) -> Iterator[Executor]:
     """The workers of a Dask scheduler that runs already.
@@ -133,14 +161,11 @@ def open_dask(address: str) -> Iterator[Executor]:
         UsageError: when Dask is not installed, or the address is none.
         InitlabError: when no scheduler answers there.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError("--dask needs Dask: pip install 'initlab[dask]'") from None
+    check_dask(address)
+    from distributed import Client
+
     try:
         client = Client(address, timeout=_SECONDS_TO_REACH_DASK, set_as_default=False)
-    except ValueError as error:
-        raise UsageError(f"--dask {address}: {error}") from None
     except OSError as error:
         raise InitlabError(f"--dask {address}: no scheduler answers: {error}") from None
     with client:

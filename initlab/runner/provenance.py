@@ -43,12 +43,16 @@ def fingerprint() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "numpy": np.__version__,
-        "blas": [
-            " ".join(str(library.get(key)) for key in ("internal_api", "version", "architecture"))
-            for library in threadpool_info()
-            if library.get("user_api") == "blas"
-        ],
+        "blas": _blas(),
     }
+
+
+def _blas() -> list[str]:
+    """NumPy's, not that of other packages that happen to be loaded too."""
+    libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
+    numpys = [library for library in libraries if "numpy" in str(library.get("filepath"))] or libraries
+    keys = ("internal_api", "version", "architecture")
+    return [" ".join(str(library.get(key)) for key in keys) for library in numpys]
 
 
 def _processor() -> str:

@@ -1,6 +1,7 @@
 """What records say: stores -> rows of `list`, `export`, `compare`, `verify`; experiment -> preview."""
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from initlab.errors import UsageError
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
-from initlab.runner.settings import Settings
+from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Record, Store, experiments, find_store
 from initlab.runner.sweep import Choice, Cohort, missing_runs, plan
 from initlab.runner.training import train
 
-_CALIBRATION_STEPS = 20
+_CALIBRATION_STEPS = 50
+_SECONDS_TO_START = 1.0
 _STEP_OVERHEAD = 1e7
 
 
@@ -32,7 +35,7 @@ class Preview:
         runs: all of them.
         missing: the ids of those that would be trained.
         cohorts: how those would be grouped.
-        seconds: about how long it would take on this machine.
+        seconds: about how long it would take on this machine; nan where that cannot be tried.
     """
 
     runs: list[Run]
@@ -60,21 +63,33 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
 
 
 def _estimate(tasks: Sequence[Cohort], workers: int) -> float:
-    """Train the largest cohort for a few steps, and count the work of all against it."""
+    """Train the largest cohort for a few steps, and count all work against it; nan if it is too large."""
     sample = max(tasks, key=_work)
-    steps = min(_CALIBRATION_STEPS, sample[0].settings.train.steps)
-    shortened = [_shortened(run, steps) for run in sample]
-    train(shortened[:1])
+    steps = sample[0].settings.train.steps
+    few = min(_CALIBRATION_STEPS, steps)
+    try:
+        with threadpool_limits(1):
+            train(_shortened(sample, 1))
+            once, more = (_seconds(_shortened(sample, count)) for count in (1, 1 + few))
+    except MemoryError:
+        return math.nan
+    per_work = max(more - once, 1e-6) / (_work(sample) * few / steps)
+    total = sum(map(_work, tasks)) * per_work + once * len(tasks)
+    return total / min(workers, len(tasks)) + _SECONDS_TO_START
+
+
+def _seconds(cohort: Sequence[Settings]) -> float:
     start = time.perf_counter()
-    train(shortened)
-    seconds = time.perf_counter() - start
-    work_done = _work(sample) * steps / sample[0].settings.train.steps
-    return sum(map(_work, tasks)) * seconds / work_done / min(workers, len(tasks))
+    train(cohort)
+    return time.perf_counter() - start
 
 
-def _shortened(run: Run, steps: int) -> Settings:
-    train_settings = run.settings.train.model_copy(update={"steps": steps})
-    return run.settings.model_copy(update={"train": train_settings})
+def _shortened(cohort: Cohort, steps: int) -> list[Settings]:
+    """The cohort's settings with fewer steps, and a scheme that does not diverge in them."""
+    settings = cohort[0].settings
+    short = settings.train.model_copy(update={"steps": steps})
+    tame = InitSettings(scheme="normal(std=0.01)")
+    return [settings.model_copy(update={"train": short, "init": tame})] * len(cohort)
 
 
 def _work(cohort: Cohort) -> float:
@@ -236,12 +251,14 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     swept = {key: keys for axis in experiment.axes for key, keys in axis.keys.items()}
     _, settings = experiment.points()[0]
     lines = [_line("", "name", experiment.name, experiment.place("name"))]
-    for section, value in settings.model_dump(mode="json").items():
+    if experiment.description:
+        lines.append(_line("", "description", experiment.description, experiment.place("description")))
+    for section, value in settings.model_dump(mode="json", exclude_none=True).items():
         if isinstance(value, dict) and section != "init":
-            lines.append(f"{section}:")
-            lines += _section_lines(experiment, swept, (section,), value)
+            held = list(_section_lines(experiment, swept, (section,), value))
+            lines += [f"{section}:", *held] if held else []
         else:
-            shown = str(settings.init) if section == "init" else value
+            shown = _init(experiment, swept, value) if section == "init" else value
             lines += _value_lines(experiment, swept, (section,), shown)
     sweep = experiment.document.tree.get("sweep", {})
     lines += ["sweep:"] if sweep else []
@@ -250,15 +267,22 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     return [*lines, _line("", "figures", list(experiment.figures), figures)]
 
 
+def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:
+    """A scheme in one word where it has no label; as it was written where a part of it is swept."""
+    if any(key.startswith("init.") for key in swept):
+        return experiment.tree["init"]
+    return value["scheme"] if isinstance(value, dict) and set(value) == {"scheme"} else value
+
+
 def _section_lines(
     experiment: Experiment, swept: dict[str, Any], keys: tuple[str, ...], tree: dict[str, Any]
 ) -> Iterator[str]:
     for key, value in tree.items():
         path = (*keys, key)
         if isinstance(value, dict):
-            yield f"{'  ' * len(keys)}{key}:"
-            yield from _section_lines(experiment, swept, path, value)
-        elif value is not None:
+            held = list(_section_lines(experiment, swept, path, value))
+            yield from [f"{'  ' * len(keys)}{key}:", *held] if held else []
+        else:
             yield from _value_lines(experiment, swept, path, value)
 
 

@@ -13,6 +13,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Record:
         identity: all that the numbers depend on.
         outcome: "finished", "diverged", or "failed" when the program, not the network, went wrong.
         diverged_at: the step, for a diverged run.
-        final_loss: the mean over the last 100 steps, for a finished run.
+        final_loss: the mean over the last 100 steps, or the last quarter of fewer, for a finished run.
         test_loss, test_accuracy: for a finished run.
         cause: why it failed.
         folder: of its files.
@@ -161,7 +162,9 @@ class Store:
     def run_ids(self) -> list[str]:
         """The ids of all runs that have a folder."""
         with _told(self.runs, "read"):
-            return sorted(path.name for path in self.runs.iterdir()) if self.runs.is_dir() else []
+            if not self.runs.is_dir():
+                return []
+            return sorted(path.name for path in self.runs.iterdir() if path.is_dir())
 
     def provenance(self, run_id: str) -> dict[str, Any]:
         """When a run was trained, and what is known of the session; empty where nothing is."""
@@ -174,7 +177,10 @@ class Store:
         """Add what is known of a training session to `provenance.json`; returns its key."""
         path = self.folder / "provenance.json"
         sessions = _read_json(path)
-        key = str(len(sessions) + 1)
+        if not sessions and path.exists():
+            with _told(path):
+                path.replace(path.with_suffix(".damaged.json"))
+        key = f"{session['started']} {os.getpid()}"
         self._write(path, _readable({**sessions, key: session}))
         return key
 

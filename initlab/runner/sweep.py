@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +16,7 @@ from initlab.data.datasets import open_dataset
 from initlab.errors import DataError, InitlabError
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
-from initlab.runner.executors import WorkerDied, open_dask, open_processes
+from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.store import Record, Store
 from initlab.runner.tables import Group, curve_rows, group, summary_rows
@@ -28,6 +29,7 @@ Cohort = tuple[Run, ...]
 _DEATHS_ALLOWED = 2
 _COHORTS_PER_JOB = 4
 _TASKS_PER_JOB = 2
+_DASK_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Choice:
 
     Attributes:
         jobs: worker processes; the number of cores by default; 0 trains within this process.
-        dask: the address of a Dask scheduler, whose workers take the place of processes.
+        dask: the address of a Dask scheduler, whose workers take the place of processes; `jobs` then tells
+            for how many of them the work is cut, 16 by default.
         retry_failed: train again what has a record of a failure.
         force: train again everything.
     """
@@ -85,7 +88,9 @@ class Choice:
     @property
     def workers(self) -> int:
         """For how many workers the work is cut."""
-        return available_cores() if self.jobs is None else max(1, self.jobs)
+        if self.jobs is None:
+            return _DASK_WORKERS if self.dask is not None else available_cores()
+        return max(1, self.jobs)
 
     def executor(self, cohorts: int) -> AbstractContextManager[Executor]:
         """The executor for so many cohorts."""
@@ -115,6 +120,8 @@ def run_experiment(
         LockedError: when another process is at work on the same experiment.
         StorageError: when a file cannot be read or written.
     """
+    if choice.dask is not None:
+        check_dask(choice.dask)
     runs = expand(experiment)
     store = Store(results, experiment.name)
     with store.lock():
@@ -156,12 +163,19 @@ def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Prog
             trained = {"session": session, "finished": provenance.now(), "cohort_seconds": seconds}
             if isinstance(result, Failure):
                 for run in cohort:
-                    store.save_failure(run, result.cause, trained)
+                    _save_failure(store, run, result.cause, trained)
             else:
                 for run, history in zip(cohort, result, strict=True):
                     store.save(run, history, trained)
             done += len(cohort)
             progress(done, len(runs))
+
+
+def _save_failure(store: Store, run: Run, cause: str, trained: dict[str, Any]) -> None:
+    """Never in the place of a record that is better."""
+    known = store.load(run.id)
+    if known is None or known.outcome == "failed":
+        store.save_failure(run, cause, trained)
 
 
 def train_cohorts(
@@ -174,7 +188,8 @@ def train_cohorts(
     flight, so that memory does not grow with their number.
 
     Raises:
-        InitlabError: when the executor gives up.
+        InitlabError: when the executor gives up, or has no workers.
+        DataError: when the data cannot be read, or a worker has other numbers under its name.
     """
     waiting = deque((cohort, 0) for cohort in tasks)
     flying: dict[Future[tuple[list[History], float]], tuple[Cohort, int]] = {}
@@ -188,6 +203,8 @@ def train_cohorts(
                 histories, seconds = future.result()
             except CancelledError:
                 raise InitlabError("the workers were taken away; run the command again") from None
+            except (WorkerStartError, DataError):
+                raise
             except WorkerDied:
                 if deaths + 1 < _DEATHS_ALLOWED:
                     waiting.appendleft((cohort, deaths + 1))

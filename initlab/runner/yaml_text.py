@@ -43,11 +43,13 @@ class Document:
         tree: nested dicts, lists and scalars.
         places: for the path of each value, where it stands, as `mnist.yaml:12:7`.
         key_places: the same for the key of each value in a mapping.
+        overridden: whether a value was set from elsewhere.
     """
 
     tree: Any = None
     places: dict[Path, str] = field(default_factory=dict)
     key_places: dict[Path, str] = field(default_factory=dict)
+    overridden: bool = False
 
     def move(self, path: Path, place: str) -> None:
         """Say that the value at this path, with all that it holds, stands elsewhere now."""

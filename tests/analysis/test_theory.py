@@ -9,6 +9,7 @@ from scipy.special import erf
 from initlab import Ensemble, Scheme
 from initlab.analysis import theory
 from initlab.analysis.measure import measure_layers
+from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS
 
 LENGTHS = [1e-8, 1e-4, 1e-2, 1.0, 10.0, 1e2, 1e4, 1e6]
@@ -120,6 +121,25 @@ class TestPublishedPoints:
         scales = [theory.phase("tanh", w2, 0.05).xi_gradient for w2 in (1.3, 1.6, 1.7, 1.75)]
         assert scales == sorted(scales)
         assert scales[-1] > 100
+
+    def test_at_the_border(self):
+        at = theory.critical_sigma_w2("tanh", 0.05)
+        near = theory.phase("tanh", at * (1 + 1e-7), 0.05)
+        assert (near.c, near.xi_correlation) == (1.0, math.inf)
+        for sigma_w2 in (1.00001, 1.00005, 1.001):
+            assert theory.phase("tanh", sigma_w2).c == 0
+        assert theory.fixed_length("relu", 2.0, 1e-6) == math.inf
+
+    def test_no_border(self):
+        with pytest.raises(UsageError, match="no sigma_w"):
+            theory.critical_sigma_w2("tanh", 1e6)
+
+    def test_a_function_of_the_user_is_as_good_as_a_known_one(self):
+        ours = theory.phase(lambda u: np.maximum(u, 0), 1.5)
+        assert ours.chi == pytest.approx(0.75, abs=0.01)
+        assert theory.gradient_factor(np.tanh, 0.3, 1.0) == pytest.approx(
+            theory.gradient_factor("tanh", 0.3, 1.0), rel=1e-7
+        )
 
     def test_gains(self):
         relu, tanh = theory.gains("relu"), theory.gains("tanh")

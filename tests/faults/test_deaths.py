@@ -208,6 +208,26 @@ def test_one_that_fails_takes_no_other_of_its_cohort_along(tried, monkeypatch):
     assert len(outcome.failed) == 2
 
 
+def test_a_failure_never_replaces_a_finished_record(small_config, tmp_path, monkeypatch, expected):
+    whole = expected()
+    experiment = load_experiment(small_config)
+    run_experiment(experiment, tmp_path / "r", Choice(jobs=0))
+    monkeypatch.setattr(sweep, "train_cohort", tasks.fail_for_he)
+    run_experiment(experiment, tmp_path / "r", Choice(jobs=0, force=True))
+    assert record_bytes(tmp_path / "r/small") == whole
+
+
+def test_workers_that_cannot_start_are_no_fault_of_the_runs(small_config, tmp_path):
+    """A script without the guard that spawned processes need, read from standard input."""
+    script = "from initlab import *\nfrom initlab.runner.sweep import Choice\n"
+    script += (
+        f"run_experiment(load_experiment({str(small_config)!r}), {str(tmp_path / 'r')!r}, Choice(jobs=1))"
+    )
+    done = subprocess.run([sys.executable], input=script, capture_output=True, text=True, timeout=120)
+    assert "no worker process can start" in done.stderr
+    assert not list(tmp_path.glob("r/small/runs/*"))
+
+
 def test_failed_runs_are_tried_again_on_request(tried, small_config, tmp_path, expected, monkeypatch):
     tried(tasks.fail_for_he)
     monkeypatch.setattr(sweep, "train_cohort", tasks.train_cohort)

@@ -170,4 +170,10 @@ class TestDamage:
             file.write_bytes(b"{")
         assert run_experiment(experiment, tmp_path / "r", HERE).trained == 0
         assert store.provenance(store.run_ids()[0]) == {}
+        (store.runs / ".DS_Store").write_text("stray")
+        run_experiment(experiment, tmp_path / "r", Choice(jobs=0, force=True))
+        assert "host" in store.provenance(store.run_ids()[0])
+        assert (store.folder / "provenance.damaged.json").read_bytes() == b"{"
+        assert len(store.run_ids()) == 6
+        (store.runs / ".DS_Store").unlink()
         assert record_bytes(tmp_path / "r/small") == expected

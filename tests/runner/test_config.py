@@ -5,10 +5,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from conftest import write_dataset
 
 from initlab.errors import InitlabError, StorageError, UsageError
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
+from initlab.runner.reports import resolved_lines
 from initlab.runner.settings import config_schema
 from initlab.runner.yaml_text import read_yaml, write_yaml
 
@@ -156,10 +158,54 @@ def test_what_is_set_is_no_longer_swept(tmp_path):
         GOOD.replace("init: he\n", "")
         + "sweep: {init: [he, xavier], zip: [{train.steps: [1, 2], seed: [0, 1]}]}\n"
     )
-    points = load(tmp_path, text, ["init.scheme=lecun", "train.steps=7"]).points()
+    points = load(tmp_path, text, ["init=lecun", "train.steps=7"]).points()
     assert [(s.init.scheme, s.train.steps, s.seed) for _, s in points] == [("lecun", 7, 0), ("lecun", 7, 1)]
     points = load(tmp_path, text, ["train={steps: 5, batch_size: 1, optimizer: {lr: 1}}", "seed=4"]).points()
     assert [(s.init.scheme, s.train.steps, s.seed) for _, s in points] == [("he", 5, 4), ("xavier", 5, 4)]
+
+
+def test_what_lies_within_a_swept_value_cannot_be_set_beside_it(tmp_path):
+    (told,) = mistakes(tmp_path, GOOD + "sweep: {train: [{steps: 1}]}\n", ["train.steps=2"])
+    assert told == "--set train.steps=2: 'train' is swept as a whole; set sweep.train instead"
+
+
+def test_arguments_of_a_scheme_can_be_swept_and_written_out(tmp_path):
+    text = GOOD.replace("init: he", "init: {scheme: normal}") + "sweep: {init.std: [0.1, 0.2]}\n"
+    experiment = load(tmp_path, text)
+    assert [s.init.scheme for _, s in experiment.points()] == ["normal(std=0.1)", "normal(std=0.2)"]
+    again = load(tmp_path, write_yaml(experiment.resolved()))
+    assert [r.id for r in expand(again)] == [r.id for r in expand(experiment)]
+    shown = load(tmp_path, "\n".join(resolved_lines(experiment)))
+    assert [r.id for r in expand(shown)] == [r.id for r in expand(experiment)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        GOOD + "description: 'a: b'\nsweep: {zip: [{network.hidden: [8x2], network.activation: [tanh]}]}\n",
+        GOOD.replace("init: he", "init: {scheme: he, label: Mine}") + "sweep: {seed: [1, 2]}\n",
+        GOOD + "sweep: {init: [he, xavier], exclude: [{init.scheme: he}]}\n",
+    ],
+)
+def test_what_is_shown_reads_back(tmp_path, text):
+    experiment = load(tmp_path, text)
+    shown = load(tmp_path, "\n".join(resolved_lines(experiment)))
+    assert [r.id for r in expand(shown)] == [r.id for r in expand(experiment)]
+    assert shown.description == experiment.description
+
+
+def test_data_and_labels_can_be_excluded(tmp_path):
+    write_dataset(tmp_path / "a")
+    write_dataset(tmp_path / "b", seed=1)
+    text = GOOD.replace("init: he\n", "") + "sweep: {data.path: [a, b], init: [{scheme: he, label: H}, lecun]"
+    points = load(tmp_path, text + ", exclude: [{data.path: a, init: he}, {init.label: H}]}\n").points()
+    assert [(Path(s.data.path).name, s.init.scheme) for _, s in points] == [("a", "lecun"), ("b", "lecun")]
+
+
+def test_an_override_may_leave_an_exclusion_idle(tmp_path):
+    text = GOOD + "sweep: {init: [he, xavier], exclude: [{init: xavier}]}\n"
+    assert len(load(tmp_path, text, ["init=lecun"]).points()) == 1
 
 
 class TestZipAndExclude:
@@ -188,6 +234,7 @@ sweep:
             ("he_normal", "hee", "unknown scheme 'hee'; did you mean 'he'"),
             ("train.steps: 20}", "train.stps: 20}", "unknown key 'stps'; did you mean 'steps'"),
             ("{init: he_normal, train.steps: 20}", "{seed: 0}", "every run is excluded"),
+            ("[he, xavier]", "[he, xavier]\n  init.scheme: [he]", "'init.scheme' is swept twice"),
             ("[he, xavier]", "[he, xavier]\n  name: [a, b]", "'name' is no setting of a run"),
         ],
     )
