@@ -6,8 +6,10 @@ it, so that `--help` and completion answer at once.
 
 import json
 import math
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +47,7 @@ def main() -> None:
     3 data, 4 locked, 5 input or output, 130 and 143 interrupted.
     """
     signal.signal(signal.SIGTERM, _end)
+    sys.unraisablehook = _interrupt_again
     try:
         app()
     except InitlabError as error:
@@ -57,6 +60,15 @@ def main() -> None:
 
 def _end(_signal: int, _frame: object) -> None:
     sys.exit(143)
+
+
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again that came while Python was in a destructor, where its exception is lost."""
+    lost = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(unraisable.exc_type)
+    if lost is None:
+        sys.__unraisablehook__(unraisable)
+    else:
+        threading.Timer(0.05, os.kill, (os.getpid(), lost)).start()
 
 
 def _fail(message: str, code: int) -> None:

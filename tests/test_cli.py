@@ -185,6 +185,25 @@ def test_depth_draws_and_prints_predicted_and_measured(tmp_path):
     assert rows[0]["activation_std_low"] <= rows[0]["activation_std"] <= rows[0]["activation_std_high"]
 
 
+@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_comes_within_a_destructor_is_not_lost(sent, code):
+    script = f"""
+import signal, sys, time
+from initlab import cli
+class Doomed:
+    def __del__(self):
+        signal.raise_signal(signal.{sent})
+@cli.app.command()
+def doomed():
+    Doomed()
+    time.sleep(20)
+sys.argv = ["initlab", "doomed"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_schemes_lists_all_with_formula_and_source():
     rows = json.loads(initlab("schemes", "--json").stdout)
     assert {row["name"] for row in rows} == set(INITIALIZERS)

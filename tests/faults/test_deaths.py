@@ -120,7 +120,8 @@ def end_at_a_random_moment(small_config, results, sent, delay):
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(sent)
     stderr = process.communicate(timeout=60)[1]
-    assert "Traceback" not in stderr
+    if sent != signal.SIGKILL:  # a worker that was just starting may say that its driver is gone
+        assert "Traceback" not in stderr
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
     return process.returncode
