@@ -160,9 +160,12 @@ class Settings(_Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
 
     def identity(self) -> dict[str, Any]:
-        """The settings as plain values, without what does not bear on any number: labels and places."""
-        tree = self.model_dump(mode="json", exclude={"init": {"label"}, "data": {"path", "name"}})
-        return dict(tree)
+        """The settings as plain values, without what does not bear on any number: labels and places.
+
+        A key that is not used (None) is left out, so that a key added later changes no finished run's name.
+        """
+        unseen: Any = {"init": {"label"}, "data": {"path", "name"}}
+        return self.model_dump(mode="json", exclude=unseen, exclude_none=True)
 
 
 Values = Annotated[list[Any], Field(min_length=1)]

@@ -303,6 +303,12 @@ class TestRuns:
         other = self.expand(tmp_path, '{init: ["normal(std=1e-2)", {scheme: he, label: Mine}]}')
         assert [run.id for run in one] == [run.id for run in other]
 
+    def test_a_key_added_later_renames_no_run(self):
+        """Finished runs are found by their ids: these were given before the newer keys existed."""
+        shipped = expand(load_experiment(SHIPPED[0].with_name("mnist.yaml")))
+        assert shipped[0].id == "normal-std-1-relu-100x4-seed0-f63e8e29f05d"
+        assert shipped[-1].id == "he-relu-100x4-seed4-095d8417f254"
+
     @pytest.mark.parametrize(
         ("sweep", "message"),
         [
