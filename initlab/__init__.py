@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from initlab.analysis.measure import measure_layers
     from initlab.analysis.profile import depth_profiles
-    from initlab.analysis.untrained import activation_panels
+    from initlab.analysis.untrained import layer_panels
     from initlab.data.datasets import open_dataset
     from initlab.nn.initializers import Scheme
     from initlab.nn.network import Ensemble
@@ -42,7 +42,7 @@ _HOMES = {
     "Purpose": "initlab.nn.streams",
     "Scheme": "initlab.nn.initializers",
     "Store": "initlab.runner.store",
-    "activation_panels": "initlab.analysis.untrained",
+    "layer_panels": "initlab.analysis.untrained",
     "depth_figure": "initlab.plotting.depth",
     "depth_profiles": "initlab.analysis.profile",
     "draw_figures": "initlab.plotting.figures",
@@ -61,11 +61,11 @@ __all__ = [
     "Purpose",
     "Scheme",
     "Store",
-    "activation_panels",
     "depth_figure",
     "depth_profiles",
     "draw_figures",
     "histogram_figure",
+    "layer_panels",
     "load_experiment",
     "measure_layers",
     "open_dataset",

@@ -33,6 +33,7 @@ ActivationLike = str | Function
 _FARTHEST = 10.0
 _SMALLEST, _RATIO, _NODES = 1e-6, 1.5, 16
 _QUANTILES = 200_000
+_THINNED = 100
 _ROUNDING = 1e-12
 _NEAR_CRITICAL = 1e-6
 _RANGE = np.logspace(-12, 12, 241)
@@ -421,6 +422,32 @@ def predict_shares(activation: ActivationLike, q: float, edges: npt.ArrayLike) -
     with np.errstate(all="ignore"):
         values = phi(math.sqrt(q) * _quantiles())
     return np.asarray(np.histogram(values, np.asarray(edges, np.float64))[0] / _QUANTILES, np.float64)
+
+
+def predict_gradient_shares(activation: ActivationLike, q: float, std: float, edges: npt.ArrayLike) -> Array:
+    """The share of back-propagated gradients that falls into each bin.
+
+    A gradient with respect to a pre-activation z is `phi'(z)` times a normal number, independent of z, from
+    the many units above; the zeros of a function like ReLU are a point mass.
+
+    Args:
+        activation: of pre-activations from N(0, q).
+        q: their variance.
+        std: the standard deviation of the gradients.
+        edges: (bins + 1,), the last bin holding its upper end.
+
+    >>> predict_gradient_shares("relu", 1.0, 0.5, [-9.0, -1e-9, 1e-9, 9.0]).round(2).tolist()
+    [0.25, 0.5, 0.25]
+    """
+    from scipy.special import ndtr
+
+    _, slope = functions_of(activation)
+    with np.errstate(all="ignore"):
+        slopes = np.abs(slope(math.sqrt(q) * _quantiles()[::_THINNED]))
+        slopes *= std / math.sqrt(float((slopes**2).mean()))
+        borders = np.asarray(edges, np.float64)
+        below = np.where(slopes[:, None] > 0, ndtr(borders / slopes[:, None]), borders > 0)
+    return np.asarray(np.diff(below.mean(axis=0)), np.float64)
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from initlab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from initlab.analysis.untrained import Panel
+    from initlab.analysis.untrained import Panel, Predicted
 
 
 @app.command()
@@ -34,6 +34,10 @@ def histogram(
         list[str] | None,
         typer.Option(help="An activation function; repeatable.", show_default="sigmoid, tanh, relu"),
     ] = None,
+    what: Annotated[
+        str,
+        typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
+    ] = "activations",
     depth: Annotated[int, typer.Option(help="Hidden layers.")] = 5,
     width: Annotated[int, typer.Option(help="Inputs, and units of each hidden layer.")] = 100,
     samples: Annotated[int, typer.Option(help="Inputs, drawn from N(0, 1).")] = 1000,
@@ -54,18 +58,23 @@ def histogram(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the activations of untrained networks, layer by layer."""
-    from initlab.analysis.untrained import activation_panels
+    """Draw histograms of untrained networks, layer by layer, with what theory predicts.
+
+    In the table, a spread behind a predicted standard deviation is that of single networks of this width.
+    """
+    from initlab.analysis.untrained import QUANTITIES, layer_panels
     from initlab.nn.initializers import Scheme
     from initlab.plotting.histograms import histogram_figure
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
     words = [scheme.short for scheme in schemes] + (activation or [])
+    words += [what] if what != "activations" else []
     target = output or Path("results", "histogram", f"{file_name(words)}.png")
     check_suffix(target)
-    panels = activation_panels(
+    panels = layer_panels(
         schemes,
         list(dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])),
+        what=what,
         depth=depth,
         width=width,
         samples=samples,
@@ -74,7 +83,7 @@ def histogram(
         seed=seed,
     )
     names = ", ".join(dict.fromkeys(panel.scheme.short for panel in panels))
-    write_figure(histogram_figure(panels, f"Activations before training: {names}"), target)
+    write_figure(histogram_figure(panels, f"{QUANTITIES[what].title} before training: {names}"), target)
     if as_json:
         print_json([panel.numbers() for panel in panels])
     else:
@@ -92,6 +101,12 @@ def _parse_range(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
+def _with_spread(predicted: "Predicted | None") -> str | None:
+    if predicted is None:
+        return None
+    return f"{predicted.std:.4g}" + (f" ± {predicted.spread:.2g}" if predicted.spread is not None else "")
+
+
 def _print_panels(panels: "Iterable[Panel]") -> None:
     last = ["saturated or off", "below", "above range"]
     print_table(
@@ -104,7 +119,7 @@ def _print_panels(panels: "Iterable[Panel]") -> None:
                 f"{panel.mean:.4g}",
                 f"{panel.predicted.mean:.4g}" if panel.predicted else None,
                 f"{panel.std:.4g}",
-                f"{panel.predicted.std:.4g}" if panel.predicted else None,
+                _with_spread(panel.predicted),
                 f"{100 * panel.saturated:.1f} %",
                 f"{panel.histogram.below:,}",
                 f"{panel.histogram.above:,}",

@@ -22,7 +22,7 @@ def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
     A black outline, and a number in brackets behind the standard deviation, are what theory predicts.
 
     Args:
-        panels: from `analysis.untrained.activation_panels`, whole rows of layers.
+        panels: from `analysis.untrained.layer_panels`, whole rows of layers.
         title: what is seen.
 
     Raises:
@@ -58,7 +58,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     counts = panel.histogram.counts
     shares = 100 * counts / (counts.sum() + panel.histogram.below + panel.histogram.above)
     axes.stairs(shares, panel.histogram.edges, fill=True, color=look(str(panel.scheme)).color)
-    if panel.predicted is not None:
+    if panel.predicted is not None and panel.predicted.shares is not None:
         expected = 100 * panel.predicted.shares
         axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8)
     axes.yaxis.set_major_formatter("{x:g} %")
@@ -68,15 +68,15 @@ def _draw(axes: Axes, panel: Panel) -> None:
 
 
 def _caption(panel: Panel) -> str:
-    low, high = get_activation(panel.activation).bounds
-    word = "off" if np.isfinite(low) and np.isinf(high) else "saturated"
-    fractions = f"{word} {_percent(panel.saturated)}"
-    if panel.histogram.clipped:
-        fractions += f", outside {_percent(panel.histogram.clipped)}"
     mean, std = f"mean {panel.mean:.3g}", f"std {panel.std:.3g}"
     if panel.predicted is not None:
         std += f" ({panel.predicted.std:.3g})"
-    return f"{mean}, {std}\n{fractions}"
+    outside = f", outside {_percent(panel.histogram.clipped)}" if panel.histogram.clipped else ""
+    if panel.what != "activations":
+        return f"{mean}{outside}\n{std}"
+    low, high = get_activation(panel.activation).bounds
+    word = "off" if np.isfinite(low) and np.isinf(high) else "saturated"
+    return f"{mean}, {std}\n{word} {_percent(panel.saturated)}{outside}"
 
 
 def _percent(fraction: float) -> str:

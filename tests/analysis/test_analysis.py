@@ -10,7 +10,7 @@ from initlab.analysis.learning import final_loss, smooth, steps_to_reach
 from initlab.analysis.measure import histogram, measure_layers
 from initlab.analysis.profile import depth_profiles
 from initlab.analysis.uncertainty import mean_interval
-from initlab.analysis.untrained import activation_panels
+from initlab.analysis.untrained import layer_panels
 from initlab.nn.initializers import Scheme
 from initlab.nn.network import Ensemble
 
@@ -28,7 +28,7 @@ class TestMeasure:
 
     def test_wide_layers_behave_as_theory_says(self):
         """He keeps E[z^2] = 2 E[a^2]; for ReLU E[a] = sqrt(q / 2 pi), E[a^2] = q / 2."""
-        panels = activation_panels([Scheme("he")], ["relu"], depth=3, width=1500, samples=300)
+        panels = layer_panels([Scheme("he")], ["relu"], depth=3, width=1500, samples=300)
         for panel in panels:
             assert panel.mean == pytest.approx(1 / math.sqrt(math.pi), rel=0.06)
             assert panel.std == pytest.approx(math.sqrt(1 - 1 / math.pi), rel=0.06)
@@ -36,7 +36,7 @@ class TestMeasure:
 
     def test_the_books_observations(self):
         schemes = [Scheme.parse(text) for text in ("std=1", "std=0.01", "book:xavier")]
-        sigmoid = activation_panels(schemes, ["sigmoid"])
+        sigmoid = layer_panels(schemes, ["sigmoid"])
         wide, narrow, xavier = sigmoid[:5], sigmoid[5:10], sigmoid[10:]
         assert all(panel.saturated > 0.4 for panel in wide)
         assert all(panel.std < 0.03 for panel in narrow)
@@ -51,19 +51,19 @@ class TestMeasure:
 
     def test_predictions_stand_beside_what_is_measured(self):
         schemes = [Scheme.parse(text) for text in ("he", "std=1", "std=0.01", "constant(value=0.1)")]
-        for panel in activation_panels(schemes, ["relu", "tanh", "sigmoid"], depth=3, width=400, samples=300):
+        for panel in layer_panels(schemes, ["relu", "tanh", "sigmoid"], depth=3, width=400, samples=300):
             if panel.scheme.name == "constant":
                 assert panel.predicted is None
                 assert panel.numbers()["predicted_std"] is None
                 continue
-            assert panel.std == pytest.approx(panel.predicted.std, rel=0.12)
+            assert abs(panel.std - panel.predicted.std) <= 4 * panel.predicted.spread
             counts = panel.histogram.counts
             inside = counts.sum() / (400 * 300)
             assert panel.predicted.shares.sum() == pytest.approx(inside, abs=0.06)
             assert np.abs(counts / (400 * 300) - panel.predicted.shares).max() < 0.08
 
     def test_default_ranges(self):
-        panels = activation_panels([Scheme.parse("std=1")], ["sigmoid", "tanh", "relu", "identity"])
+        panels = layer_panels([Scheme.parse("std=1")], ["sigmoid", "tanh", "relu", "identity"])
         edges = [tuple(p.histogram.edges[[0, -1]]) for p in panels[::5]]
         assert edges[:2] == [(0, 1), (-1, 1)]
         assert edges[2][0] == 0

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import rc_context
 
 from initlab.analysis.profile import depth_profiles
-from initlab.analysis.untrained import activation_panels
+from initlab.analysis.untrained import layer_panels
 from initlab.nn.initializers import Scheme
 from initlab.plotting.curves import loss_figure
 from initlab.plotting.depth import depth_figure
@@ -53,7 +53,7 @@ def test_the_same_data_gives_the_same_file_whatever_the_readers_settings(groups,
 
 
 def test_every_panel_is_drawn_with_its_numbers():
-    panels = activation_panels([Scheme("he"), Scheme.parse("std=1")], ["tanh", "relu"], depth=3, samples=50)
+    panels = layer_panels([Scheme("he"), Scheme.parse("std=1")], ["tanh", "relu"], depth=3, samples=50)
     figure = histogram_figure(panels, "what is seen")
     assert len(figure.axes) == len(panels) == 12
     for axes, panel in zip(figure.axes, panels, strict=True):
@@ -107,7 +107,7 @@ def test_profiles_are_drawn_with_their_predictions():
 
 
 def test_a_deep_network_is_drawn_in_ten_columns():
-    panels = activation_panels([Scheme("he")], ["relu"], depth=60, width=10, samples=10)
+    panels = layer_panels([Scheme("he")], ["relu"], depth=60, width=10, samples=10)
     figure = histogram_figure(panels, "deep")
     assert len(figure.axes) == 10
     render(figure, "png")
