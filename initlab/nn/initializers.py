@@ -46,6 +46,14 @@ class Initializer:
         """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
         return {name: parameter.default for name, parameter in self.parameters().items()}
 
+    def required(self) -> list[str]:
+        """The names of the arguments that must be given.
+
+        >>> INITIALIZERS["normal"].required(), INITIALIZERS["he"].required()
+        (['std'], [])
+        """
+        return [name for name, default in self.defaults().items() if default is inspect.Parameter.empty]
+
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Its arguments without the first two, which are the same for all: rng and shape."""
         parameters = inspect.signature(self.draw).parameters
@@ -134,21 +142,46 @@ def uniform(rng: np.random.Generator, shape: Shape, *, bound: float) -> FloatArr
     return rng.uniform(-1, 1, shape) * bound
 
 
-Fan = Literal["in", "out", "average"]
-Distribution = Literal["normal", "uniform"]
+# The standard deviation of what is left of N(0, 1) between -2 and 2: 0.879626.
+TRUNCATED_STD = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
+
+
+@initializer(
+    "truncated_normal",
+    "W ~ N(0, std^2) cut at +-2 std; Var W = 0.773741 std^2",
+    "TensorFlow's and JAX's truncated_normal: std is that of the normal before the cut",
+    lambda _shape, std: (TRUNCATED_STD * std) ** 2,
+)
+def truncated_normal(rng: np.random.Generator, shape: Shape, *, std: float) -> FloatArray:
+    """Normal, drawn again wherever it lies beyond 2 `std`, which leaves it a spread of 0.879626 `std`.
+
+    >>> W = truncated_normal(np.random.default_rng(0), (300, 300), std=1.0)
+    >>> round(float(abs(W).max()), 2), round(float(W.std()), 2)
+    (2.0, 0.88)
+    """
+    _require(std >= 0, f"std must be 0 or more, not {std:g}")
+    W = rng.standard_normal(shape)
+    while (beyond := np.abs(W) > 2).any():
+        W[beyond] = rng.standard_normal(np.count_nonzero(beyond))
+    return W * std
+
+
+Fan = Literal["in", "out", "average", "geometric"]
+Distribution = Literal["normal", "truncated_normal", "corrected_truncated_normal", "uniform"]
 
 
 def _fan(shape: Shape, fan: Fan) -> float:
     n_in, n_out = shape
-    return {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2}[fan]
+    fans = {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2, "geometric": math.sqrt(n_in * n_out)}
+    return fans[fan]
 
 
 def _scaled(
     shape: Shape, scale: float = 1.0, fan: Fan = "in", distribution: Distribution = "normal"
 ) -> float:
-    """The variance that variance scaling gives, whatever its distribution."""
-    del distribution
-    return scale / _fan(shape, fan)
+    """The variance that variance scaling gives."""
+    nominal = scale / _fan(shape, fan)
+    return nominal * TRUNCATED_STD**2 if distribution == "truncated_normal" else nominal
 
 
 @initializer("variance_scaling", "Var W = scale / fan", "the law of which most names are a case", _scaled)
@@ -167,8 +200,11 @@ def variance_scaling(
         shape: (n_in, n_out).
         scale: the variance of a unit's pre-activation per unit of mean squared input, for fan "in".
         fan: "in" is n_in (keeps the forward signal), "out" is n_out (keeps the backward one), "average"
-            their mean (Glorot's compromise).
-        distribution: "normal", or "uniform" with the bound `sqrt(3 scale / fan)` of equal variance.
+            their mean (Glorot's compromise), "geometric" their geometric mean.
+        distribution: "normal"; "uniform" with the bound `sqrt(3 scale / fan)` of equal variance;
+            "corrected_truncated_normal", cut at two standard deviations of a normal so much wider that the
+            variance is the same (Keras, and JAX's he_normal, glorot_normal, lecun_normal); or
+            "truncated_normal", not widened (TensorFlow 1), the one whose variance is smaller: 0.773741 of it.
 
     Raises:
         UsageError: for a negative scale.
@@ -181,6 +217,10 @@ def variance_scaling(
     std = math.sqrt(scale / _fan(shape, fan))
     if distribution == "uniform":
         return uniform(rng, shape, bound=math.sqrt(3) * std)
+    if distribution == "truncated_normal":
+        return truncated_normal(rng, shape, std=std)
+    if distribution == "corrected_truncated_normal":
+        return truncated_normal(rng, shape, std=std / TRUNCATED_STD)
     return normal(rng, shape, std=std)
 
 
@@ -350,8 +390,8 @@ def _checked(initializer: Initializer, given: Mapping[str, Argument]) -> dict[st
     for name in given:
         if name not in parameters:
             raise UsageError(unknown_name(f"argument of {initializer.name}", name, parameters))
-    for name, parameter in parameters.items():
-        if parameter.default is inspect.Parameter.empty and name not in given:
+    for name in initializer.required():
+        if name not in given:
             raise UsageError(f"{initializer.name} needs {name}, as in {initializer.name}({name}=0.1)")
     return {name: _typed(name, given[name], p.annotation) for name, p in parameters.items() if name in given}
 

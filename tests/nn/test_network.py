@@ -12,8 +12,11 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import INITIALIZERS
 from initlab.nn.losses import LOSSES
 
-EXAMPLE_ARGUMENTS = {"constant": {"value": 0.1}, "normal": {"std": 0.3}, "uniform": {"bound": 0.3}}
-ALL_SCHEMES = [Scheme(name, EXAMPLE_ARGUMENTS.get(name, {})) for name in INITIALIZERS]
+EXAMPLES = {"value": 0.1, "std": 0.3, "bound": 0.3}
+ALL_SCHEMES = [
+    Scheme(name, {argument: EXAMPLES[argument] for argument in known.required()})
+    for name, known in INITIALIZERS.items()
+]
 SEVEN = ["he", "xavier", "lecun_uniform", "std=0.05", "uniform(bound=0.1)", "he_uniform", "std=0.2"]
 
 
