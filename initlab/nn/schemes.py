@@ -1,0 +1,225 @@
+"""Schemes: a text like `normal(std=0.01)` -> an initializer with its arguments -> weights.
+
+The initializers themselves are in `initializers`, which fills `INITIALIZERS`; import from there.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar, cast, get_args, get_origin
+
+import numpy as np
+
+from initlab.errors import UsageError, shortened, unknown_name
+from initlab.nn.arrays import FloatArray
+
+Shape = tuple[int, int]
+Argument = float | str
+Function = TypeVar("Function", bound=Callable[..., FloatArray])
+
+
+class Draw(Protocol):
+    """The signature of an initializer."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray: ...
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A registered initializer: name, function, formula and source as they are shown, and mean square."""
+
+    name: str
+    draw: Draw
+    formula: str
+    source: str
+    variance: Callable[..., float] | None
+
+    def defaults(self) -> dict[str, Any]:
+        """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
+        return {name: parameter.default for name, parameter in self.parameters().items()}
+
+    def required(self) -> list[str]:
+        """The names of the arguments that must be given.
+
+        >>> from initlab.nn.initializers import INITIALIZERS
+        >>> INITIALIZERS["normal"].required(), INITIALIZERS["he"].required()
+        (['std'], [])
+        """
+        return [name for name, default in self.defaults().items() if default is inspect.Parameter.empty]
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Its arguments without the first two, which are the same for all: rng and shape."""
+        parameters = inspect.signature(self.draw).parameters
+        return {name: p for name, p in parameters.items() if name not in ("rng", "shape")}
+
+
+INITIALIZERS: dict[str, Initializer] = {}
+ALIASES: dict[str, str] = {}
+
+
+def initializer(
+    name: str,
+    formula: str,
+    source: str,
+    variance: Callable[..., float] | None,
+    also: tuple[str, ...] = (),
+) -> Callable[[Function], Function]:
+    """Register the decorated function (or partial) under a name and, in `also`, under its other names.
+
+    `variance(shape, **arguments)` is that of the weights that it draws, by which theory knows it; None where
+    they are not drawn independently with mean 0, and theory says nothing.
+    """
+
+    def register(draw: Function) -> Function:
+        INITIALIZERS[name] = Initializer(name, cast(Draw, draw), formula, source, variance)
+        ALIASES.update(dict.fromkeys(also, name))
+        return draw
+
+    return register
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """An initializer with its arguments.
+
+    Attributes:
+        name: the initializer's, as in `INITIALIZERS`.
+        arguments: those that were given; the others keep their defaults.
+
+    >>> from initlab.nn.initializers import Scheme
+    >>> Scheme("normal", {"std": 0.01})
+    Scheme.parse('normal(std=0.01)')
+    """
+
+    name: str
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", ALIASES.get(self.name, self.name))
+        if self.name not in INITIALIZERS:
+            raise UsageError(unknown_name("scheme", self.name, [*INITIALIZERS, *ALIASES]))
+        object.__setattr__(self, "arguments", _checked(INITIALIZERS[self.name], self.arguments))
+        self.draw(np.random.default_rng(0), (2, 3))
+
+    @classmethod
+    def parse(cls, text: str, more: Mapping[str, Argument] | None = None) -> "Scheme":
+        """Read `he`, `normal(std=0.01)`, or `std=0.01` for short.
+
+        Args:
+            text: the scheme as it is written.
+            more: further arguments, beside those in the text.
+
+        Raises:
+            UsageError: for an unknown initializer or argument, or a value out of range.
+
+        >>> from initlab.nn.initializers import Scheme
+        >>> str(Scheme.parse("std=1e-2")), str(Scheme.parse("glorot_normal"))
+        ('normal(std=0.01)', 'xavier')
+        """
+        short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
+        if short:
+            return cls("normal", _merged({"std": _number(short.group(1).strip())}, more or {}))
+        call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
+        if not call:
+            raise UsageError(f"cannot read the scheme {shortened(text)}; write it like he or std=0.01")
+        return cls(call.group(1), _merged(_arguments(call.group(2) or ""), more or {}))
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+        """Weights of the given shape (n_in, n_out), in float64."""
+        return INITIALIZERS[self.name].draw(rng, shape, **self.arguments)
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether its weights are independent with mean 0, as mean-field theory supposes."""
+        return INITIALIZERS[self.name].variance is not None
+
+    def variance(self, shape: Shape) -> float:
+        """The variance of the weights of this shape (n_in, n_out).
+
+        Raises:
+            UsageError: when the scheme has no theory.
+
+        >>> from initlab.nn.initializers import Scheme
+        >>> Scheme("he").variance((100, 50))
+        0.02
+        """
+        variance = INITIALIZERS[self.name].variance
+        if variance is None:
+            raise UsageError(f"{self} draws no independent weights; theory says nothing of it")
+        return variance(shape, **self.arguments)
+
+    @property
+    def short(self) -> str:
+        """As a reader would write it: `std=0.01` for `normal(std=0.01)`.
+
+        >>> from initlab.nn.initializers import Scheme
+        >>> Scheme("normal", {"std": 0.01}).short
+        'std=0.01'
+        """
+        if self.name == "normal":
+            return f"std={_text(self.arguments['std'])}"
+        return str(self)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        if not self.arguments:
+            return self.name
+        given = ", ".join(f"{name}={_text(value)}" for name, value in self.arguments.items())
+        return f"{self.name}({given})"
+
+    def __repr__(self) -> str:
+        return f"Scheme.parse({str(self)!r})"
+
+
+def _text(value: Argument) -> str:
+    return value if isinstance(value, str) else f"{value!r}".removesuffix(".0")
+
+
+def _number(text: str) -> Argument:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _arguments(text: str) -> dict[str, Argument]:
+    arguments: dict[str, Argument] = {}
+    for part in filter(str.strip, text.split(",")):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or name in arguments:
+            raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
+        arguments[name] = _number(value)
+    return arguments
+
+
+def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict[str, Argument]:
+    for name in more:
+        if name in given:
+            raise UsageError(f"{name} is given twice")
+    return {**given, **more}
+
+
+def _checked(initializer: Initializer, given: Mapping[str, Argument]) -> dict[str, Argument]:
+    """The given arguments in the order of the signature, each of the type that it asks for."""
+    parameters = initializer.parameters()
+    for name in given:
+        if name not in parameters:
+            raise UsageError(unknown_name(f"argument of {initializer.name}", name, parameters))
+    for name in initializer.required():
+        if name not in given:
+            raise UsageError(f"{initializer.name} needs {name}, as in {initializer.name}({name}=0.1)")
+    return {name: _typed(name, given[name], p.annotation) for name, p in parameters.items() if name in given}
+
+
+def _typed(name: str, value: Argument, annotation: Any) -> Argument:
+    if get_origin(annotation) is Literal:
+        if value not in get_args(annotation):
+            raise UsageError(unknown_name(name, str(value), get_args(annotation)))
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"{name} must be a finite number, not {shortened(value)}")
+    return float(value)
