@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Initializer:
     draw: Draw
     formula: str
     source: str
-    variance: Callable[..., float] | None
+    variance: Callable[..., float | None]
 
     def defaults(self) -> dict[str, Any]:
         """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
@@ -63,13 +63,13 @@ def initializer(
     name: str,
     formula: str,
     source: str,
-    variance: Callable[..., float] | None,
+    variance: Callable[..., float | None],
     also: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function (or partial) under a name and, in `also`, under its other names.
 
     `variance(shape, **arguments)` is that of the weights that it draws, by which theory knows it; None where
-    they are not drawn independently with mean 0, and theory says nothing.
+    they are not uncorrelated with mean 0, and theory says nothing.
     """
 
     def register(draw: Function) -> Function:
@@ -132,8 +132,8 @@ class Scheme:
 
     @property
     def has_theory(self) -> bool:
-        """Whether its weights are independent with mean 0, as mean-field theory supposes."""
-        return INITIALIZERS[self.name].variance is not None
+        """Whether its weights are uncorrelated with mean 0, as mean-field theory supposes."""
+        return self._variance((1, 1)) is not None
 
     def variance(self, shape: Shape) -> float:
         """The variance of the weights of this shape (n_in, n_out).
@@ -145,10 +145,13 @@ class Scheme:
         >>> Scheme("he").variance((100, 50))
         0.02
         """
-        variance = INITIALIZERS[self.name].variance
+        variance = self._variance(shape)
         if variance is None:
-            raise UsageError(f"{self} draws no independent weights; theory says nothing of it")
-        return variance(shape, **self.arguments)
+            raise UsageError(f"{self} draws no uncorrelated weights with mean 0; theory says nothing of it")
+        return variance
+
+    def _variance(self, shape: Shape) -> float | None:
+        return INITIALIZERS[self.name].variance(shape, **self.arguments)
 
     @property
     def short(self) -> str:
@@ -158,7 +161,7 @@ class Scheme:
         >>> Scheme("normal", {"std": 0.01}).short
         'std=0.01'
         """
-        if self.name == "normal":
+        if self.name == "normal" and set(self.arguments) == {"std"}:
             return f"std={_text(self.arguments['std'])}"
         return str(self)
 
@@ -216,9 +219,12 @@ def _checked(initializer: Initializer, given: Mapping[str, Argument]) -> dict[st
 
 
 def _typed(name: str, value: Argument, annotation: Any) -> Argument:
-    if get_origin(annotation) is Literal:
-        if value not in get_args(annotation):
-            raise UsageError(unknown_name(name, str(value), get_args(annotation)))
+    """The value, if it is one of the annotation's names, or a finite number where that takes numbers."""
+    kinds = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
+    names = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    if names and (float not in kinds or isinstance(value, str)):
+        if value not in names:
+            raise UsageError(unknown_name(name, str(value), names))
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise UsageError(f"{name} must be a finite number, not {shortened(value)}")

@@ -5,25 +5,25 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from initlab.errors import UsageError
-from initlab.nn.initializers import ALIASES, INITIALIZERS, Scheme, variance_scaling
+from initlab.nn.initializers import ALIASES, GAINS, INITIALIZERS, Scheme, variance_scaling
 from initlab.nn.streams import Purpose, stream
 
 N_IN, N_OUT = 900, 400
 
 
-def normal(variance):
-    return stats.norm(scale=math.sqrt(variance))
+def normal(variance, mean=0.0):
+    return stats.norm(mean, math.sqrt(variance))
 
 
-def uniform(bound):
-    return stats.uniform(-bound, 2 * bound)
+def uniform(bound, mean=0.0):
+    return stats.uniform(mean - bound, 2 * bound)
 
 
-def truncated(std):
-    return stats.truncnorm(-2, 2, scale=std)
+def truncated(std, mean=0.0):
+    return stats.truncnorm(-2, 2, mean, std)
 
 
 # The published laws, written out once more, as the distribution of one weight; or the one value of all.
@@ -31,8 +31,13 @@ EXPECTED = {
     "zeros": 0.0,
     "constant(value=0.3)": 0.3,
     "std=0.01": normal(1e-4),
+    "normal(std=0.01, mean=0.5)": normal(1e-4, mean=0.5),
     "uniform(bound=0.2)": uniform(0.2),
+    "uniform(bound=0.2, mean=0.1)": uniform(0.2, mean=0.1),
     "truncated_normal(std=0.05)": truncated(0.05),
+    "truncated_normal(std=0.05, mean=1)": truncated(0.05, mean=1),
+    "rbm": normal(1e-4),
+    "rbm(std=0.1)": normal(1e-2),
     "variance_scaling": normal(1 / 900),
     "variance_scaling(scale=3, fan=out)": normal(3 / 400),
     "variance_scaling(fan=geometric)": normal(1 / 600),
@@ -41,15 +46,42 @@ EXPECTED = {
     "variance_scaling(scale=2, distribution=corrected_truncated_normal)": truncated(
         math.sqrt(2 / 900) / 0.87962566103423978
     ),
+    "variance_scaling(scale=2, fan=out, gain=tanh)": normal(2 * 25 / 9 / 400),
+    "classic": uniform(1 / 30),
     "lecun": normal(1 / 900),
+    "lecun(gain=relu)": normal(2 / 900),
     "lecun_uniform": uniform(math.sqrt(3 / 900)),
     "xavier": normal(2 / 1300),
     "xavier_uniform": uniform(math.sqrt(6 / 1300)),
+    "xavier(gain=5)": normal(25 * 2 / 1300),
+    "xavier_sigmoid": normal(16 * 2 / 1300),
+    "xavier_sigmoid_uniform": uniform(4 * math.sqrt(6 / 1300)),
     "he": normal(2 / 900),
+    "he(gain=0.5)": normal(0.5 / 900),
     "he_uniform": uniform(math.sqrt(6 / 900)),
+    "he_uniform(gain=3)": uniform(3 * math.sqrt(6 / 900)),
     "book:xavier": normal(1 / 900),
+    "slide:he": normal((2 / 30) ** 2),
+    "random_walk": normal(2 * math.exp(2 * 1.2 / 897.6) / 900),
+    "random_walk(activation=identity)": normal(math.exp(1 / 900) / 900),
+    "random_walk(activation=tanh)": normal(1.44 / 900),
 }
 RANDOM = {text: law for text, law in EXPECTED.items() if not isinstance(law, float)}
+
+# Weights that are not alike each drawn on its own: (variance, how many of a unit's n_in weights are not 0).
+ENTANGLED = {
+    "orthogonal": (1 / 900, N_IN),
+    "orthogonal(gain=2)": (4 / 900, N_IN),
+    "orthogonal(gain=relu)": (2 / 900, N_IN),
+    "sparse": (0.1 * 1e-4, 90),
+    "sparse(nonzero=0.29, std=2)": (0.29 * 4, 261),
+    "sparse(nonzero=0.5, per=input)": (0.5 * 1e-4, None),
+    "martens": (15 / 900, 15),
+    "martens(count=3, std=0.5)": (0.25 * 3 / 900, 3),
+    "identity": (None, None),
+    "identity(gain=0.5)": (None, None),
+}
+UNCORRELATED = [*RANDOM, *(text for text, (variance, _) in ENTANGLED.items() if variance)]
 
 
 def draw(text, seed=0, shape=(N_IN, N_OUT), layer=0):
@@ -57,7 +89,7 @@ def draw(text, seed=0, shape=(N_IN, N_OUT), layer=0):
 
 
 def test_every_registered_scheme_is_expected_here():
-    assert {Scheme.parse(text).name for text in EXPECTED} == set(INITIALIZERS)
+    assert {Scheme.parse(text).name for text in [*EXPECTED, *ENTANGLED]} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("text", [text for text in EXPECTED if text not in RANDOM])
@@ -65,12 +97,14 @@ def test_equal_weights_are_equal(text):
     assert (draw(text) == EXPECTED[text]).all()
 
 
-def test_theory_says_nothing_of_weights_whose_mean_is_not_0():
-    assert Scheme("zeros").variance((N_IN, N_OUT)) == 0
-    constant = Scheme("constant", {"value": 0.3})
-    assert not constant.has_theory
+@pytest.mark.parametrize(
+    "text", ["constant(value=0.3)", "identity", "std=1", "uniform(bound=1)", "truncated_normal(std=1)"]
+)
+def test_theory_says_nothing_of_weights_that_are_correlated_or_have_a_mean(text):
+    scheme = Scheme.parse(text, {} if text[0] in "ci" else {"mean": 0.1})
+    assert not scheme.has_theory
     with pytest.raises(UsageError, match="theory says nothing"):
-        constant.variance((N_IN, N_OUT))
+        scheme.variance((N_IN, N_OUT))
 
 
 @pytest.mark.parametrize("text", RANDOM)
@@ -79,13 +113,14 @@ class TestDraws:
         """Within four standard errors, which a wrong fan or a factor of 1.02 exceeds."""
         law, W = RANDOM[text], draw(text)
         excess = float(law.stats("k"))
-        assert abs(W.mean()) < 4 * law.std() / math.sqrt(W.size)
+        assert abs(W.mean() - law.mean()) < 4 * law.std() / math.sqrt(W.size)
         assert abs(W.var() / law.var() - 1) < 4 * math.sqrt((excess + 2) / W.size)
 
     def test_theory_knows_the_variance(self, text):
-        scheme = Scheme.parse(text)
-        assert scheme.has_theory
-        assert scheme.variance((N_IN, N_OUT)) == pytest.approx(RANDOM[text].var(), rel=1e-12)
+        scheme, law = Scheme.parse(text), RANDOM[text]
+        assert scheme.has_theory == (law.mean() == 0)
+        if scheme.has_theory:
+            assert scheme.variance((N_IN, N_OUT)) == pytest.approx(law.var(), rel=1e-12)
 
     def test_distribution(self, text):
         law, W = RANDOM[text], draw(text).ravel()
@@ -94,21 +129,34 @@ class TestDraws:
         assert W.max() <= high
         assert stats.kstest(W[:50_000], law.cdf).pvalue > 1e-3
 
-    def test_entries_are_independent(self, text):
-        """Rows, columns, neighbours, layers and seeds are uncorrelated."""
-        W = draw(text)
-        pairs = [
-            (W[:-1], W[1:]),
-            (W[:, :-1], W[:, 1:]),
-            (W, draw(text, layer=1)),
-            (W, draw(text, seed=1)),
-        ]
-        for one, other in pairs:
-            correlation = np.corrcoef(one.ravel(), other.ravel())[0, 1]
-            assert abs(correlation) < 4 / math.sqrt(one.size)
+
+@pytest.mark.parametrize("text", UNCORRELATED)
+def test_entries_are_uncorrelated(text):
+    """Rows, columns, neighbours, layers and seeds."""
+    W = draw(text)
+    pairs = [
+        (W[:-1], W[1:]),
+        (W[:, :-1], W[:, 1:]),
+        (W, draw(text, layer=1)),
+        (W, draw(text, seed=1)),
+    ]
+    for one, other in pairs:
+        correlation = np.corrcoef(one.ravel(), other.ravel())[0, 1]
+        assert abs(correlation) < 4 / math.sqrt(one.size)
 
 
-@pytest.mark.parametrize("text", EXPECTED)
+@pytest.mark.parametrize(
+    ("text", "variance", "count"), [(text, *known) for text, known in ENTANGLED.items() if known[0]]
+)
+def test_variance_and_number_of_weights_that_are_not_alike(text, variance, count):
+    W = draw(text)
+    assert Scheme.parse(text).variance((N_IN, N_OUT)) == pytest.approx(variance, rel=1e-12)
+    assert (W**2).mean() == pytest.approx(variance, rel=4 * math.sqrt(3 / np.count_nonzero(W)))
+    if count:
+        assert (np.count_nonzero(W, axis=0) == count).all()
+
+
+@pytest.mark.parametrize("text", [*EXPECTED, *ENTANGLED])
 class TestText:
     def test_same_seed_same_bits(self, text):
         assert draw(text).tobytes() == draw(text).tobytes()
@@ -151,6 +199,103 @@ def test_the_correction_undoes_what_truncation_takes():
     assert math.sqrt(plain / corrected) == pytest.approx(0.879626, abs=5e-7)
 
 
+def haar_misfit(matrices):
+    """How far E(tr Q)^2 and E(tr Q)^4 are from 1 and 3, those of Haar's measure, in standard errors."""
+    traces = np.trace(matrices, axis1=1, axis2=2)
+    misfit = [(traces**2).mean() - 1, (traces**4).mean() - 3]
+    return np.abs(misfit) / np.sqrt(np.array([2, 96]) / len(traces))
+
+
+class TestOrthogonal:
+    @pytest.mark.parametrize("shape", [(7, 7), (9, 4), (4, 9), (1, 5), (5, 1)])
+    def test_rows_or_columns_are_orthonormal(self, shape):
+        W = draw("orthogonal(gain=3)", shape=shape)
+        assert W.shape == shape
+        product = W.T @ W if shape[0] >= shape[1] else W @ W.T
+        assert np.allclose(product, 9 * np.eye(min(shape)), atol=1e-13)
+
+    def test_every_orthogonal_matrix_is_equally_likely(self):
+        """The moments of traces (Diaconis & Evans 2001), also after a fixed rotation."""
+        matrices = np.stack([draw("orthogonal", seed, (8, 8)) for seed in range(3000)])
+        assert (haar_misfit(matrices) < 4).all()
+        assert (haar_misfit(matrices @ np.eye(8)[[3, 0, 7, 1, 2, 6, 4, 5]]) < 4).all()
+
+    def test_without_the_choice_of_signs_they_would_not_be(self):
+        rng = np.random.default_rng(0)
+        assert (haar_misfit(np.linalg.qr(rng.standard_normal((3000, 8, 8)))[0]) > 4).all()
+
+    @pytest.mark.parametrize("shape", [(8, 3), (3, 8)])
+    def test_a_column_or_row_points_anywhere(self, shape):
+        """An entry of a random direction in n dimensions is 2 Beta((n - 1) / 2, (n - 1) / 2) - 1."""
+        entries = [draw("orthogonal", seed, shape)[0, 0] for seed in range(2000)]
+        assert stats.kstest(entries, stats.beta(3.5, 3.5, -1, 2).cdf).pvalue > 1e-3
+
+
+class TestSparse:
+    @pytest.mark.parametrize("text", ["sparse(std=2)", "martens(std=2)", "sparse(std=2, per=input)"])
+    def test_what_is_not_0_is_normal_and_anywhere(self, text):
+        W = draw(text)
+        assert stats.kstest(W[W != 0], normal(4).cdf).pvalue > 1e-3
+        assert stats.chisquare(np.count_nonzero(W, axis=1)).pvalue > 1e-3
+        assert stats.chisquare(np.count_nonzero(W, axis=0)).pvalue > 1e-3
+
+    def test_the_fraction_is_of_each_units_inputs_or_of_each_inputs_units(self):
+        """As in Lasagne's Sparse(0.1), and PyTorch's sparse_(sparsity=0.9) with its (out, in) matrices."""
+        assert (np.count_nonzero(draw("sparse(nonzero=0.1)"), axis=0) == 90).all()
+        assert (np.count_nonzero(draw("sparse(nonzero=0.1, per=input)"), axis=1) == 40).all()
+
+    def test_their_values_are_those_of_the_normal(self):
+        W = draw("sparse(std=1)")
+        assert (draw("std=1") == W)[W != 0].all()
+
+    @pytest.mark.parametrize(("nonzero", "count"), [(0.29, 29), (0.299, 29), (0, 0), (1, 100)])
+    def test_the_number_is_rounded_down_and_floats_do_not_show(self, nonzero, count):
+        W = draw(f"sparse(nonzero={nonzero})", shape=(100, 6))
+        assert (np.count_nonzero(W, axis=0) == count).all()
+
+    def test_a_small_layer_keeps_all_that_it_has(self):
+        assert np.count_nonzero(draw("martens", shape=(4, 3))) == 12
+        assert Scheme.parse("martens").variance((4, 3)) == 1
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 5), (5, 3)])
+def test_the_identity_passes_on_what_it_can(shape):
+    x = np.arange(1.0, 1.0 + shape[0])
+    passed = x @ draw("identity(gain=2)", shape=shape)
+    both = min(shape)
+    assert (passed[:both] == 2 * x[:both]).all()
+    assert not passed[both:].any()
+
+
+def log_drift(scheme, n, active):
+    """E log of what a square layer does to a squared length, if each of the n terms is active so often.
+
+    Of k active terms the sum of squares is Var W chi^2_k, and E log chi^2_k = digamma(k / 2) + log 2.
+    """
+    k = np.arange(1, n + 1)
+    shares = stats.binom(n, active).pmf(k)
+    logs = special.digamma(k / 2) + math.log(2 * scheme.variance((n, n)))
+    return float((shares * logs).sum() / shares.sum())
+
+
+@pytest.mark.parametrize("n", [10, 20, 50, 100, 300])
+@pytest.mark.parametrize(("activation", "other", "active"), [("relu", "he", 0.5), ("identity", "lecun", 1.0)])
+def test_the_random_walk_has_no_drift(n, activation, other, active):
+    """Where He's or LeCun's weights shrink the typical gradient, though not its mean square."""
+    walk = Scheme("random_walk", {"activation": activation})
+    assert log_drift(Scheme(other), n, active) < -0.99 / n
+    assert abs(log_drift(walk, n, active)) < 0.05 * abs(log_drift(Scheme(other), n, active))
+
+
+def test_named_gains():
+    """Those of PyTorch 2's `calculate_gain`, as it prints them."""
+    printed = {"relu": 1.4142135623730951, "leaky_relu": 1.4141428569978354, "tanh": 1.6666666666666667}
+    printed |= {"selu": 0.75, "sigmoid": 1, "identity": 1}
+    assert printed == GAINS
+    for name, gain in GAINS.items():
+        assert Scheme("lecun", {"gain": name}).variance((1, 1)) == gain**2
+
+
 def test_the_normal_and_the_uniform_member_of_a_family_have_the_same_variance():
     for family in ("he", "xavier", "lecun"):
         normal, uniform = draw(family).var(), draw(f"{family}_uniform").var()
@@ -176,6 +321,17 @@ def test_the_normal_and_the_uniform_member_of_a_family_have_the_same_variance():
         ("uniform(bound=-1)", "bound must be 0 or more"),
         ("truncated_normal(std=-1)", "std must be 0 or more"),
         ("variance_scaling(distribution=truncated)", "did you mean 'truncated_normal'"),
+        ("normal(std=1, mean=x)", "mean must be a finite number, not 'x'"),
+        ("he(gain=-1)", "gain must be 0 or more, not -1"),
+        ("he(gain=rleu)", "unknown gain 'rleu'; did you mean 'relu'"),
+        ("random_walk(activation=sigmoid)", "unknown activation 'sigmoid'.*known: identity, relu, tanh"),
+        ("random_walk(activation=1)", "unknown activation '1.0'"),
+        ("orthogonal(gain=-1)", "gain must be 0 or more"),
+        ("sparse(nonzero=10)", "nonzero must be from 0 to 1, not 10"),
+        ("sparse(sparsity=0.1)", "unknown argument of sparse 'sparsity'"),
+        ("sparse(std=-1)", "std must be 0 or more"),
+        ("martens(count=2.5)", "count must be a whole number from 1 on, not 2.5"),
+        ("martens(count=0)", "count must be a whole number from 1 on, not 0"),
         ("he(", "cannot read the scheme"),
         ("", "cannot read the scheme"),
         ("x" * 10_000, "unknown scheme 'xxx"),
