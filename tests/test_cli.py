@@ -205,7 +205,8 @@ cli.main()
 
 
 def test_schemes_lists_all_with_formula_and_source():
-    rows = json.loads(initlab("schemes", "--json").stdout)
+    listed = json.loads(initlab("schemes", "--json").stdout)
+    rows = listed["schemes"]
     assert {row["name"] for row in rows} == set(INITIALIZERS)
     text = initlab("schemes").stdout
     assert all(row["formula"] in text and row["source"] in text for row in rows)

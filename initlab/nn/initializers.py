@@ -16,9 +16,10 @@ import numpy as np
 
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
+from initlab.nn.dialects import DIALECTS
 from initlab.nn.schemes import ALIASES, INITIALIZERS, Initializer, Scheme, Shape, initializer
 
-__all__ = ["ALIASES", "INITIALIZERS", "Initializer", "Scheme"]
+__all__ = ["ALIASES", "DIALECTS", "INITIALIZERS", "Initializer", "Scheme"]
 
 
 def _require(condition: bool, message: str) -> None:

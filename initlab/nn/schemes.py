@@ -1,6 +1,7 @@
 """Schemes: a text like `normal(std=0.01)` -> an initializer with its arguments -> weights.
 
-The initializers themselves are in `initializers`, which fills `INITIALIZERS`; import from there.
+The initializers themselves are in `initializers`, which fills `INITIALIZERS`, and what other libraries call
+theirs in `dialects`, which fills `DIALECTS`; import from `initializers`.
 """
 
 import inspect
@@ -18,6 +19,18 @@ from initlab.nn.arrays import FloatArray
 Shape = tuple[int, int]
 Argument = float | str
 Function = TypeVar("Function", bound=Callable[..., FloatArray])
+Translate = Callable[..., "Scheme"]
+
+
+class Signature(Protocol):
+    """What can be asked of a name that takes arguments."""
+
+    @property
+    def name(self) -> str: ...
+
+    def parameters(self) -> dict[str, inspect.Parameter]: ...
+
+    def required(self) -> list[str]: ...
 
 
 class Draw(Protocol):
@@ -124,7 +137,10 @@ class Scheme:
         call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
         if not call:
             raise UsageError(f"cannot read the scheme {shortened(text)}; write it like he or std=0.01")
-        return cls(call.group(1), _merged(_arguments(call.group(2) or ""), more or {}))
+        name, arguments = call.group(1), _merged(_arguments(call.group(2) or ""), more or {})
+        if name in ALIASES or name in INITIALIZERS or ":" not in name:
+            return cls(name, arguments)
+        return _translated(name, arguments)
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         """Weights of the given shape (n_in, n_out), in float64."""
@@ -178,6 +194,53 @@ class Scheme:
         return f"Scheme.parse({str(self)!r})"
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """One name of another library.
+
+    Attributes:
+        name: as it is written here, `torch:linear`.
+        translate: from the library's arguments to a scheme.
+        means: what it draws, or what the library does with it, in plain words; traps above all.
+    """
+
+    name: str
+    translate: Callable[..., Scheme]
+    means: str
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The arguments that it takes."""
+        return dict(inspect.signature(self.translate).parameters)
+
+    def required(self) -> list[str]:
+        """The names of the arguments that must be given."""
+        return [name for name, p in self.parameters().items() if p.default is inspect.Parameter.empty]
+
+
+DIALECTS: dict[str, Dialect] = {}
+
+
+def dialect(*names: str, means: str) -> Callable[[Translate], Translate]:
+    """Register the decorated function under the given names."""
+
+    def register(translate: Callable[..., Scheme]) -> Translate:
+        DIALECTS.update({name: Dialect(name, translate, means) for name in names})
+        return translate
+
+    return register
+
+
+def _translated(name: str, arguments: Mapping[str, Argument]) -> Scheme:
+    """The scheme that another library's name stands for."""
+    if name not in DIALECTS:
+        library, _, _ = name.partition(":")
+        siblings = [known for known in (*DIALECTS, *INITIALIZERS) if known.startswith(f"{library}:")]
+        libraries = sorted({known.partition(":")[0] for known in DIALECTS})
+        known = siblings or [f"{one}:..." for one in libraries]
+        raise UsageError(unknown_name("scheme", name, known))
+    return DIALECTS[name].translate(**_checked(DIALECTS[name], arguments))
+
+
 def _text(value: Argument) -> str:
     return value if isinstance(value, str) else f"{value!r}".removesuffix(".0")
 
@@ -206,7 +269,7 @@ def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict
     return {**given, **more}
 
 
-def _checked(initializer: Initializer, given: Mapping[str, Argument]) -> dict[str, Argument]:
+def _checked(initializer: Signature, given: Mapping[str, Argument]) -> dict[str, Argument]:
     """The given arguments in the order of the signature, each of the type that it asks for."""
     parameters = initializer.parameters()
     for name in given:

@@ -21,7 +21,7 @@ from initlab.data.datasets import DATASETS
 from initlab.data.inputs import INPUTS
 from initlab.errors import unknown_name
 from initlab.nn.activations import ACTIVATIONS
-from initlab.nn.initializers import Scheme
+from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 
@@ -140,7 +140,8 @@ class InitSettings(_Frozen):
     @classmethod
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return {"scheme": str(Scheme.parse(value))}
+            foreign = value.partition("(")[0].strip() in DIALECTS
+            return {"scheme": str(Scheme.parse(value)), "label": value.strip()[:40] if foreign else None}
         if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
         arguments = {k: v for k, v in value.items() if k not in ("scheme", "label")}
