@@ -28,47 +28,70 @@ class Look:
     dash: str
 
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which the colour-blind can tell apart: one for each family of schemes. Within it,
+# and in a print without colour, markers and dashes tell.
 _LOOKS = {
     "normal(std=1)": Look("#CC79A7", "X", ":"),
+    "uniform": Look("#CC79A7", ">", "-."),
     "normal(std=0.01)": Look("#0072B2", "o", "-"),
+    "rbm": Look("#0072B2", "o", ":"),
+    "truncated_normal": Look("#0072B2", "<", "--"),
     "book:xavier": Look("#009E73", "s", "--"),
     "lecun": Look("#009E73", "s", "--"),
+    "lecun_uniform": Look("#009E73", "P", "-"),
+    "classic": Look("#009E73", "h", ":"),
     "xavier": Look("#56B4E9", "^", "-."),
+    "xavier_uniform": Look("#56B4E9", "v", "-"),
+    "xavier_sigmoid": Look("#56B4E9", "<", "-"),
+    "xavier_sigmoid_uniform": Look("#56B4E9", ">", ":"),
     "he": Look("#D55E00", "D", "-"),
+    "he_uniform": Look("#D55E00", "o", "--"),
+    "slide:he": Look("#D55E00", "*", ":"),
+    "orthogonal": Look("#E69F00", "s", "-"),
+    "identity": Look("#E69F00", "h", "--"),
+    "sparse": Look("#8C564B", "P", "-."),
+    "martens": Look("#8C564B", "*", "--"),
+    "random_walk": Look("#7F7F7F", "*", "-"),
+    "variance_scaling": Look("#7F7F7F", "D", "-."),
     "zeros": Look("#000000", "v", ":"),
+    "constant": Look("#000000", "^", "--"),
 }
 _COLORS = ("#E69F00", "#7F7F7F", "#8C564B", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "D", "^", "v", "P", "<", ">", "*", "h")
 _DASHES = ("-", "--", "-.", ":")
 
 
+def _known(scheme: str) -> Look | None:
+    """The look of a scheme's text, or else of its initializer, whatever the arguments."""
+    return _LOOKS.get(scheme) or _LOOKS.get(scheme.partition("(")[0])
+
+
 def look(scheme: str) -> Look:
     """The look of a scheme, the same in every figure; less known ones share a few by their name's hash."""
-    if scheme in _LOOKS:
-        return _LOOKS[scheme]
     number = int(hashlib.sha256(scheme.encode()).hexdigest(), 16)
-    return Look(_COLORS[number % 3], _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)])
+    hashed = Look(_COLORS[number % 3], _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)])
+    return _known(scheme) or hashed
 
 
 def distinct_looks(schemes: Sequence[str]) -> list[Look]:
     """A look for each condition of one figure, of which no two are alike.
 
-    Each scheme keeps its colour. A scheme that stands in several conditions goes through markers and dashes;
-    a colour that is taken by another scheme, or a single scheme's conditions, through the other colours.
+    A scheme with a look of its own keeps its colour, and others of its family have the same; a less known one
+    gives way. What shares a colour goes through markers and dashes; a single scheme's conditions go through
+    the other colours.
     """
     chosen: list[Look] = []
-    owners: dict[str, str] = {}
+    colors: dict[str, str] = {}
+    taken = {look(scheme).color for scheme in schemes if _known(scheme)}
     alone = len(set(schemes)) == 1
     for i, scheme in enumerate(schemes):
         own = look(scheme)
-        color = own.color if owners.get(own.color, scheme) == scheme and not (alone and i) else None
-        owned = [taken for taken, owner in owners.items() if owner == scheme]
-        if color is None:
-            free = [one for one in _COLORS if one not in owners]
-            color = owned[0] if owned and not alone else (free or [*_COLORS])[0]
-        owners.setdefault(color, scheme)
-        chosen.append(_unlike(Look(color, own.marker, own.dash), chosen))
+        if alone or scheme not in colors:
+            keeps = not i if alone else _known(scheme) or own.color not in taken
+            free = (color for color in _COLORS if color not in taken)
+            colors[scheme] = own.color if keeps else next(free, _COLORS[0])
+            taken.add(colors[scheme])
+        chosen.append(_unlike(Look(colors[scheme], own.marker, own.dash), chosen))
     return chosen
 
 

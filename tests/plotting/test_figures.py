@@ -6,7 +6,7 @@ from matplotlib import rc_context
 
 from initlab.analysis.profile import depth_profiles
 from initlab.analysis.untrained import layer_panels
-from initlab.nn.initializers import Scheme
+from initlab.nn.initializers import INITIALIZERS, Scheme
 from initlab.plotting.curves import loss_figure
 from initlab.plotting.depth import depth_figure
 from initlab.plotting.histograms import histogram_figure
@@ -118,3 +118,21 @@ def test_a_scheme_has_one_look_and_the_books_four_differ():
     for field in ("color", "marker"):
         assert len({getattr(one, field) for one in four}) == 4
     assert look("uniform(bound=0.3)") == look("uniform(bound=0.3)")
+
+
+def test_every_initializer_has_a_look_that_tells_it_apart_without_colour():
+    """Other than book:xavier, which is lecun; the look of a normal is that of its standard deviation."""
+    names = set(INITIALIZERS) - {"normal", "book:xavier"} | {"normal(std=1)", "normal(std=0.01)"}
+    looks = [look(name) for name in names]
+    assert len({(one.marker, one.dash) for one in looks}) == len(looks)
+    assert distinct_looks(sorted(names)) == [look(name) for name in sorted(names)]
+    assert look("orthogonal(gain=2)") == look("orthogonal")
+
+
+def test_a_less_known_scheme_gives_way_to_those_with_a_look():
+    unknown = "normal(std=0.3)"
+    families = ("orthogonal", "sparse", "random_walk")
+    (known,) = (name for name in families if look(name).color == look(unknown).color)
+    for schemes in ([unknown, known], [known, unknown]):
+        colors = dict(zip(schemes, (one.color for one in distinct_looks(schemes)), strict=True))
+        assert colors[known] == look(known).color != colors[unknown]

@@ -8,6 +8,7 @@ import pytest
 from conftest import write_dataset
 
 from initlab.errors import InitlabError, StorageError, UsageError
+from initlab.nn.initializers import INITIALIZERS, Scheme
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
 from initlab.runner.reports import resolved_lines
@@ -41,6 +42,11 @@ def test_shipped_configs_are_valid_and_named_after_their_file(path):
     experiment = load_experiment(path)
     assert experiment.name == path.stem
     assert expand(experiment)
+
+
+def test_every_initializer_is_in_a_shipped_config():
+    points = [settings for path in SHIPPED for _, settings in load_experiment(path).points()]
+    assert {Scheme.parse(settings.init.scheme).name for settings in points} == set(INITIALIZERS)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
