@@ -449,6 +449,8 @@ def sparse(
 def martens(rng: np.random.Generator, shape: Shape, *, count: float = 15.0, std: float = 1.0) -> FloatArray:
     """Each unit has `count` inputs, however many there are: its pre-activation does not grow with n_in.
 
+    Theory follows its variance; but a sum of 15 terms is only nearly normal, however wide the layer.
+
     Args:
         rng: the source of the draws.
         shape: (n_in, n_out).

@@ -160,6 +160,7 @@ def test_predicted_shares_are_those_of_samples(name):
 TWELVE = ["std=0.01", "std=1", "xavier", "xavier_uniform", "he", "he_uniform", "lecun", "lecun_uniform"]
 TWELVE += ["variance_scaling(scale=1.5)", "variance_scaling(scale=3)", "variance_scaling(scale=100)"]
 TWELVE += ["uniform(bound=0.05)"]
+DEPENDENT = ["orthogonal", "sparse(nonzero=0.1, std=0.1)", "sparse(nonzero=0.3, std=0.1, per=input)"]
 
 
 def check_wide_networks(schemes, names, width, depth, seeds, samples=200):
@@ -188,9 +189,13 @@ def test_wide_networks_do_as_predicted():
     check_wide_networks(["he", "std=1", "lecun_uniform"], ["relu", "tanh", "sigmoid"], 800, 6, 4)
 
 
+def test_weights_need_only_be_uncorrelated():
+    check_wide_networks(["orthogonal(gain=relu)", "sparse(nonzero=0.1, std=0.1)"], ["relu"], 800, 6, 4)
+
+
 @pytest.mark.long
 def test_very_wide_networks_do_as_predicted():
-    check_wide_networks(TWELVE, ACTIVATIONS, 2000, 20, 4)
+    check_wide_networks(TWELVE + DEPENDENT, ACTIVATIONS, 2000, 20, 4)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
