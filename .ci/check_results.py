@@ -14,7 +14,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ABSOLUTE = {"curves.csv": 0.01, "summary.csv": 0.001, "published.csv": 0.001}
+ABSOLUTE = {
+    "curves.csv": 0.01,
+    "summary.csv": 0.001,
+    "published.csv": 0.001,
+    "verdicts.csv": 0.2,  # at high rates training is chaotic
+    "cures.csv": 0.2,
+    "confusion.csv": 3,
+}
 ABSOLUTE_OTHERWISE, RELATIVE = 1e-6, 1e-3
 
 

@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from initlab.analysis.diagnosis import diagnose
+    from initlab.analysis.explain import explain
     from initlab.analysis.measure import measure_layers
     from initlab.analysis.profile import depth_profiles
     from initlab.analysis.untrained import layer_panels
@@ -45,7 +47,9 @@ _HOMES = {
     "layer_panels": "initlab.analysis.untrained",
     "depth_figure": "initlab.plotting.depth",
     "depth_profiles": "initlab.analysis.profile",
+    "diagnose": "initlab.analysis.diagnosis",
     "draw_figures": "initlab.plotting.figures",
+    "explain": "initlab.analysis.explain",
     "histogram_figure": "initlab.plotting.histograms",
     "load_experiment": "initlab.runner.config",
     "measure_layers": "initlab.analysis.measure",
@@ -63,7 +67,9 @@ __all__ = [
     "Store",
     "depth_figure",
     "depth_profiles",
+    "diagnose",
     "draw_figures",
+    "explain",
     "histogram_figure",
     "layer_panels",
     "load_experiment",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +211,47 @@ def test_schemes_lists_all_with_formula_and_source():
     assert {row["name"] for row in rows} == set(INITIALIZERS)
     text = initlab("schemes").stdout
     assert all(row["formula"] in text and row["source"] in text for row in rows)
+
+
+def test_explain_tells_law_names_and_theory():
+    text = initlab("explain", "torch:linear", "--layer", "784x100").stdout
+    assert "torch:linear is classic" in text
+    assert "sigma_w^2 = n_in Var W = 0.3333" in text
+    told = json.loads(initlab("explain", "he", "--json").stdout)
+    relu = next(one for one in told["outlooks"] if one["activation"] == "relu")
+    assert (told["sigma_w2"], relu["regime"], relu["deepest"]) == (2, "critical", None)
+    wrong = initlab("explain", "he", "--layer", "big")
+    assert (wrong.returncode, "write inputs and units" in wrong.stderr) == (2, True)
+
+
+def test_diagnose_tells_layers_criteria_and_a_cure():
+    text = initlab("diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "100x6").stdout
+    assert text.startswith("std=0.01, tanh, 784-100x6-10: does not train (vanishing)")
+    assert "Theory would take lecun" in text
+    (one,) = json.loads(initlab("diagnose", "--init", "zeros", "--hidden", "50,20", "--json").stdout)
+    assert (one["sizes"], one["words"][0], one["cure"]["scheme"]) == ([784, 50, 20, 10], "symmetric", "he")
+
+
+def test_diagnose_reads_a_config():
+    config = Path(__file__).parents[1] / "configs" / "mnist.yaml"
+    lines = initlab("diagnose", config).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["std=1", "std=0.01", "book:xavier", "he"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--hidden", "100xx3"], "write units and layers"),
+        (["--activation", "rleu"], "did you mean 'relu'"),
+        (["--data", "nowhere"], "no such folder"),
+        (["configs.yaml", "--init", "he"], "either a config"),
+        (["--set", "name=x"], "there is none"),
+    ],
+)
+def test_diagnose_refuses_what_it_cannot_read(arguments, told):
+    code = 3 if "--data" in arguments else 2
+    refused = initlab("diagnose", *arguments)
+    assert (refused.returncode, told in refused.stderr) == (code, True), refused.stderr
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

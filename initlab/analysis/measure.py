@@ -121,17 +121,8 @@ class LayerStatistics:
     @cached_property
     @np.errstate(all="ignore")
     def dissimilarity(self) -> float:
-        """`1 - c`, with c the mean cosine between the pre-activations of two samples.
-
-        0 where all inputs look alike to this layer, 1 where they have nothing in common. With unit vectors
-        u_a of mean m it is `B / (B - 1) mean |u_a - m|^2`, exact however small.
-        """
-        norms = np.linalg.norm(self._exact, axis=1, keepdims=True)
-        if len(norms) < 2 or not np.isfinite(norms).all():
-            return float("nan")
-        unit = np.divide(self._exact, norms, out=np.zeros_like(self._exact), where=norms > 0)
-        distances = ((unit - unit.mean(axis=0)) ** 2).sum(axis=1)
-        return float(distances.mean() * len(norms) / (len(norms) - 1))
+        """`1 - c`, with c the mean cosine between the pre-activations of two samples; see `dissimilarity`."""
+        return dissimilarity(self._exact)
 
     @cached_property
     @np.errstate(all="ignore")
@@ -171,6 +162,23 @@ class LayerStatistics:
     @cached_property
     def _slopes(self) -> npt.NDArray[np.generic]:
         return self.activation.derivative(self.pre_activations, self.activations)
+
+
+def dissimilarity(vectors: FloatArray) -> float:
+    """`1 - c`, with c the mean cosine between two of the given vectors, (B, n).
+
+    0 where all point the same way, 1 where they have nothing in common. With unit vectors u_a of mean m it is
+    `B / (B - 1) mean |u_a - m|^2`, exact however small; nan for fewer than two, or where one is not finite.
+
+    >>> dissimilarity(np.array([[1.0, 0.0], [0.0, 3.0]]))
+    1.0
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if len(norms) < 2 or not np.isfinite(norms).all():
+        return float("nan")
+    unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    distances = ((unit - unit.mean(axis=0)) ** 2).sum(axis=1)
+    return float(distances.mean() * len(norms) / (len(norms) - 1))
 
 
 @np.errstate(all="ignore")

@@ -16,12 +16,13 @@ from initlab.errors import InitlabError, StorageError, UsageError
 # isort: off
 from initlab.cli import training
 from initlab.cli import untrained
+from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
 from initlab.cli import configs
 # isort: on
 
-__all__ = ["app", "configs", "main", "records", "schemes", "training", "untrained"]
+__all__ = ["app", "configs", "diagnosis", "main", "records", "schemes", "training", "untrained"]
 
 
 def main() -> None:

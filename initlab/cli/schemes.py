@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import JsonOption, app, number, print_json, print_table
+from initlab.cli.terminal import JsonOption, app, finite, number, print_json, print_table
 from initlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _explained(told: "Explanation") -> dict[str, Any]:
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if value == float("inf") else value for key, value in values.items()}
+    return {key: finite(value) if isinstance(value, float) else value for key, value in values.items()}

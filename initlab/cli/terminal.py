@@ -4,6 +4,7 @@ Tables and JSON go to standard output, messages to standard error.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +37,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 def number(value: object) -> object:
     """A number as tables show it, with five digits; anything else as it is."""
     return f"{value:.5g}" if isinstance(value, float) else value
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where JSON has no number for it."""
+    return value if math.isfinite(value) else None
 
 
 def print_json(value: Any) -> None:
