@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from initlab.analysis.explain import TRAINABLE_SCALES, outlook
 from initlab.analysis.measure import SATURATED_SLOPE, LayerStatistics, dissimilarity, measure_layers
-from initlab.analysis.theory import expectation, functions_of
+from initlab.analysis.theory import expectation, functions_of, predict_layers
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS, get_activation
 from initlab.nn.arrays import FloatArray, IntArray
@@ -31,6 +31,7 @@ _FAR = math.exp(TRAINABLE_SCALES)
 _SCALES = f"e^{TRAINABLE_SCALES} = {_FAR:.0f}, {TRAINABLE_SCALES} depth scales: deeper networks did not train"
 _CURE_SATURATED = 0.25
 _CURE_MARGIN = 2
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ class Diagnosis:
         seeds, samples: how many networks were drawn, and inputs shown.
         layers: each hidden layer.
         answers: to each criterion.
-        cure: None where nothing ails it, or theory knows no better.
+        cure: None where nothing ails it.
     """
 
     scheme: Scheme
@@ -370,23 +371,46 @@ def _shift(layer: LayerStatistics) -> float:
     return abs(float(z.mean())) * math.sqrt(z.shape[1]) / math.sqrt(layer.length) if layer.length else 0.0
 
 
-def find_cure(activation: str, depth: int) -> Cure | None:
+def find_cure(activation: str, depth: int) -> Cure:
     """The scheme that theory gives for an activation and a number of hidden layers.
 
-    It is the critical one, which keeps gradients and differences through any depth; but where that would
-    saturate many units, as with the sigmoid, the smallest variance that is good for twice the depth.
+    It is the critical one, which keeps gradients and differences through any depth. But where that would
+    saturate many units, as with the sigmoid, it is the smallest variance good for twice the depth; and
+    where gradients still fade on their way to the critical state, or there is none, the variance that leaves
+    the first layer's gradient as large as the last one's.
 
     >>> [str(find_cure(name, 10).scheme) for name in ("relu", "tanh", "sigmoid")]
     ['he', 'lecun', 'variance_scaling(scale=55.4)']
     """
-    critical = outlook(activation, 1.0).critical
-    if critical is None:
-        return None
-    if _saturates(activation, critical) <= _CURE_SATURATED:
+    critical = get_activation(activation).critical
+    if critical is not None and _saturates(activation, critical) > _CURE_SATURATED:
+        enough = _smallest_variance(activation, depth, critical)
+        why = f"for {activation} the critical sigma_w^2 = {critical:.4g} saturates many units; this one"
+        return Cure(
+            _scaled(enough), f"{why} is the smallest that is good for {_CURE_MARGIN} x {depth} layers"
+        )
+    if critical is not None and abs(_log_gradient(activation, critical, depth)) < TRAINABLE_SCALES / 2:
         return Cure(_scaled(critical), f"sigma_w^2 = {critical:.4g} is critical for {activation}: any depth")
-    enough = _smallest_variance(activation, depth, critical)
-    why = f"for {activation} the critical sigma_w^2 = {critical:.4g} saturates many units; this one"
-    return Cure(_scaled(enough), f"{why} is the smallest that is good for {_CURE_MARGIN} x {depth} layers")
+    level = _level_variance(activation, depth)
+    why = "leaves the first layer's gradient as large as the last one's"
+    return Cure(_scaled(level), f"sigma_w^2 = {level:.3g} {why} through {depth} layers of {activation}")
+
+
+def _log_gradient(activation: str, sigma_w2: float, depth: int) -> float:
+    """Of the first layer's squared gradient over the last one's, as theory has it for inputs of size 1."""
+    sizes = [_WIDTH] * (depth + 1) + [1]
+    first = predict_layers(Scheme("variance_scaling", {"scale": sigma_w2}), sizes, activation)[0]
+    return 2 * math.log(first.gradient)
+
+
+def _level_variance(activation: str, depth: int) -> float:
+    """By bisection between variances with which gradients vanish and explode."""
+    low, high = 0.1, 100.0
+    while high / low > 1.001:
+        middle = math.sqrt(low * high)
+        vanishes = _log_gradient(activation, middle, max(depth, 2)) < 0
+        low, high = (middle, high) if vanishes else (low, middle)
+    return math.sqrt(low * high)
 
 
 def _saturates(activation: str, sigma_w2: float) -> float:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab.analysis.theory import critical_sigma_w2, phase
+from initlab.analysis.theory import phase
 from initlab.errors import UsageError
-from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.activations import ACTIVATIONS, get_activation
 from initlab.nn.initializers import ALIASES, DIALECTS, INITIALIZERS, Scheme
 from initlab.nn.schemes import Shape
 
@@ -131,7 +131,7 @@ def outlook(activation: str, sigma_w2: float) -> Outlook:
     ('ordered', 8.66)
     """
     end = phase(activation, sigma_w2)
-    critical = _critical(activation)
+    critical = get_activation(activation).critical
     if abs(end.chi - 1) < _NEAR:
         regime, deepest = "critical", math.inf
     else:
@@ -139,10 +139,3 @@ def outlook(activation: str, sigma_w2: float) -> Outlook:
         scales = [scale for scale in (end.xi_gradient, end.xi_correlation) if not math.isnan(scale)]
         deepest = TRAINABLE_SCALES * min(scales)
     return Outlook(activation, end.q, end.chi, regime, deepest, critical)
-
-
-def _critical(activation: str) -> float | None:
-    try:
-        return critical_sigma_w2(activation)
-    except UsageError:
-        return None

@@ -36,6 +36,7 @@ _QUANTILES = 200_000
 _THINNED = 100
 _ROUNDING = 1e-12
 _NEAR_CRITICAL = 1e-6
+_BESIDE, _JUMP = 1e-5, 0.05
 _RANGE = np.logspace(-12, 12, 241)
 
 
@@ -216,7 +217,8 @@ def critical_sigma_w2(activation: ActivationLike, sigma_b2: float = 0.0) -> floa
     """The sigma_w^2 at which chi(q*) is 1: the border between order and chaos.
 
     Raises:
-        UsageError: when there is none between 0.01 and 1000.
+        UsageError: when there is none between 0.01 and 1000; or where chi jumps past 1, because the length
+            begins to explode there, as without biases for gelu and swish.
 
     >>> round(critical_sigma_w2("tanh", 0.05), 2)
     1.76
@@ -232,7 +234,10 @@ def critical_sigma_w2(activation: ActivationLike, sigma_b2: float = 0.0) -> floa
     ends = math.log(1e-2), math.log(1e3)
     if excess(ends[0]) * excess(ends[1]) > 0:
         raise UsageError("no sigma_w^2 between 0.01 and 1000 is critical")
-    return math.exp(brentq(excess, *ends, xtol=1e-10))
+    root = brentq(excess, *ends, xtol=1e-10)
+    if abs(excess(root - _BESIDE)) > _JUMP or abs(excess(root + _BESIDE)) > _JUMP:
+        raise UsageError(f"at sigma_w^2 = {math.exp(root):.4g} chi jumps past 1; no sigma_w^2 is critical")
+    return math.exp(root)
 
 
 def correlation(function: Function, q: float, c: float) -> float:

@@ -8,6 +8,7 @@ from scipy.special import erf
 
 from initlab import Ensemble, Scheme
 from initlab.analysis import theory
+from initlab.analysis.finite_width import predict_spreads
 from initlab.analysis.measure import measure_layers
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS
@@ -91,6 +92,15 @@ class TestPublishedPoints:
     def test_erf_without_bias(self):
         assert theory.critical_sigma_w2(erf, 0.0) == pytest.approx(math.pi / 4, rel=1e-4)
 
+    @pytest.mark.parametrize("name", ACTIVATIONS)
+    def test_each_activation_tells_its_critical_variance(self, name):
+        told = ACTIVATIONS[name].critical
+        if told is None:
+            with pytest.raises(UsageError, match="chi jumps past 1"):
+                theory.critical_sigma_w2(name)
+        else:
+            assert theory.critical_sigma_w2(name) == pytest.approx(told, rel=2e-5)
+
     def test_relu_is_critical_at_two(self):
         assert theory.critical_sigma_w2("relu") == pytest.approx(2, rel=1e-9)
         he = theory.phase("relu", 2.0)
@@ -160,7 +170,19 @@ def test_predicted_shares_are_those_of_samples(name):
 TWELVE = ["std=0.01", "std=1", "xavier", "xavier_uniform", "he", "he_uniform", "lecun", "lecun_uniform"]
 TWELVE += ["variance_scaling(scale=1.5)", "variance_scaling(scale=3)", "variance_scaling(scale=100)"]
 TWELVE += ["uniform(bound=0.05)"]
-DEPENDENT = ["orthogonal", "sparse(nonzero=0.1, std=0.1)", "sparse(nonzero=0.3, std=0.1, per=input)"]
+
+
+def expected_scatter(text, width, depth, name, samples):
+    """Of q and std in single networks; a handful of seeds may lie closer together by chance."""
+    sizes = [width] * (depth + 1) + [10]
+    layers = theory.predict_layers(Scheme.parse(text), sizes, name)
+    spreads = predict_spreads(Scheme.parse(text), sizes, name, samples)
+    return np.array(
+        [
+            (2 * math.sqrt(layer.q) * spread.pre_activation_std, 0.0, spread.activation_std)
+            for layer, spread in zip(layers, spreads, strict=True)
+        ]
+    )
 
 
 def check_wide_networks(schemes, names, width, depth, seeds, samples=200):
@@ -177,7 +199,10 @@ def check_wide_networks(schemes, names, width, depth, seeds, samples=200):
             predicted = theory.predict_layers(Scheme.parse(text), [width] * (depth + 1) + [10], name)
             values = np.array(measured)
             expected = np.array([(one.q, one.mean, one.std) for one in predicted])
-            error = values.std(axis=0, ddof=1) / math.sqrt(seeds)
+            error = np.maximum(
+                values.std(axis=0, ddof=1), expected_scatter(text, width, depth, name, samples)
+            )
+            error /= math.sqrt(seeds)
             scale = np.abs(values).mean(axis=0)
             distance = np.abs(values.mean(axis=0) - expected)
             centred = np.array([np.sqrt(expected[:, 0]), expected[:, 2], expected[:, 2]]).T
@@ -195,7 +220,7 @@ def test_weights_need_only_be_uncorrelated():
 
 @pytest.mark.long
 def test_very_wide_networks_do_as_predicted():
-    check_wide_networks(TWELVE + DEPENDENT, ACTIVATIONS, 2000, 20, 4)
+    check_wide_networks(TWELVE, ACTIVATIONS, 2000, 20, 4)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

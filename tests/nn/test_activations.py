@@ -27,7 +27,7 @@ class TestActivation:
         assert not np.isnan(a).any()
         assert (a >= activation.bounds[0]).all()
         assert (a <= activation.bounds[1]).all()
-        assert (a[1:] >= a[:-1]).all()
+        assert np.isfinite(activation.derivative(z, a)).all()
 
     def test_writes_into_out(self, activation):
         z, out = np.linspace(-3, 3, 10), np.empty(10)
@@ -35,7 +35,7 @@ class TestActivation:
         assert (out == activation.function(z, None)).all()
 
     def test_steepest_slope(self, activation):
-        z = np.linspace(-10, 10, 100_001)
+        z = np.linspace(-20, 20, 200_001)
         slopes = activation.derivative(z, activation.function(z, None))
         assert slopes.max() == pytest.approx(activation.steepest)
 
