@@ -16,7 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from initlab.analysis.explain import TRAINABLE_SCALES, outlook
-from initlab.analysis.measure import SATURATED_SLOPE, LayerStatistics, dissimilarity, measure_layers
+from initlab.analysis.measure import (
+    SATURATED_SLOPE,
+    LayerStatistics,
+    dissimilarity,
+    measure_layers,
+    samples_of,
+)
 from initlab.analysis.theory import expectation, functions_of, predict_layers
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS, get_activation
@@ -24,6 +30,7 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.initializers import Scheme
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
+from initlab.nn.starts import Start
 
 Numbers = dict[str, float]
 
@@ -264,7 +271,7 @@ class Diagnosis:
 
 
 def diagnose(
-    scheme: Scheme,
+    scheme: Scheme | Start,
     activation: str,
     hidden: Sequence[int],
     inputs: FloatArray,
@@ -275,7 +282,7 @@ def diagnose(
     """Say before training what ails each layer, and whether plain gradient descent will succeed.
 
     Args:
-        scheme: of all weights; biases are 0.
+        scheme: of all weights, or a start with schemes for layers and biases.
         activation: a name in `ACTIVATIONS`.
         hidden: units of each hidden layer, at least one.
         inputs: (B, n_0) as training will show them, some hundreds.
@@ -298,7 +305,9 @@ def diagnose(
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     sizes = (inputs.shape[1], *hidden, int(labels.max()) + 1)
     with np.errstate(all="ignore"):
-        ensemble = Ensemble.from_schemes(sizes, [scheme] * seeds, range(seeds), activation, "float64")
+        ensemble = Ensemble.from_schemes(
+            sizes, [scheme] * seeds, range(seeds), activation, "float64", samples_of(inputs)
+        )
         networks = measure_layers(ensemble, inputs, labels)
         first_losses = cross_entropy(ensemble.pre_activations[-1], labels)[0] / math.log(max(sizes[-1], 2))
         apart = dissimilarity(inputs.astype(np.float64))
@@ -314,7 +323,7 @@ def diagnose(
     answers = [Answer(criterion, found[criterion.number]) for criterion in CRITERIA]
     ill = any(layer.symptoms for layer in layers)
     better = find_cure(activation, len(hidden)) if ill else None
-    return Diagnosis(scheme, activation, sizes, seeds, len(inputs), layers, answers, better)
+    return Diagnosis(Start.of(scheme).scheme, activation, sizes, seeds, len(inputs), layers, answers, better)
 
 
 def _medians(same: Sequence[Numbers]) -> Numbers:

@@ -52,7 +52,8 @@ class Explanation:
         scheme: what it is here.
         formula, source: of that.
         means: what the other library does, and its traps; empty for names of ours.
-        variance: of the weights of the given layer; None where theory does not apply.
+        variance: of the weights of the given layer; None where theory does not apply, or it depends on the
+            activation.
         sigma_w2: n_in times the variance.
         equals: names that draw the very same weights for every layer.
         equals_here: further names that draw the same ones for this shape of layer alone.
@@ -92,7 +93,7 @@ def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
     scheme = Scheme.parse(text)
     known, name = INITIALIZERS[scheme.name], text.partition("(")[0].strip()
     foreign = DIALECTS.get(name)
-    variance = scheme.variance(shape) if scheme.has_theory else None
+    variance = scheme.variance(shape) if scheme.has_theory and not scheme.is_open else None
     sigma_w2 = None if variance is None else shape[0] * variance
     always = [other for other in _names() if other != name and _same(scheme, other, _ODD_SHAPES)]
     here = [other for other in _names() if other not in (*always, name) and _same(scheme, other, (shape,))]
@@ -106,8 +107,14 @@ def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
         sigma_w2,
         always,
         here,
-        [] if sigma_w2 is None else [outlook(activation, sigma_w2) for activation in ACTIVATIONS],
+        _outlooks(scheme, shape) if scheme.has_theory else [],
     )
+
+
+def _outlooks(scheme: Scheme, shape: Shape) -> list[Outlook]:
+    """For each activation; those for which an open scheme has no variance are left out."""
+    suited = [name for name, known in ACTIVATIONS.items() if not scheme.is_open or known.critical is not None]
+    return [outlook(name, shape[0] * scheme.within(name).variance(shape)) for name in suited]
 
 
 def _names() -> list[str]:
@@ -120,6 +127,8 @@ def _names() -> list[str]:
 def _same(scheme: Scheme, other: str, shapes: tuple[Shape, ...]) -> bool:
     """Whether both turn the same underlying random numbers into the same weights."""
     named = Scheme.parse(other)
+    if any(one.is_open or one.adapts for one in (scheme, named)):
+        return False
     drawn = [[one.draw(np.random.default_rng(0), shape) for one in (scheme, named)] for shape in shapes]
     return all(np.allclose(ours, theirs) for ours, theirs in drawn)
 

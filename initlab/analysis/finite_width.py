@@ -73,7 +73,8 @@ def predict_spreads(
     [0.007, 0.035, 0.064]
     """
     phi, _ = functions_of(activation)
-    variances = [scheme.variance(shape) for shape in pairwise(sizes[:-1])]
+    own = scheme.within(activation) if isinstance(activation, str) else scheme
+    variances = [own.variance(shape) for shape in pairwise(sizes[:-1])]
     q = sizes[0] * variances[0]
     state = _State(q, 2 * q * q / (sizes[0] * samples), 0.0, 1 / sizes[0])
     spreads = []

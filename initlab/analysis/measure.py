@@ -4,6 +4,7 @@ Symbols: B samples; z, a and d are a layer's pre-activations, activations phi(z)
 loss with respect to z, each (B, n); W its weights (n_in, n).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from initlab.nn.activations import Activation
+from initlab.nn.adaptive import Samples
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
+from initlab.nn.streams import Purpose, stream
 
 SATURATED_SLOPE = 0.05
 
@@ -225,6 +228,16 @@ def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> Layer
         return LayerStatistics(layer + 1, ensemble.activation, z, a, W)
     d, dW = ensemble.pre_activation_gradients[layer][row], ensemble.weight_gradients[layer][row]
     return LayerStatistics(layer + 1, ensemble.activation, z, a, W, d * len(d), dW.copy())
+
+
+def samples_of(inputs: FloatArray) -> Callable[[int], Samples]:
+    """Batches drawn from the given inputs, (B, n_0), for schemes that look at data; see `from_schemes`."""
+
+    def of_seed(seed: int) -> Samples:
+        rng = stream(seed, Purpose.SAMPLES)
+        return lambda batch_size: inputs[rng.integers(len(inputs), size=batch_size)]
+
+    return of_seed
 
 
 def jacobian_singular_values(ensemble: Ensemble, inputs: FloatArray) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from initlab.analysis.measure import samples_of
 from initlab.analysis.theory import LayerPrediction, predict_layers
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
@@ -116,9 +117,10 @@ def _profile(scheme: Scheme, name: str, sizes: Sequence[int], samples: int, seed
 def _measure(
     scheme: Scheme, name: str, sizes: Sequence[int], samples: int, seed: int
 ) -> tuple[list[float], list[float]]:
-    ensemble = Ensemble.from_schemes(sizes, [scheme], seed, name, "float64")
     rng = stream(seed, Purpose.INPUTS)
-    ensemble.loss(rng.standard_normal((samples, sizes[0])), rng.integers(_CLASSES, size=samples))
+    inputs, labels = rng.standard_normal((samples, sizes[0])), rng.integers(_CLASSES, size=samples)
+    ensemble = Ensemble.from_schemes(sizes, [scheme], seed, name, "float64", samples_of(inputs))
+    ensemble.loss(inputs, labels)
     forward = [float(a[0].std()) for a in ensemble.activations]
     backward = [float(np.sqrt((d[0] ** 2).mean())) for d in ensemble.pre_activation_gradients]
     return forward, [value / backward[-1] if backward[-1] else np.nan for value in backward]

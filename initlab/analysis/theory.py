@@ -25,6 +25,7 @@ import numpy.typing as npt
 from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
 from initlab.nn.initializers import Scheme
+from initlab.nn.starts import Start
 
 Array = npt.NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -361,7 +362,7 @@ class LayerPrediction:
 
 
 def predict_layers(
-    scheme: Scheme,
+    scheme: Scheme | Start,
     sizes: Sequence[int],
     activation: ActivationLike,
     input_square: float = 1.0,
@@ -370,24 +371,29 @@ def predict_layers(
     """Follow a scheme through the layers of a network.
 
     Args:
-        scheme: of all weights; its variance is taken for the shape of each layer.
+        scheme: of all weights, or a start with schemes for layers and biases; the variances are taken for the
+            shape of each layer.
         sizes: (n_0, ..., n_{L+1}), the last for the logits.
         activation: of the hidden layers.
         input_square: the mean squared input, E[x^2]; 1 for N(0, 1).
-        sigma_b2: the variance of the biases.
+        sigma_b2: the variance of the biases, beside that of a start's own.
 
     Returns:
         One entry for each hidden layer.
+
+    Raises:
+        UsageError: when a scheme has no theory.
 
     >>> layers = predict_layers(Scheme("he"), [100] * 6 + [10], "relu")
     >>> [round(layer.q, 6) for layer in layers]
     [2.0, 2.0, 2.0, 2.0, 2.0]
     """
-    variances = [scheme.variance(shape) for shape in pairwise(sizes)]
+    start, shapes = _within(scheme, activation), list(pairwise(sizes))
+    variances = start.variances(shapes)
     seen: list[tuple[float, Moments]] = []
     square = input_square
-    for n_in, variance in zip(sizes[:-2], variances[:-1], strict=True):
-        q = n_in * variance * square + sigma_b2
+    for shape, variance in zip(shapes[:-1], variances[:-1], strict=True):
+        q = shape[0] * variance * square + sigma_b2 + start.bias_variance(shape)
         seen.append((q, moments(activation, q)))
         square = seen[-1][1].square
     gradients = _gradients(sizes, variances, [one.slope_square for _, one in seen])
@@ -402,6 +408,11 @@ def predict_layers(
         )
         for layer, ((q, one), gradient) in enumerate(zip(seen, gradients, strict=True))
     ]
+
+
+def _within(scheme: Scheme | Start, activation: ActivationLike) -> Start:
+    start = Start.of(scheme)
+    return start.within(activation) if isinstance(activation, str) else start
 
 
 def _gradients(sizes: Sequence[int], variances: Sequence[float], slopes: Sequence[float]) -> list[float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.analysis.finite_width import Spread, predict_spreads
-from initlab.analysis.measure import Histogram, LayerStatistics, histogram, measure_layers
+from initlab.analysis.measure import Histogram, LayerStatistics, histogram, measure_layers, samples_of
 from initlab.analysis.theory import (
     LayerPrediction,
     predict_gradient_shares,
@@ -257,7 +257,8 @@ def layer_panels(
     for name in activations:
         get_activation(name)
         with np.errstate(over="ignore"):
-            ensemble = Ensemble.from_schemes([width] * (depth + 1) + [_CLASSES], schemes, seed, name)
+            sizes = [width] * (depth + 1) + [_CLASSES]
+            ensemble = Ensemble.from_schemes(sizes, schemes, seed, name, samples=samples_of(inputs))
         for scheme, layers in zip(schemes, measure_layers(ensemble, inputs, labels), strict=True):
             panels += _panels(what, scheme, layers, ensemble.sizes, edges, bins)
     return panels
@@ -294,4 +295,4 @@ def _panels(
 
 def _theory(scheme: Scheme, sizes: Sequence[int], activation: str, samples: int) -> Theory:
     layers = predict_layers(scheme, sizes, activation)
-    return Theory(scheme, layers, predict_spreads(scheme, sizes, activation, samples))
+    return Theory(scheme.within(activation), layers, predict_spreads(scheme, sizes, activation, samples))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from initlab.analysis.diagnosis import Diagnosis
-    from initlab.nn.initializers import Scheme
+    from initlab.nn.starts import Start
     from initlab.runner.settings import DataSettings
 
 
@@ -68,7 +68,7 @@ def diagnose(
 class _Case:
     """One network that is to be diagnosed, and what it is shown."""
 
-    scheme: "Scheme"
+    start: "Start"
     activation: str
     hidden: tuple[int, ...]
     data: "DataSettings"
@@ -81,28 +81,26 @@ class _Case:
         dataset = open_dataset(self.data.name, self.data.path)
         inputs = INPUTS[self.data.inputs](dataset.train_images[:samples], "float64")
         labels = dataset.train_labels[:samples]
-        return diagnose_network(self.scheme, self.activation, self.hidden, inputs, labels, seeds=seeds)
+        return diagnose_network(self.start, self.activation, self.hidden, inputs, labels, seeds=seeds)
 
 
 def _of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
-    from initlab.nn.initializers import Scheme
     from initlab.runner.config import load_experiment
 
     points = [settings for _, settings in load_experiment(config, overrides).points()]
     return _distinct(
-        _Case(Scheme.parse(one.init.scheme), one.network.activation, one.network.hidden, one.data)
-        for one in points
+        _Case(one.init.start, one.network.activation, one.network.hidden, one.data) for one in points
     )
 
 
 def _of_options(init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str) -> list[_Case]:
     from initlab.data.datasets import DATASETS
-    from initlab.nn.initializers import Scheme
+    from initlab.nn.starts import Start
     from initlab.runner.settings import DataSettings
 
     shown = DataSettings(name=data) if data in DATASETS else DataSettings(path=data)
     sizes = _sizes(hidden)
-    return _distinct(_Case(Scheme.parse(text), name, sizes, shown) for name in activation for text in init)
+    return _distinct(_Case(Start.of(text), name, sizes, shown) for name in activation for text in init)
 
 
 def _distinct(cases: "Iterable[_Case]") -> list[_Case]:

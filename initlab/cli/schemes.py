@@ -53,7 +53,9 @@ def explain(
     for line in _explanation_lines(told, layer):
         typer.echo(line)
     if not told.outlooks:
-        typer.echo("Theory says nothing of it: its weights are not uncorrelated with mean 0.")
+        typer.echo(
+            "Theory says nothing of it: its weights are not uncorrelated with mean 0, or depend on data."
+        )
         return
     typer.echo("\nIn wide networks without biases, layer after layer:")
     print_table(

@@ -15,11 +15,13 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from initlab.errors import UsageError
+from initlab.nn.activations import get_activation
+from initlab.nn.adaptive import adaptive
 from initlab.nn.arrays import FloatArray
 from initlab.nn.dialects import DIALECTS
-from initlab.nn.schemes import ALIASES, INITIALIZERS, Initializer, Scheme, Shape, initializer
+from initlab.nn.schemes import ALIASES, INITIALIZERS, OWN, Initializer, Scheme, Shape, initializer
 
-__all__ = ["ALIASES", "DIALECTS", "INITIALIZERS", "Initializer", "Scheme"]
+__all__ = ["ALIASES", "DIALECTS", "INITIALIZERS", "Initializer", "Scheme", "adaptive"]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -333,6 +335,43 @@ def random_walk(rng: np.random.Generator, shape: Shape, *, activation: WalkActiv
     """
     n_in, _ = shape
     return normal(rng, shape, std=_walk_gain(n_in, activation) / math.sqrt(n_in))
+
+
+def _critical_scale(activation: str) -> float:
+    if activation == OWN:
+        raise UsageError("critical alone depends on the network; write critical(activation=tanh)")
+    critical = get_activation(activation).critical
+    if critical is None:
+        raise UsageError(
+            f"no variance is critical for {activation} without biases; give one, as he(gain=1.1)"
+        )
+    return critical
+
+
+@initializer(
+    "critical",
+    "W ~ N(0, s / n_in), s the critical sigma_w^2 of the network's activation",
+    "Poole et al. 2016; Schoenholz et al. 2017, Deep information propagation",
+    lambda shape, activation=OWN: _critical_scale(activation) / shape[0],
+)
+def critical(rng: np.random.Generator, shape: Shape, *, activation: str = OWN) -> FloatArray:
+    """Normal, at the border of order and chaos, where gradients and differences pass through any depth.
+
+    The scale is 1 for tanh and identity (`lecun`), 2 for ReLU (`he`), 103 for the sigmoid, pi / 4 for erf;
+    there is none for gelu and swish. See `Activation.critical`.
+
+    Args:
+        rng: the source of the draws.
+        shape: (n_in, n_out).
+        activation: for which; by default that of the network.
+
+    Raises:
+        UsageError: for an activation without a critical variance.
+
+    >>> Scheme.parse("critical(activation=relu)").variance((100, 50))
+    0.02
+    """
+    return normal(rng, shape, std=math.sqrt(_critical_scale(activation) / shape[0]))
 
 
 @initializer(

@@ -7,7 +7,7 @@ Symbols: M networks, B samples in a batch, layers l = 0 ... L with n_l inputs an
 one gives the logits and has no activation function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
+from initlab.nn.adaptive import Samples
 from initlab.nn.arrays import FloatArray, IntArray
-from initlab.nn.initializers import Scheme
+from initlab.nn.initializers import INITIALIZERS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import Optimizer
+from initlab.nn.starts import Start
 from initlab.nn.streams import Purpose, stream
 
 
@@ -39,6 +41,7 @@ class Ensemble:
         weight_gradients, bias_gradients: those of `gradients`, from `backward`; an optimizer uses them up.
         pre_activations: z of every layer as `forward` left them, (M, B, n_{l+1}); the last are the logits.
         activations: phi(z) of every hidden layer.
+        batches_before: (M,), how many batches of inputs each network's scheme has looked at.
         pre_activation_gradients: of the loss, for every hidden layer, as `backward` left them.
 
     Raises:
@@ -66,12 +69,13 @@ class Ensemble:
     def from_schemes(
         cls,
         sizes: Sequence[int],
-        schemes: Sequence[str | Scheme],
+        schemes: Sequence[str | Scheme | Start],
         seeds: int | Sequence[int] = 0,
         activation: str = "relu",
         dtype: str = "float32",
+        samples: Callable[[int], Samples] | None = None,
     ) -> "Ensemble":
-        """One network for each scheme, with biases 0.
+        """One network for each scheme, with biases 0 unless a `Start` tells others.
 
         Args:
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
@@ -79,24 +83,39 @@ class Ensemble:
             seeds: one for all networks, which then have the same underlying draws, or one for each.
             activation: the name of the hidden layers' activation function.
             dtype: "float32" or "float64"; the draws are the same, rounded.
+            samples: for schemes that look at data; `samples(seed)(batch_size)` is (batch_size, n_0).
 
         Raises:
-            UsageError: for an unknown scheme, activation or dtype, or a size below 1.
+            UsageError: for an unknown scheme, activation or dtype, a size below 1, or a scheme that looks at
+                data without any.
 
         >>> ensemble = Ensemble.from_schemes([784, 100, 10], ["he", "std=0.01"])
         >>> ensemble.weights[0].shape
         (2, 784, 100)
         """
-        parsed = [scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme) for scheme in schemes]
-        each_seed = [seeds] * len(parsed) if np.ndim(seeds) == 0 else list(cast(Sequence[int], seeds))
-        if not parsed or len(each_seed) != len(parsed):
-            raise UsageError(f"{len(parsed)} schemes but {len(each_seed)} seeds; each network needs both")
+        starts = [Start.of(scheme).within(activation) for scheme in schemes]
+        each_seed = [seeds] * len(starts) if np.ndim(seeds) == 0 else list(cast(Sequence[int], seeds))
+        if not starts or len(each_seed) != len(starts):
+            raise UsageError(f"{len(starts)} schemes but {len(each_seed)} seeds; each network needs both")
         ensemble = cls.__new__(cls)
-        ensemble._allocate(len(parsed), tuple(sizes), activation, dtype)
-        for layer, W in enumerate(ensemble.weights):
-            for row, (scheme, seed) in enumerate(zip(parsed, each_seed, strict=True)):
-                W[row] = scheme.draw(stream(cast(int, seed), Purpose.WEIGHTS, layer), W[row].shape)
+        ensemble._allocate(len(starts), tuple(sizes), activation, dtype)
+        for row, (start, seed) in enumerate(zip(starts, cast(list[int], each_seed), strict=True)):
+            ensemble._start(row, start, seed, samples)
         return ensemble
+
+    def _start(self, row: int, start: Start, seed: int, samples: Callable[[int], Samples] | None) -> None:
+        layers = len(self.weights)
+        for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            W[row], b[row] = start.draw(seed, layer, layers, W[row].shape)
+        adapt = INITIALIZERS[start.scheme.name].adapt
+        if adapt is None:
+            return
+        if samples is None:
+            raise UsageError(f"{start.scheme} looks at data, and there is none")
+        weights, biases = [W[row] for W in self.weights], [b[row] for b in self.biases]
+        rng = stream(seed, Purpose.ADAPTATION)
+        seen = adapt(weights, biases, self.activation, samples(seed), rng, **start.scheme.arguments)
+        self.batches_before[row] = seen
 
     def _allocate(self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
@@ -110,6 +129,7 @@ class Ensemble:
         self.gradients = np.zeros_like(self.parameters)
         self.weights, self.biases = _views(self.parameters, sizes)
         self.weight_gradients, self.bias_gradients = _views(self.gradients, sizes)
+        self.batches_before: IntArray = np.zeros(networks, np.int64)
         self.pre_activations: list[FloatArray] = []
         self.activations: list[FloatArray] = []
         self.pre_activation_gradients: list[FloatArray] = []

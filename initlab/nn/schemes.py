@@ -18,6 +18,7 @@ from initlab.nn.arrays import FloatArray
 
 Shape = tuple[int, int]
 Argument = float | str
+OWN = "own"
 Function = TypeVar("Function", bound=Callable[..., FloatArray])
 Translate = Callable[..., "Scheme"]
 
@@ -41,13 +42,21 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Initializer:
-    """A registered initializer: name, function, formula and source as they are shown, and mean square."""
+    """A registered initializer.
+
+    Attributes:
+        name, draw: its name and its function.
+        formula, source: as they are shown.
+        variance: `variance(shape, **arguments)` is that of the weights; None where theory says nothing.
+        adapt: what is done to drawn weights when data is seen; see `adaptive`.
+    """
 
     name: str
     draw: Draw
     formula: str
     source: str
     variance: Callable[..., float | None]
+    adapt: Callable[..., int] | None = None
 
     def defaults(self) -> dict[str, Any]:
         """Its arguments with their default values; `inspect.Parameter.empty` where one must be given."""
@@ -63,9 +72,9 @@ class Initializer:
         return [name for name, default in self.defaults().items() if default is inspect.Parameter.empty]
 
     def parameters(self) -> dict[str, inspect.Parameter]:
-        """Its arguments without the first two, which are the same for all: rng and shape."""
-        parameters = inspect.signature(self.draw).parameters
-        return {name: p for name, p in parameters.items() if name not in ("rng", "shape")}
+        """Its arguments without those that are the same for all, like rng and shape."""
+        parameters = inspect.signature(self.adapt or self.draw).parameters
+        return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 INITIALIZERS: dict[str, Initializer] = {}
@@ -114,7 +123,7 @@ class Scheme:
         if self.name not in INITIALIZERS:
             raise UsageError(unknown_name("scheme", self.name, [*INITIALIZERS, *ALIASES]))
         object.__setattr__(self, "arguments", _checked(INITIALIZERS[self.name], self.arguments))
-        self.draw(np.random.default_rng(0), (2, 3))
+        self.within("tanh").draw(np.random.default_rng(0), (2, 3))
 
     @classmethod
     def parse(cls, text: str, more: Mapping[str, Argument] | None = None) -> "Scheme":
@@ -143,13 +152,37 @@ class Scheme:
         return _translated(name, arguments)
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
-        """Weights of the given shape (n_in, n_out), in float64."""
+        """Weights of the given shape (n_in, n_out), in float64.
+
+        Raises:
+            UsageError: when the scheme is left to a network's activation; see `within`.
+        """
         return INITIALIZERS[self.name].draw(rng, shape, **self.arguments)
+
+    def within(self, activation: str) -> "Scheme":
+        """The scheme in a network of this activation, which tells what `critical` leaves open.
+
+        >>> from initlab.nn.initializers import Scheme
+        >>> Scheme("critical").within("relu")
+        Scheme.parse('critical(activation=relu)')
+        """
+        return Scheme(self.name, {**self.arguments, "activation": activation}) if self.is_open else self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it depends on a network's activation, which it does not tell."""
+        parameter = INITIALIZERS[self.name].parameters().get("activation")
+        return parameter is not None and parameter.default == OWN and "activation" not in self.arguments
+
+    @property
+    def adapts(self) -> bool:
+        """Whether it looks at data."""
+        return INITIALIZERS[self.name].adapt is not None
 
     @property
     def has_theory(self) -> bool:
         """Whether its weights are uncorrelated with mean 0, as mean-field theory supposes."""
-        return self._variance((1, 1)) is not None
+        return self.within("tanh")._variance((1, 1)) is not None
 
     def variance(self, shape: Shape) -> float:
         """The variance of the weights of this shape (n_in, n_out).
@@ -284,6 +317,8 @@ def _checked(initializer: Signature, given: Mapping[str, Argument]) -> dict[str,
 def _typed(name: str, value: Argument, annotation: Any) -> Argument:
     """The value, if it is one of the annotation's names, or a finite number where that takes numbers."""
     kinds = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
+    if annotation is str and isinstance(value, str):
+        return value
     names = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
     if names and (float not in kinds or isinstance(value, str)):
         if value not in names:

@@ -15,6 +15,9 @@ class Purpose(IntEnum):
     WEIGHTS = 0
     BATCHES = 1
     INPUTS = 2
+    BIASES = 3
+    ADAPTATION = 4
+    SAMPLES = 5
 
 
 def stream(seed: int, purpose: Purpose, layer: int = 0) -> np.random.Generator:

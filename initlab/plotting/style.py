@@ -53,6 +53,9 @@ _LOOKS = {
     "martens": Look("#8C564B", "*", "--"),
     "random_walk": Look("#7F7F7F", "*", "-"),
     "variance_scaling": Look("#7F7F7F", "D", "-."),
+    "critical": Look("#7F7F7F", "h", "-"),
+    "lsuv": Look("#E69F00", "X", "-"),
+    "within_layer": Look("#E69F00", "X", "--"),
     "zeros": Look("#000000", "v", ":"),
     "constant": Look("#000000", "^", "--"),
 }

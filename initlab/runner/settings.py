@@ -24,6 +24,7 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
+from initlab.nn.starts import Start
 
 
 class _Frozen(BaseModel):
@@ -74,11 +75,17 @@ _INIT_SCHEMA = {
         {"type": "string"},
         {
             "type": "object",
-            "properties": {"scheme": {"type": "string"}, "label": {"type": "string", "maxLength": 40}},
+            "properties": {
+                "scheme": {"type": "string"},
+                "first": {"type": "string"},
+                "last": {"type": "string"},
+                "bias": {"type": "string"},
+                "label": {"type": "string", "maxLength": 40},
+            },
             "required": ["scheme"],
         },
     ],
-    "description": "A scheme: he, std=0.01, normal(std=0.01), or {scheme: he, label: Mine}.",
+    "description": "A scheme: he, std=0.01, or {scheme: he, label: Mine, bias: std=0.1, last: xavier}.",
 }
 
 
@@ -131,9 +138,16 @@ class TrainSettings(_Frozen):
 
 
 class InitSettings(_Frozen):
-    """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`, or as a mapping, which may carry a label."""
+    """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`; or a mapping, which may tell more.
+
+    There `first` and `last` are schemes of the first and the last layer's weights, `bias` is one for all
+    biases, and `label` is how figures and tables call it.
+    """
 
     scheme: str
+    first: str | None = None
+    last: str | None = None
+    bias: str | None = None
     label: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)] | None = None
 
     @model_validator(mode="before")
@@ -144,11 +158,30 @@ class InitSettings(_Frozen):
             return {"scheme": str(Scheme.parse(value)), "label": value.strip()[:40] if foreign else None}
         if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
-        arguments = {k: v for k, v in value.items() if k not in ("scheme", "label")}
-        return {"scheme": str(Scheme.parse(value["scheme"], arguments)), "label": value.get("label")}
+        arguments = {k: v for k, v in value.items() if k not in cls.model_fields}
+        start = _start(Scheme.parse(value["scheme"], arguments), value)
+        told = {name: str(getattr(start, name)) for name in _OTHERS if getattr(start, name) is not None}
+        return {"scheme": str(start.scheme), **told, "label": value.get("label")}
+
+    @property
+    def start(self) -> Start:
+        """The schemes of all layers."""
+        return _start(Scheme.parse(self.scheme), self.model_dump())
 
     def __str__(self) -> str:
-        return self.label or Scheme.parse(self.scheme).short
+        others = [f"{name} {Scheme.parse(text).short}" for name in _OTHERS if (text := getattr(self, name))]
+        return self.label or ", ".join([Scheme.parse(self.scheme).short, *others])
+
+
+_OTHERS = ("first", "last", "bias")
+
+
+def _start(scheme: Scheme, told: Mapping[str, Any]) -> Start:
+    """From the texts of the other schemes."""
+    for name in _OTHERS:
+        if not isinstance(told.get(name), str | None):
+            raise ValueError(f"{name} is a scheme, written like he or normal(std=0.1)")
+    return Start(scheme, **{name: Scheme.parse(told[name]) for name in _OTHERS if told.get(name) is not None})
 
 
 class Settings(_Frozen):

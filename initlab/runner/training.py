@@ -4,15 +4,15 @@ For each step: stream -> batch -> Ensemble.train_step -> one loss for each netwo
 not finite, or beyond `LARGEST_LOSS`, has diverged; it leaves the pass, and the others do not notice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from initlab.data.datasets import Dataset, open_dataset
 from initlab.data.inputs import INPUTS
+from initlab.nn.adaptive import Samples
 from initlab.nn.arrays import FloatArray, IntArray
-from initlab.nn.initializers import Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import Ensemble
 from initlab.nn.optimizers import Optimizer
@@ -48,10 +48,15 @@ def train(cohort: Sequence[Settings]) -> list[History]:
     shared = cohort[0]
     dataset = open_dataset(shared.data.name, shared.data.path)
     sizes = (dataset.pixels, *shared.network.hidden, dataset.classes)
-    schemes = [Scheme.parse(settings.init.scheme) for settings in cohort]
+    starts = [settings.init.start for settings in cohort]
     with np.errstate(all="ignore"):
         ensemble = Ensemble.from_schemes(
-            sizes, schemes, shared.seed, shared.network.activation, shared.train.dtype
+            sizes,
+            starts,
+            shared.seed,
+            shared.network.activation,
+            shared.train.dtype,
+            _samples(dataset, shared),
         )
         losses, diverged_at, ensemble, rows = _train(ensemble, dataset, shared)
         test_losses, test_accuracies = _evaluate(ensemble, dataset, shared)
@@ -92,6 +97,22 @@ def _train(
             if not len(rows):
                 break
     return losses, diverged_at, ensemble, rows
+
+
+def _samples(dataset: Dataset, settings: Settings) -> Callable[[int], Samples]:
+    """Training inputs for schemes that look at data."""
+    prepare = INPUTS[settings.data.inputs]
+
+    def of_seed(seed: int) -> Samples:
+        rng = stream(seed, Purpose.SAMPLES)
+
+        def draw(batch_size: int) -> FloatArray:
+            chosen = rng.integers(len(dataset.train_images), size=batch_size)
+            return prepare(dataset.train_images[chosen], settings.train.dtype)
+
+        return draw
+
+    return of_seed
 
 
 def _batches(dataset: Dataset, settings: Settings) -> Iterator[tuple[FloatArray, IntArray]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from initlab import Ensemble
 from initlab.errors import UsageError
 from initlab.nn.initializers import ALIASES, GAINS, INITIALIZERS, Scheme, variance_scaling
 from initlab.nn.streams import Purpose, stream
@@ -62,6 +63,8 @@ EXPECTED = {
     "he_uniform(gain=3)": uniform(3 * math.sqrt(6 / 900)),
     "book:xavier": normal(1 / 900),
     "slide:he": normal((2 / 30) ** 2),
+    "critical(activation=tanh)": normal(1 / 900),
+    "critical(activation=erf)": normal(math.pi / 4 / 900),
     "random_walk": normal(2 * math.exp(2 * 1.2 / 897.6) / 900),
     "random_walk(activation=identity)": normal(math.exp(1 / 900) / 900),
     "random_walk(activation=tanh)": normal(1.44 / 900),
@@ -89,7 +92,22 @@ def draw(text, seed=0, shape=(N_IN, N_OUT), layer=0):
 
 
 def test_every_registered_scheme_is_expected_here():
-    assert {Scheme.parse(text).name for text in [*EXPECTED, *ENTANGLED]} == set(INITIALIZERS)
+    """Those that look at data are in test_adaptive.py."""
+    drawn = {name for name, known in INITIALIZERS.items() if known.adapt is None}
+    assert {Scheme.parse(text).name for text in [*EXPECTED, *ENTANGLED]} == drawn
+
+
+def test_critical_takes_the_activation_of_its_network():
+    sizes = [100, 400, 10]
+    alone = Ensemble.from_schemes(sizes, ["critical"], 0, "tanh")
+    assert (alone.parameters == Ensemble.from_schemes(sizes, ["lecun"], 0, "tanh").parameters).all()
+    assert Scheme.parse("critical").within("relu").variance((100, 50)) == 0.02
+    with pytest.raises(UsageError, match="depends on the network"):
+        draw("critical")
+    with pytest.raises(UsageError, match="no variance is critical for gelu"):
+        Ensemble.from_schemes(sizes, ["critical"], 0, "gelu")
+    with pytest.raises(UsageError, match="did you mean 'relu'"):
+        Scheme.parse("critical(activation=rleu)")
 
 
 @pytest.mark.parametrize("text", [text for text in EXPECTED if text not in RANDOM])
@@ -173,7 +191,7 @@ def test_formula_and_source_are_told(name):
     known = INITIALIZERS[name]
     assert known.formula
     assert known.source
-    function = getattr(known.draw, "func", known.draw)
+    function = known.adapt or getattr(known.draw, "func", known.draw)
     assert doctest.DocTestFinder().find(function, globs={})[0].examples
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from textbook import Network
 
 from initlab import Ensemble, Optimizer, Scheme, open_dataset
+from initlab.analysis.measure import samples_of
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import INITIALIZERS
@@ -54,8 +55,11 @@ def random_problem(rng, networks, batch_size=6):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradients_are_those_of_central_differences(activation, scheme, loss):
     """Along random directions, each network of an ensemble on its own."""
+    if scheme.is_open and ACTIVATIONS[activation].critical is None:
+        pytest.skip(f"no variance is critical for {activation}")
     rng = np.random.default_rng(0)
-    ensemble = Ensemble.from_schemes([7, 6, 5, 3], [scheme] * 3, [0, 1, 2], activation, "float64")
+    seen = samples_of(rng.standard_normal((50, 7)))
+    ensemble = Ensemble.from_schemes([7, 6, 5, 3], [scheme] * 3, [0, 1, 2], activation, "float64", seen)
     ensemble.parameters += 0.1 * rng.standard_normal(ensemble.parameters.shape)
     inputs, labels = random_problem(rng, 3)
     ensemble.loss(inputs, labels, loss)

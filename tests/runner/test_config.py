@@ -326,3 +326,39 @@ class TestRuns:
     def test_ambiguous_sweeps_are_refused(self, tmp_path, sweep, message):
         with pytest.raises(UsageError, match=message):
             self.expand(tmp_path, sweep)
+
+
+def test_first_last_and_bias_have_schemes_of_their_own_and_can_be_swept(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        GOOD.replace("init: he", "init: {scheme: he, first: lecun, last: glorot_normal}")
+        + "sweep: {init.bias: [zeros, std=0.1]}\n"
+    )
+    points = [settings for _, settings in load_experiment(path).points()]
+    assert [str(one.init) for one in points] == [
+        "he, first lecun, last xavier, bias zeros",
+        "he, first lecun, last xavier, bias std=0.1",
+    ]
+    assert points[1].identity()["init"] == {
+        "scheme": "he",
+        "first": "lecun",
+        "last": "xavier",
+        "bias": "normal(std=0.1)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("init", "told"),
+    [
+        ("{scheme: he, bias: orthogonal}", "orthogonal is not for biases"),
+        ("{scheme: he, first: lsuv}", "lsuv looks at data"),
+        ("{scheme: he, last: hee}", "did you mean 'he'"),
+        ("{scheme: he, bias: 0.1}", "bias is a scheme"),
+        ("{scheme: he, lats: he}", "unknown argument of he 'lats'"),
+    ],
+)
+def test_a_wrong_scheme_of_a_layer_is_told_with_its_place(tmp_path, init, told):
+    path = tmp_path / "own.yaml"
+    path.write_text(GOOD.replace("init: he", f"init: {init}"))
+    with pytest.raises(UsageError, match=told):
+        load_experiment(path)
