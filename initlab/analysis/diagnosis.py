@@ -30,6 +30,7 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.initializers import Scheme
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
+from initlab.nn.normalization import BatchNorm
 from initlab.nn.starts import Start
 
 Numbers = dict[str, float]
@@ -278,6 +279,7 @@ def diagnose(
     labels: IntArray,
     *,
     seeds: int = 5,
+    batch_norm: BatchNorm | None = None,
 ) -> Diagnosis:
     """Say before training what ails each layer, and whether plain gradient descent will succeed.
 
@@ -288,6 +290,7 @@ def diagnose(
         inputs: (B, n_0) as training will show them, some hundreds.
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
+        batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Raises:
         UsageError: for an unknown activation, no hidden layer, or fewer than two inputs.
@@ -306,7 +309,7 @@ def diagnose(
     sizes = (inputs.shape[1], *hidden, int(labels.max()) + 1)
     with np.errstate(all="ignore"):
         ensemble = Ensemble.from_schemes(
-            sizes, [scheme] * seeds, range(seeds), activation, "float64", samples_of(inputs)
+            sizes, [scheme] * seeds, range(seeds), activation, "float64", samples_of(inputs), batch_norm
         )
         networks = measure_layers(ensemble, inputs, labels)
         first_losses = cross_entropy(ensemble.pre_activations[-1], labels)[0] / math.log(max(sizes[-1], 2))

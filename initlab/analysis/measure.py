@@ -209,7 +209,7 @@ def measure_layers(
     """
     with np.errstate(all="ignore"):
         if labels is None:
-            ensemble.forward(inputs)
+            ensemble.forward(inputs, training=True)
         else:
             ensemble.loss(inputs, labels)
         return [

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from initlab.analysis.diagnosis import Diagnosis
+    from initlab.nn.normalization import BatchNorm
     from initlab.nn.starts import Start
     from initlab.runner.settings import DataSettings
 
@@ -72,6 +73,7 @@ class _Case:
     activation: str
     hidden: tuple[int, ...]
     data: "DataSettings"
+    batch_norm: "BatchNorm | None" = None
 
     def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
         from initlab.analysis.diagnosis import diagnose as diagnose_network
@@ -81,7 +83,9 @@ class _Case:
         dataset = open_dataset(self.data.name, self.data.path)
         inputs = INPUTS[self.data.inputs](dataset.train_images[:samples], "float64")
         labels = dataset.train_labels[:samples]
-        return diagnose_network(self.start, self.activation, self.hidden, inputs, labels, seeds=seeds)
+        return diagnose_network(
+            self.start, self.activation, self.hidden, inputs, labels, seeds=seeds, batch_norm=self.batch_norm
+        )
 
 
 def _of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
@@ -89,7 +93,8 @@ def _of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
 
     points = [settings for _, settings in load_experiment(config, overrides).points()]
     return _distinct(
-        _Case(one.init.start, one.network.activation, one.network.hidden, one.data) for one in points
+        _Case(one.init.start, one.network.activation, one.network.hidden, one.data, one.network.normalization)
+        for one in points
     )
 
 

@@ -23,6 +23,7 @@ from initlab.errors import unknown_name
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
+from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.starts import Start
 
@@ -107,6 +108,22 @@ class NetworkSettings(_Frozen):
         WithJsonSchema(_HIDDEN_SCHEMA),
     ]
     activation: Annotated[str, AfterValidator(_known("activation", ACTIVATIONS)), _names(ACTIVATIONS)]
+    batch_norm: Literal["before", "after"] | None = None
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @property
+    def normalization(self) -> BatchNorm | None:
+        """Batch Normalization before or after the activation function, or none."""
+        if self.batch_norm is None:
+            return None
+        momentum = self.batch_norm_momentum
+        return BatchNorm(self.batch_norm) if momentum is None else BatchNorm(self.batch_norm, momentum)
+
+    @model_validator(mode="after")
+    def _check(self) -> "NetworkSettings":
+        if self.batch_norm is None and self.batch_norm_momentum is not None:
+            raise ValueError("batch_norm_momentum is for batch_norm: before or after, and there is none")
+        return self
 
 
 class OptimizerSettings(BaseModel):

@@ -57,6 +57,7 @@ def train(cohort: Sequence[Settings]) -> list[History]:
             shared.network.activation,
             shared.train.dtype,
             _samples(dataset, shared),
+            shared.network.normalization,
         )
         losses, diverged_at, ensemble, rows = _train(ensemble, dataset, shared)
         test_losses, test_accuracies = _evaluate(ensemble, dataset, shared)
