@@ -13,7 +13,8 @@ import math
 from typing import Literal
 
 from initlab.errors import UsageError
-from initlab.nn.schemes import DIALECTS, Argument, Scheme, dialect
+from initlab.nn.calls import Argument
+from initlab.nn.schemes import DIALECTS, Scheme, dialect
 
 __all__ = ["DIALECTS"]
 

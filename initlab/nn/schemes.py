@@ -5,19 +5,18 @@ theirs in `dialects`, which fills `DIALECTS`; import from `initializers`.
 """
 
 import inspect
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import UsageError, unknown_name
 from initlab.nn.arrays import FloatArray
+from initlab.nn.calls import Argument, checked_arguments, parameters_of, read_call, required_of
 
 Shape = tuple[int, int]
-Argument = float | str
 OWN = "own"
 Function = TypeVar("Function", bound=Callable[..., FloatArray])
 Translate = Callable[..., "Scheme"]
@@ -69,12 +68,11 @@ class Initializer:
         >>> INITIALIZERS["normal"].required(), INITIALIZERS["he"].required()
         (['std'], [])
         """
-        return [name for name, default in self.defaults().items() if default is inspect.Parameter.empty]
+        return required_of(self.parameters())
 
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Its arguments without those that are the same for all, like rng and shape."""
-        parameters = inspect.signature(self.adapt or self.draw).parameters
-        return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        return parameters_of(self.adapt or self.draw)
 
 
 INITIALIZERS: dict[str, Initializer] = {}
@@ -142,11 +140,9 @@ class Scheme:
         """
         short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
         if short:
-            return cls("normal", _merged({"std": _number(short.group(1).strip())}, more or {}))
-        call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
-        if not call:
-            raise UsageError(f"cannot read the scheme {shortened(text)}; write it like he or std=0.01")
-        name, arguments = call.group(1), _merged(_arguments(call.group(2) or ""), more or {})
+            return cls("normal", _merged(read_call("scheme", f"normal({text})")[1], more or {}))
+        name, given = read_call("scheme", text)
+        arguments = _merged(given, more or {})
         if name in ALIASES or name in INITIALIZERS or ":" not in name:
             return cls(name, arguments)
         return _translated(name, arguments)
@@ -247,7 +243,7 @@ class Dialect:
 
     def required(self) -> list[str]:
         """The names of the arguments that must be given."""
-        return [name for name, p in self.parameters().items() if p.default is inspect.Parameter.empty]
+        return required_of(self.parameters())
 
 
 DIALECTS: dict[str, Dialect] = {}
@@ -278,23 +274,6 @@ def _text(value: Argument) -> str:
     return value if isinstance(value, str) else f"{value!r}".removesuffix(".0")
 
 
-def _number(text: str) -> Argument:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _arguments(text: str) -> dict[str, Argument]:
-    arguments: dict[str, Argument] = {}
-    for part in filter(str.strip, text.split(",")):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or name in arguments:
-            raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
-        arguments[name] = _number(value)
-    return arguments
-
-
 def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict[str, Argument]:
     for name in more:
         if name in given:
@@ -302,28 +281,5 @@ def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict
     return {**given, **more}
 
 
-def _checked(initializer: Signature, given: Mapping[str, Argument]) -> dict[str, Argument]:
-    """The given arguments in the order of the signature, each of the type that it asks for."""
-    parameters = initializer.parameters()
-    for name in given:
-        if name not in parameters:
-            raise UsageError(unknown_name(f"argument of {initializer.name}", name, parameters))
-    for name in initializer.required():
-        if name not in given:
-            raise UsageError(f"{initializer.name} needs {name}, as in {initializer.name}({name}=0.1)")
-    return {name: _typed(name, given[name], p.annotation) for name, p in parameters.items() if name in given}
-
-
-def _typed(name: str, value: Argument, annotation: Any) -> Argument:
-    """The value, if it is one of the annotation's names, or a finite number where that takes numbers."""
-    kinds = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
-    if annotation is str and isinstance(value, str):
-        return value
-    names = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
-    if names and (float not in kinds or isinstance(value, str)):
-        if value not in names:
-            raise UsageError(unknown_name(name, str(value), names))
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"{name} must be a finite number, not {shortened(value)}")
-    return float(value)
+def _checked(known: Signature, given: Mapping[str, Argument]) -> dict[str, Any]:
+    return checked_arguments(known.name, known.parameters(), given)
