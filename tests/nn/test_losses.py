@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from initlab.nn.losses import cross_entropy
+from initlab.nn.losses import LOSSES, cross_entropy, squared_error, squared_error_logits
 
 
 def test_value_and_gradient_are_those_of_the_definition():
@@ -32,3 +32,55 @@ def test_a_label_of_its_own_for_each_network():
     logits = np.random.default_rng(0).standard_normal((2, 1, 3))
     losses, _ = cross_entropy(logits, np.array([[0], [2]]))
     assert losses[1] == cross_entropy(logits[1:], np.array([2]))[0][0]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+class TestEveryLoss:
+    def test_gradient_is_that_of_central_differences(self, name):
+        rng, loss = np.random.default_rng(0), LOSSES[name]
+        logits, labels = 2 * rng.standard_normal((2, 4, 5)), rng.integers(5, size=4)
+        _, gradient = loss(logits, labels)
+        for index in np.ndindex(logits.shape):
+            moved = logits.copy()
+            moved[index] += 1e-6
+            ahead = loss(moved, labels)[0]
+            moved[index] -= 2e-6
+            behind = loss(moved, labels)[0]
+            numeric = (ahead - behind)[index[0]] / 2e-6
+            assert gradient[index] == pytest.approx(numeric, rel=1e-6, abs=1e-9)
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_a_network_has_the_same_bits_in_any_company(self, name, dtype):
+        logits = np.random.default_rng(0).standard_normal((5, 33, 10)).astype(dtype)
+        labels = np.arange(33) % 10
+        losses, gradient = LOSSES[name](logits, labels)
+        assert gradient.dtype == losses.dtype == dtype
+        for row in range(5):
+            alone, own = LOSSES[name](logits[[row]], labels)
+            assert alone[0] == losses[row]
+            assert (own[0] == gradient[row]).all()
+
+    def test_a_label_of_its_own_for_each_network(self, name):
+        logits = np.random.default_rng(0).standard_normal((2, 3, 4))
+        labels = np.array([[0, 1, 2], [3, 3, 0]])
+        losses, _ = LOSSES[name](logits, labels)
+        assert losses[1] == LOSSES[name](logits[1:], labels[1])[0][0]
+
+
+def test_squared_errors_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    logits, labels = np.random.default_rng(0).standard_normal((1, 8, 5)), np.arange(8) % 5
+    onehot = torch.nn.functional.one_hot(torch.tensor(labels), 5).double()
+    outputs = {
+        squared_error: torch.softmax(torch.tensor(logits[0]), -1),
+        squared_error_logits: torch.tensor(logits[0]),
+    }
+    for loss, output in outputs.items():
+        expected = torch.nn.functional.mse_loss(output, onehot).item()
+        assert loss(logits, labels)[0][0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_squared_error_fades_where_a_network_is_sure_and_wrong():
+    sure_and_wrong = np.array([[[20.0, 0.0, 0.0]]])
+    assert np.abs(squared_error(sure_and_wrong, np.array([1]))[1]).max() < 1e-8
+    assert np.abs(cross_entropy(sure_and_wrong, np.array([1]))[1]).max() > 0.9

@@ -1,0 +1,130 @@
+"""Every optimizer against PyTorch, step for step, and against itself in company."""
+
+import numpy as np
+import pytest
+
+from initlab.errors import UsageError
+from initlab.nn.optimizers import OPTIMIZERS, Optimizer, clip_gradients, decay_weights
+
+TORCH = {
+    "sgd": ("SGD", {}, {}),
+    "momentum": ("SGD", {"momentum": 0.8}, {"momentum": 0.8}),
+    "nesterov": ("SGD", {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}),
+    "adagrad": ("Adagrad", {}, {}),
+    "rmsprop": ("RMSprop", {"decay": 0.9}, {"alpha": 0.9}),
+    "adam": ("Adam", {}, {}),
+    "adamw": ("AdamW", {"decay": 0.1, "beta1": 0.8}, {"weight_decay": 0.1, "betas": (0.8, 0.999)}),
+}
+
+
+def test_all_are_tried_here():
+    assert set(TORCH) == set(OPTIMIZERS)
+
+
+def gradient(w):
+    """Of a bumpy bowl, so that paths of different optimizers part."""
+    return w * np.arange(1, w.shape[-1] + 1) + np.sin(3 * w)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    theirs_name, ours, theirs = TORCH[name]
+    start = np.random.default_rng(0).standard_normal((1, 6))
+    w, step = start.copy(), Optimizer(name, lr=0.05, **ours)
+    twin = torch.tensor(start, requires_grad=True)
+    optimizer = getattr(torch.optim, theirs_name)([twin], lr=0.05, **theirs)
+    for _ in range(100):
+        step(w, gradient(w))
+        twin.grad = torch.tensor(gradient(twin.detach().numpy()))
+        optimizer.step()
+        np.testing.assert_allclose(w, twin.detach().numpy(), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_takes_the_same_steps_in_any_company(name, dtype):
+    start = np.random.default_rng(0).standard_normal((3, 7)).astype(dtype)
+    rates = [0.1, 0.01, 0.001]
+    w, step = start.copy(), Optimizer(name, lr=rates)
+    for i in range(20):
+        step(w, gradient(w).astype(dtype))
+        if i == 9:
+            w = w[[0, 2]].copy()
+            step.keep(np.array([0, 2]))
+    for row, network in ((0, 0), (1, 2)):
+        alone, own = start[[network]].copy(), Optimizer(name, lr=rates[network])
+        for _ in range(20):
+            own(alone, gradient(alone).astype(dtype))
+        assert (alone[0] == w[row]).all()
+        assert alone.dtype == dtype
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_goes_downhill(name):
+    w, step = np.full((1, 4), 3.0), Optimizer(name, lr=0.05)
+    for _ in range(300):
+        step(w, w.copy())
+    assert np.abs(w).max() < 2.9
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_factor_of_a_schedule_multiplies_the_rate(name):
+    start = np.ones((2, 3))
+    one, other = start.copy(), start.copy()
+    Optimizer(name, lr=0.1)(one, gradient(one), 0.25)
+    Optimizer(name, lr=0.025)(other, gradient(other))
+    np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+def test_clipping_is_that_of_pytorch_and_of_each_network():
+    torch = pytest.importorskip("torch")
+    gradients = np.random.default_rng(0).standard_normal((4, 50)) * [[0.01], [1], [10], [1e6]]
+    clipped = gradients.copy()
+    clip_gradients(clipped, 2.0)
+    for row, ours in zip(gradients, clipped, strict=True):
+        twin = torch.zeros(50, dtype=torch.float64, requires_grad=True)
+        twin.grad = torch.tensor(row)
+        torch.nn.utils.clip_grad_norm_([twin], 2.0)
+        np.testing.assert_allclose(ours, twin.grad.numpy(), rtol=1e-12)
+
+
+def test_a_gradient_that_is_not_finite_is_not_hidden_by_clipping():
+    gradients = np.array([[np.inf, 1.0], [np.nan, 1.0], [3.0, 4.0]])
+    clip_gradients(gradients, 1.0)
+    assert np.isinf(gradients[0, 0])
+    assert np.isnan(gradients[1, 0])
+    np.testing.assert_allclose(gradients[2], [0.6, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "ours", "theirs"), [(n, o, t) for n, (_, o, t) in TORCH.items()])
+def test_weight_decay_is_that_of_pytorch(name, ours, theirs):
+    torch = pytest.importorskip("torch")
+    if name == "adamw":
+        pytest.skip("its decay is its own")
+    start = np.random.default_rng(0).standard_normal((1, 6))
+    w, step = start.copy(), Optimizer(name, lr=0.05, **ours)
+    twin = torch.tensor(start, requires_grad=True)
+    optimizer = getattr(torch.optim, TORCH[name][0])([twin], lr=0.05, weight_decay=0.3, **theirs)
+    for _ in range(20):
+        g = gradient(w)
+        decay_weights(g, w, 0.3)
+        step(w, g)
+        twin.grad = torch.tensor(gradient(twin.detach().numpy()))
+        optimizer.step()
+    np.testing.assert_allclose(w, twin.detach().numpy(), rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("adm", {"lr": 0.1}, "did you mean 'adam'"),
+        ("adam", {"lr": 0.1, "beta": 0.9}, "unknown argument of adam 'beta'"),
+        ("adam", {}, "adam needs lr"),
+        ("momentum", {"lr": 0.1, "momentum": 1.0}, "momentum of momentum must be below 1"),
+        ("rmsprop", {"lr": -0.1}, "lr must be 0 or more"),
+    ],
+)
+def test_wrong_optimizers_are_told_in_words(name, arguments, told):
+    with pytest.raises(UsageError, match=told):
+        Optimizer(name, **arguments)

@@ -1,0 +1,52 @@
+"""Schedules at their start, middle and end, and what they refuse."""
+
+import math
+
+import pytest
+
+from initlab.errors import UsageError
+from initlab.nn.schedules import SCHEDULES, check_schedule
+
+EXPECTED = {
+    "constant": ({}, [1, 1, 1, 1]),
+    "step": ({"every": 25.0, "factor": 0.5}, [1, 0.5, 0.25, 0.125]),
+    "cosine": ({"end": 0.1, "warmup": 10.0}, None),
+    "warmup": ({"over": 50.0}, [1 / 50, 26 / 50, 1, 1]),
+}
+
+
+def test_all_are_tried_here():
+    assert set(EXPECTED) == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_factors_at_four_steps_of_a_hundred(name):
+    arguments, expected = EXPECTED[name]
+    checked = check_schedule(name, arguments)
+    factors = [SCHEDULES[name](step, 100, **checked) for step in (0, 25, 50, 99)]
+    if expected is None:
+        half = [(1 + math.cos(math.pi * (step - 10) / 89)) / 2 for step in (25, 50)]
+        expected = [0.1, *(0.1 + 0.9 * one for one in half), 0.1]
+    assert factors == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_no_factor_is_negative_or_above_one(name):
+    checked = check_schedule(name, EXPECTED[name][0])
+    for steps in (1, 2, 37):
+        assert all(0 <= SCHEDULES[name](step, steps, **checked) <= 1 for step in range(steps))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("cosin", {}, "did you mean 'cosine'"),
+        ("step", {}, "step needs every"),
+        ("step", {"every": 0}, "every must be 1 or more"),
+        ("step", {"every": 2.5}, "every must be a whole number"),
+        ("cosine", {"start": 1}, "unknown argument of cosine 'start'"),
+    ],
+)
+def test_wrong_schedules_are_told_in_words(name, arguments, told):
+    with pytest.raises(UsageError, match=told):
+        check_schedule(name, arguments)
