@@ -17,7 +17,7 @@ from pathlib import Path
 
 from initlab import Scheme, Store, diagnose, load_experiment, open_dataset, render, run_experiment
 from initlab.analysis.diagnosis import find_cure
-from initlab.data.inputs import INPUTS
+from initlab.data.inputs import prepare_inputs
 from initlab.plotting.verdicts import Verdict, verdict_figure
 from initlab.runner.tables import aligned
 
@@ -41,7 +41,8 @@ def best_accuracies(name: str, results: str, *changes: str) -> dict[Network, flo
 def verdicts(accuracies: dict[Network, float]) -> list[Verdict]:
     """What is said of each network before, and how it trained."""
     dataset = open_dataset("mnist")
-    inputs, labels = INPUTS["unit"](dataset.train_images[:300], "float64"), dataset.train_labels[:300]
+    inputs = prepare_inputs("unit", dataset)(dataset.train_images[:300], "float64")
+    labels = dataset.train_labels[:300]
     found = []
     for (text, activation, hidden), accuracy in accuracies.items():
         scheme = Scheme.parse(text)

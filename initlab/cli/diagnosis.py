@@ -77,11 +77,9 @@ class _Case:
 
     def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
         from initlab.analysis.diagnosis import diagnose as diagnose_network
-        from initlab.data.datasets import open_dataset
-        from initlab.data.inputs import INPUTS
 
-        dataset = open_dataset(self.data.name, self.data.path)
-        inputs = INPUTS[self.data.inputs](dataset.train_images[:samples], "float64")
+        dataset, prepare = self.data.open()
+        inputs = prepare(dataset.train_images[:samples], "float64")
         labels = dataset.train_labels[:samples]
         return diagnose_network(
             self.start, self.activation, self.hidden, inputs, labels, seeds=seeds, batch_norm=self.batch_norm

@@ -5,7 +5,7 @@ To add a named one, write a function that returns the folder of its files, under
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -73,6 +73,23 @@ def mnist() -> Path:
 
 
 DATASETS: dict[str, Callable[[], Path]] = {"mnist": mnist}
+
+
+def first_images(dataset: Dataset, count: int | None) -> Dataset:
+    """The dataset with the first so many training images alone; all for None.
+
+    Raises:
+        UsageError: when it has fewer.
+    """
+    if count is None:
+        return dataset
+    if count > len(dataset.train_images):
+        raise UsageError(
+            f"train_size is {count:,}, but there are {len(dataset.train_images):,} training images"
+        )
+    return replace(
+        dataset, train_images=dataset.train_images[:count], train_labels=dataset.train_labels[:count]
+    )
 
 
 @lru_cache(maxsize=4)

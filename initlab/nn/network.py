@@ -8,6 +8,7 @@ one gives the logits and has no activation function.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
@@ -21,9 +22,27 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.initializers import INITIALIZERS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.normalization import BatchNorm, Normalization
-from initlab.nn.optimizers import Optimizer
+from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.nn.starts import Start
 from initlab.nn.streams import Purpose, stream
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """What a step of training does beside the optimizer.
+
+    Attributes:
+        loss: a name in `LOSSES`.
+        clip: the largest norm of a network's gradient; 0 for any.
+        weight_decay: the strength by which parameters are drawn to 0, after clipping.
+    """
+
+    loss: str = "cross_entropy"
+    clip: float = 0.0
+    weight_decay: float = 0.0
+
+
+_PLAIN = StepRule()
 
 
 class Ensemble:
@@ -266,9 +285,20 @@ class Ensemble:
         return losses
 
     def train_step(
-        self, inputs: FloatArray, labels: IntArray, optimizer: Optimizer, loss: str = "cross_entropy"
+        self,
+        inputs: FloatArray,
+        labels: IntArray,
+        optimizer: Optimizer,
+        rule: StepRule | None = None,
+        lr_factor: float = 1.0,
     ) -> FloatArray:
         """One step of training on one batch; returns the losses (M,) *before* the update.
+
+        Args:
+            inputs, labels: as for `loss`.
+            optimizer: for M networks.
+            rule: the loss, and what is done to gradients; plain cross-entropy by default.
+            lr_factor: of a schedule, for this step.
 
         >>> ensemble = Ensemble.from_schemes([4, 8, 3], ["he", "xavier"])
         >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
@@ -276,8 +306,13 @@ class Ensemble:
         >>> bool((losses[-1] < losses[0]).all())
         True
         """
-        losses = self.loss(inputs, labels, loss)
-        optimizer(self.parameters, self.gradients)
+        rule = rule or _PLAIN
+        losses = self.loss(inputs, labels, rule.loss)
+        if rule.clip:
+            clip_gradients(self.gradients, rule.clip)
+        if rule.weight_decay:
+            decay_weights(self.gradients, self.parameters, rule.weight_decay)
+        optimizer(self.parameters, self.gradients, lr_factor)
         return losses
 
     def accuracy(self, inputs: FloatArray, labels: IntArray) -> FloatArray:

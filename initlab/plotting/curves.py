@@ -19,7 +19,8 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
     """Training loss against step, smoothed as in Saito's book, with a marker at every 20th part.
 
     The line is the mean over the seeds that finished, the band runs from the smallest to the largest.
-    A condition in which seeds diverged is marked on the upper edge, where the first of them did.
+    A condition in which seeds diverged is marked on the upper edge, where the first of them did. The curve of
+    a scheme that looks at data before begins after as many steps as it took batches: that is its cost.
 
     Args:
         groups: from `runner.tables.group`.
@@ -27,7 +28,8 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
     looks = distinct_looks([group.scheme for group in groups])
     figure = Figure(figsize=(7.2, 4.4) if len(groups) <= _MOST_INSIDE else (10.5, 5.2))
     axes = figure.add_subplot()
-    steps = max(run.settings.train.steps for group in groups for run in group.runs)
+    before = max(record.batches_before for group in groups for record in group.records)
+    steps = before + max(run.settings.train.steps for group in groups for run in group.runs)
     top = _top(groups)
     for group, style in zip(groups, looks, strict=True):
         if group.finished:
@@ -35,7 +37,8 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
         if group.diverged_at:
             _mark_divergence(axes, group, style, top)
     axes.set(xlim=(-0.01 * steps, 1.01 * steps), ylim=(0, top))
-    axes.set(xlabel="training step", ylabel="loss of each step's batch, before its update")
+    counted = "training step, after the batches that the scheme looked at" if before > 1 else "training step"
+    axes.set(xlabel=counted, ylabel="loss of each step's batch, before its update")
     axes.set_title(plain(_title(groups)))
     _add_legend(figure, axes, groups)
     return figure
@@ -43,7 +46,8 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
 
 def _draw_band(axes: Axes, group: Group, style: Look, every: int) -> None:
     curves = np.stack([smooth(record.losses()) for record in group.finished])
-    steps, color = np.arange(curves.shape[1]), style.color
+    before = max(record.batches_before for record in group.finished)
+    steps, color = before + np.arange(curves.shape[1]), style.color
     lowest, highest = curves.min(axis=0), curves.max(axis=0)
     axes.fill_between(steps, lowest, highest, color=color, alpha=0.2, linewidth=0)
     final = group.final_loss

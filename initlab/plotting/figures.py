@@ -10,7 +10,12 @@ from initlab.errors import unknown_name
 from initlab.runner.config import ConfigError, Experiment
 from initlab.runner.sweep import Outcome
 
-FIGURES = {"loss": "initlab.plotting.curves:loss_figure"}
+FIGURES = {
+    "loss": "initlab.plotting.curves:loss_figure",
+    "accuracy": "initlab.plotting.tracked:accuracy_figure",
+    "accuracy_panels": "initlab.plotting.tracked:accuracy_panels",
+    "distinct_units": "initlab.plotting.tracked:distinct_units_figure",
+}
 SUFFIXES = ("png", "svg")
 
 

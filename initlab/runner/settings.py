@@ -17,14 +17,16 @@ from pydantic import (
     model_validator,
 )
 
-from initlab.data.datasets import DATASETS
-from initlab.data.inputs import INPUTS
+from initlab.data.datasets import DATASETS, Dataset, first_images, open_dataset
+from initlab.data.inputs import INPUTS, Prepare, check_inputs, prepare_inputs
 from initlab.errors import unknown_name
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.calls import read_call
 from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
+from initlab.nn.schedules import SCHEDULES, check_schedule
 from initlab.nn.starts import Start
 
 
@@ -43,6 +45,23 @@ def _known(kind: str, registry: Mapping[str, Any]) -> Callable[[str], str]:
 
 def _names(registry: Mapping[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": sorted(registry)})
+
+
+def _calls(registry: Mapping[str, Any]) -> WithJsonSchema:
+    """Names that may carry arguments in brackets."""
+    with_arguments = {"type": "string", "pattern": f"^({'|'.join(sorted(registry))})\\s*\\("}
+    return WithJsonSchema({"anyOf": [{"type": "string", "enum": sorted(registry)}, with_arguments]})
+
+
+def _schedule(text: str) -> str:
+    name, arguments = read_call("schedule", text)
+    check_schedule(name, arguments)
+    return text.strip()
+
+
+def _drawn_anew(batches: str) -> str | None:
+    """Drawing with replacement is what is done where nothing is told."""
+    return None if batches == "with_replacement" else batches
 
 
 def _layer_sizes(value: Any) -> Any:
@@ -95,7 +114,13 @@ class DataSettings(_Frozen):
 
     name: Annotated[str, AfterValidator(_known("dataset", DATASETS)), _names(DATASETS)] = "mnist"
     path: str | None = None
-    inputs: Annotated[str, AfterValidator(_known("input preparation", INPUTS)), _names(INPUTS)] = "unit"
+    inputs: Annotated[str, AfterValidator(check_inputs), _calls(INPUTS)] = "unit"
+    train_size: Annotated[int, Field(ge=1)] | None = None
+
+    def open(self) -> tuple[Dataset, Prepare]:
+        """The dataset, and what makes floats of its images."""
+        dataset = first_images(open_dataset(self.name, self.path), self.train_size)
+        return dataset, prepare_inputs(self.inputs, dataset)
 
 
 class NetworkSettings(_Frozen):
@@ -152,6 +177,14 @@ class TrainSettings(_Frozen):
     loss: Annotated[str, AfterValidator(_known("loss", LOSSES)), _names(LOSSES)] = "cross_entropy"
     optimizer: OptimizerSettings
     dtype: Literal["float32", "float64"] = "float32"
+    schedule: Annotated[str, AfterValidator(_schedule), _calls(SCHEDULES)] | None = None
+    batches: (
+        Annotated[Literal["with_replacement", "without_replacement", "full"], AfterValidator(_drawn_anew)]
+        | None
+    ) = None
+    weight_decay: Annotated[float, Field(gt=0)] | None = None
+    clip: Annotated[float, Field(gt=0)] | None = None
+    track_every: Annotated[int, Field(ge=1)] | None = None
 
 
 class InitSettings(_Frozen):

@@ -47,6 +47,8 @@ class Record:
         test_loss, test_accuracy: for a finished run.
         cause: why it failed.
         folder: of its files.
+        batches_before: how many batches its scheme had looked at before the first step.
+        files: beside the record.
     """
 
     id: str
@@ -58,6 +60,8 @@ class Record:
     test_accuracy: float | None
     cause: str | None
     folder: Path
+    batches_before: int = 0
+    files: tuple[str, ...] = ()
 
     def losses(self) -> FloatArray:
         """Of each step, read from the disk; empty for a failed run.
@@ -70,6 +74,18 @@ class Record:
         with _told(self.folder):
             content = (self.folder / "losses.npy").read_bytes()
         return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+
+    def tracked(self) -> list[dict[str, Any]]:
+        """Entries of `analysis.tracking.track`, read from the disk; none where nothing was tracked.
+
+        Raises:
+            StorageError: when the file is gone since the record was read.
+        """
+        if "tracked.json" not in self.files:
+            return []
+        with _told(self.folder):
+            entries: list[dict[str, Any]] = json.loads((self.folder / "tracked.json").read_bytes())
+        return entries
 
 
 class Store:
@@ -109,18 +125,22 @@ class Store:
 
     def save(self, run: Run, history: History, provenance: dict[str, Any]) -> None:
         """Write the record of a run that finished or diverged."""
-        losses = _npy(history.losses)
+        files = {"losses.npy": _npy(history.losses)}
+        if history.tracked is not None:
+            files["tracked.json"] = _readable(history.tracked)
         finished = history.diverged_at is None
+        adapted = {"batches_before": history.batches_before} if history.batches_before else {}
         self._save(
             run,
             provenance,
-            {"losses.npy": losses},
+            files,
             outcome="finished" if finished else "diverged",
             diverged_at=history.diverged_at,
             final_loss=final_loss(history.losses) if finished else None,
             test_loss=history.test_loss,
             test_accuracy=history.test_accuracy,
             cause=None,
+            **adapted,
         )
 
     def save_failure(self, run: Run, cause: str, provenance: dict[str, Any]) -> None:
@@ -246,7 +266,7 @@ def _checked(record: dict[str, Any], folder: Path) -> Record | None:
     if any(_sha256((folder / name).read_bytes()) != digest for name, digest in files.items()):
         return None
     del record["files"]
-    return Record(**record, folder=folder)
+    return Record(**record, folder=folder, files=tuple(files))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.store import Record, Store
-from initlab.runner.tables import Group, curve_rows, group, summary_rows
+from initlab.runner.tables import Group, curve_rows, group, summary_rows, tracked_rows
 from initlab.runner.training import History, train
 
 # Told when the number of runs to train is known, and again for each cohort that is recorded.
@@ -132,6 +132,9 @@ def run_experiment(
         groups = group(runs, _records(runs, store))
         store.write_table("summary", *summary_rows(groups))
         store.write_table("curves", *curve_rows(groups))
+        layers = tracked_rows(groups)
+        if layers[1]:
+            store.write_table("layers", *layers)
         outcome = Outcome(experiment, store, groups, len(missing), len(runs) - len(missing))
         finish(outcome)
     return outcome

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from initlab.analysis.learning import steps_to_reach
+from initlab.analysis.tracking import TRACKED
 from initlab.analysis.uncertainty import Interval, mean_interval
 from initlab.runner.grid import Run
 from initlab.runner.store import Record
@@ -94,6 +95,7 @@ def summary(group: Group) -> dict[str, Any]:
         "diverged": len(diverged),
         "first_diverged_at": min(diverged, default=None),
         "last_diverged_at": max(diverged, default=None),
+        "batches_before": max(record.batches_before for record in group.records),
         **_ends("final_loss", group.final_loss),
         **_ends("test_accuracy", group.test_accuracy),
         f"reached_loss_{REACHED_LOSS}": len(steps),
@@ -125,6 +127,22 @@ def _curve_rows(groups: Iterable[Group], every: int) -> Iterator[list[Any]]:
         for run, record in zip(one.runs, one.records, strict=True):
             for step, loss in enumerate(record.losses()[::every]):
                 yield [one.label, run.settings.seed, every * step, f"{loss:.6g}"]
+
+
+def tracked_rows(groups: Sequence[Group]) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows of `layers.csv`: what was tracked of each layer; no rows where nothing was."""
+    rows = [
+        [one.label, run.settings.seed, entry["step"], layer + 1, entry["train_accuracy"], *_cells(values)]
+        for one in groups
+        for run, record in zip(one.runs, one.records, strict=True)
+        for entry in record.tracked()
+        for layer, values in enumerate(zip(*entry["layers"].values(), strict=True))
+    ]
+    return ["label", "seed", "step", "layer", "train_accuracy", *TRACKED], rows
+
+
+def _cells(values: Iterable[float | None]) -> list[str | None]:
+    return [None if value is None else f"{value:.6g}" for value in values]
 
 
 def screen_table(groups: Sequence[Group]) -> str:

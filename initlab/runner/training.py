@@ -6,16 +6,21 @@ not finite, or beyond `LARGEST_LOSS`, has diverged; it leaves the pass, and the 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
+from typing import Any
 
 import numpy as np
 
-from initlab.data.datasets import Dataset, open_dataset
-from initlab.data.inputs import INPUTS
+from initlab.analysis.tracking import PROBE, track
+from initlab.data.datasets import Dataset
+from initlab.data.inputs import Prepare
 from initlab.nn.adaptive import Samples
 from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.calls import read_call
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import Ensemble
+from initlab.nn.network import Ensemble, StepRule
 from initlab.nn.optimizers import Optimizer
+from initlab.nn.schedules import SCHEDULES, check_schedule
 from initlab.nn.streams import Purpose, stream
 from initlab.runner.settings import Settings
 
@@ -35,19 +40,24 @@ class History:
         losses: of each step's batch before the update on it, (steps,); shorter where the network diverged.
         diverged_at: the first step whose loss was not finite or beyond `LARGEST_LOSS`; None if none was.
         test_loss, test_accuracy: on all test images after the last step; None where it diverged.
+        batches_before: how many batches its scheme had looked at before the first step.
+        tracked: entries of `analysis.tracking.track`, every `track_every` steps and after the last.
     """
 
     losses: FloatArray
     diverged_at: int | None
     test_loss: float | None
     test_accuracy: float | None
+    batches_before: int = 0
+    tracked: list[dict[str, Any]] | None = None
 
 
 def train(cohort: Sequence[Settings]) -> list[History]:
     """Train networks side by side on the same batches; the settings differ in their schemes alone."""
     shared = cohort[0]
-    dataset = open_dataset(shared.data.name, shared.data.path)
-    sizes = (dataset.pixels, *shared.network.hidden, dataset.classes)
+    dataset, prepare = shared.data.open()
+    features = prepare(dataset.train_images[:1], shared.train.dtype).shape[1]
+    sizes = (features, *shared.network.hidden, dataset.classes)
     starts = [settings.init.start for settings in cohort]
     with np.errstate(all="ignore"):
         ensemble = Ensemble.from_schemes(
@@ -56,53 +66,92 @@ def train(cohort: Sequence[Settings]) -> list[History]:
             shared.seed,
             shared.network.activation,
             shared.train.dtype,
-            _samples(dataset, shared),
+            _samples(dataset, prepare, shared),
             shared.network.normalization,
         )
-        losses, diverged_at, ensemble, rows = _train(ensemble, dataset, shared)
-        test_losses, test_accuracies = _evaluate(ensemble, dataset, shared)
+        before = ensemble.batches_before
+        passed = _Pass(ensemble, dataset, prepare, shared)
+        passed.run()
+        test_losses, test_accuracies = _evaluate(passed.ensemble, dataset, prepare, shared)
     ends: dict[int, tuple[float, float]] = {
         int(row): (float(loss), float(accuracy))
-        for row, loss, accuracy in zip(rows, test_losses, test_accuracies, strict=True)
+        for row, loss, accuracy in zip(passed.rows, test_losses, test_accuracies, strict=True)
         if loss <= LARGEST_LOSS
     }
-    return [_history(losses[row], diverged_at[row], ends.get(row)) for row in range(len(cohort))]
+    return [_history(passed, row, ends.get(row), int(before[row])) for row in range(len(cohort))]
 
 
-def _history(losses: FloatArray, diverged_at: int | None, end: tuple[float, float] | None) -> History:
+def _history(passed: "_Pass", row: int, end: tuple[float, float] | None, before: int) -> History:
+    losses, diverged_at, tracked = passed.losses[row], passed.diverged_at[row], passed.tracked[row]
     if end is None:
         step = len(losses) if diverged_at is None else diverged_at
-        return History(losses[:step].copy(), step, None, None)
-    return History(losses, None, *end)
+        return History(losses[:step].copy(), step, None, None, before, tracked)
+    return History(losses, None, *end, before, tracked)
 
 
-def _train(
-    ensemble: Ensemble, dataset: Dataset, settings: Settings
-) -> tuple[FloatArray, list[int | None], Ensemble, IntArray]:
-    """All losses (M, steps), where each network diverged, and the surviving networks with their rows."""
-    train = settings.train
-    optimizer = Optimizer(train.optimizer.name, **train.optimizer.arguments)
-    losses = np.full((ensemble.networks, train.steps), np.nan, ensemble.dtype)
-    diverged_at: list[int | None] = [None] * ensemble.networks
-    rows = np.arange(ensemble.networks)
-    for step, (inputs, labels) in enumerate(_batches(dataset, settings)):
-        now = ensemble.train_step(inputs, labels, optimizer, train.loss)
-        losses[rows, step] = now
-        alive = now <= LARGEST_LOSS
-        if not alive.all():
-            for row in rows[~alive]:
-                diverged_at[row] = step
-            kept = np.flatnonzero(alive)
-            rows, ensemble = rows[kept], ensemble.keep(kept)
-            optimizer.keep(kept)
-            if not len(rows):
-                break
-    return losses, diverged_at, ensemble, rows
+class _Pass:
+    """One training of an ensemble, of which networks that diverge leave.
+
+    Attributes:
+        ensemble, rows: the networks that are still trained, and which of the first ones they are.
+        losses: (M, steps).
+        diverged_at: for each of the first networks.
+        tracked: for each of the first networks, None where nothing is tracked.
+    """
+
+    def __init__(self, ensemble: Ensemble, dataset: Dataset, prepare: Prepare, settings: Settings) -> None:
+        train = settings.train
+        self.settings, self.dataset, self.prepare = settings, dataset, prepare
+        self.ensemble, self.rows = ensemble, np.arange(ensemble.networks)
+        self.optimizer = Optimizer(train.optimizer.name, **train.optimizer.arguments)
+        self.rule = StepRule(train.loss, train.clip or 0.0, train.weight_decay or 0.0)
+        self.losses = np.full((ensemble.networks, train.steps), np.nan, ensemble.dtype)
+        self.diverged_at: list[int | None] = [None] * ensemble.networks
+        watched = train.track_every is not None
+        self.tracked: list[list[dict[str, Any]] | None] = [[] if watched else None for _ in self.rows]
+
+    def run(self) -> None:
+        """Take all steps, or as many as a network is left for."""
+        train, factor = self.settings.train, _schedule(self.settings)
+        for step, (inputs, labels) in enumerate(_batches(self.dataset, self.prepare, self.settings)):
+            if train.track_every and step % train.track_every == 0:
+                self._track(step)
+            now = self.ensemble.train_step(inputs, labels, self.optimizer, self.rule, factor(step))
+            self.losses[self.rows, step] = now
+            if not (now <= LARGEST_LOSS).all():
+                self._drop(np.flatnonzero(~(now <= LARGEST_LOSS)), step)
+                if not len(self.rows):
+                    return
+        if train.track_every:
+            self._track(train.steps)
+
+    def _drop(self, diverged: IntArray, step: int) -> None:
+        for row in self.rows[diverged]:
+            self.diverged_at[row] = step
+        kept = np.delete(np.arange(len(self.rows)), diverged)
+        self.rows, self.ensemble = self.rows[kept], self.ensemble.keep(kept)
+        self.optimizer.keep(kept)
+
+    def _track(self, step: int) -> None:
+        inputs = self.prepare(self.dataset.train_images[:PROBE], self.settings.train.dtype)
+        entries = track(self.ensemble, step, inputs, self.dataset.train_labels[:PROBE])
+        for row, entry in zip(self.rows, entries, strict=True):
+            told = self.tracked[row]
+            assert told is not None
+            told.append(entry)
 
 
-def _samples(dataset: Dataset, settings: Settings) -> Callable[[int], Samples]:
+def _schedule(settings: Settings) -> Callable[[int], float]:
+    """By which factor the learning rate is multiplied in each step."""
+    if settings.train.schedule is None:
+        return lambda _step: 1.0
+    name, given = read_call("schedule", settings.train.schedule)
+    arguments = check_schedule(name, given)
+    return lambda step: SCHEDULES[name](step, settings.train.steps, **arguments)
+
+
+def _samples(dataset: Dataset, prepare: Prepare, settings: Settings) -> Callable[[int], Samples]:
     """Training inputs for schemes that look at data."""
-    prepare = INPUTS[settings.data.inputs]
 
     def of_seed(seed: int) -> Samples:
         rng = stream(seed, Purpose.SAMPLES)
@@ -116,18 +165,40 @@ def _samples(dataset: Dataset, settings: Settings) -> Callable[[int], Samples]:
     return of_seed
 
 
-def _batches(dataset: Dataset, settings: Settings) -> Iterator[tuple[FloatArray, IntArray]]:
-    """One batch for each step, drawn with replacement from the training images."""
-    rng = stream(settings.seed, Purpose.BATCHES)
-    prepare, train = INPUTS[settings.data.inputs], settings.train
-    for _ in range(train.steps):
-        chosen = rng.integers(len(dataset.train_images), size=train.batch_size)
+def _batches(dataset: Dataset, prepare: Prepare, settings: Settings) -> Iterator[tuple[FloatArray, IntArray]]:
+    """One batch for each step."""
+    train = settings.train
+    for chosen in _choices(len(dataset.train_images), settings):
         yield prepare(dataset.train_images[chosen], train.dtype), dataset.train_labels[chosen]
 
 
-def _evaluate(ensemble: Ensemble, dataset: Dataset, settings: Settings) -> tuple[FloatArray, FloatArray]:
+def _choices(images: int, settings: Settings) -> Iterator[IntArray]:
+    """Which images each step's batch has: drawn with replacement, or all in turn, shuffled anew every epoch.
+
+    An epoch without replacement leaves out what does not fill a batch.
+    """
+    rng, train = stream(settings.seed, Purpose.BATCHES), settings.train
+    if train.batches == "full":
+        yield from repeat(np.arange(images), train.steps)
+    elif train.batches == "without_replacement":
+        yield from islice(_epochs(rng, images, min(train.batch_size, images)), train.steps)
+    else:
+        for _ in range(train.steps):
+            yield rng.integers(images, size=train.batch_size)
+
+
+def _epochs(rng: np.random.Generator, images: int, size: int) -> Iterator[IntArray]:
+    """Batches without end, each image at most once in an epoch."""
+    while True:
+        order = rng.permutation(images)
+        yield from order[: images // size * size].reshape(-1, size)
+
+
+def _evaluate(
+    ensemble: Ensemble, dataset: Dataset, prepare: Prepare, settings: Settings
+) -> tuple[FloatArray, FloatArray]:
     """Mean loss (M,) and accuracy (M,) over the test images."""
-    loss, prepare = LOSSES[settings.train.loss], INPUTS[settings.data.inputs]
+    loss = LOSSES[settings.train.loss]
     losses, correct = np.zeros(ensemble.networks), np.zeros(ensemble.networks)
     count = len(dataset.test_images)
     for start in range(0, count if ensemble.networks else 0, _EVALUATION_BATCH):

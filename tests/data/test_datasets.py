@@ -11,7 +11,6 @@ from conftest import idx_bytes, write_dataset
 from initlab.data import datasets
 from initlab.data.cache import cache_folder, sha256, unpack
 from initlab.data.idx import map_idx
-from initlab.data.inputs import INPUTS
 from initlab.errors import DataError, StorageError, UsageError
 
 OFFICIAL = {
@@ -177,11 +176,3 @@ def test_dimensions_whose_product_overflows_are_refused(tmp_path):
     file.write_bytes(bytes([0, 0, 8, 3]) + b"\xff\xff\xff\xff" * 3)
     with pytest.raises(DataError):
         map_idx(file, 3)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_inputs_are_of_the_asked_type(dtype):
-    images = np.arange(256, dtype=np.uint8)[None]
-    assert (INPUTS["unit"](images, dtype) == (np.arange(256) / 255).astype(dtype)).all()
-    assert (INPUTS["raw"](images, dtype) == np.arange(256)).all()
-    assert all(prepare(images, dtype).dtype == dtype for prepare in INPUTS.values())
