@@ -16,12 +16,20 @@ import numpy as np
 
 from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
-from initlab.nn.adaptive import adaptive
 from initlab.nn.arrays import FloatArray
 from initlab.nn.dialects import DIALECTS
+from initlab.nn.pretraining import pretrained_autoencoder, pretrained_rbm
 from initlab.nn.schemes import ALIASES, INITIALIZERS, OWN, Initializer, Scheme, Shape, initializer
 
-__all__ = ["ALIASES", "DIALECTS", "INITIALIZERS", "Initializer", "Scheme", "adaptive"]
+__all__ = [
+    "ALIASES",
+    "DIALECTS",
+    "INITIALIZERS",
+    "Initializer",
+    "Scheme",
+    "pretrained_autoencoder",
+    "pretrained_rbm",
+]
 
 
 def _require(condition: bool, message: str) -> None:

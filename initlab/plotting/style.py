@@ -56,6 +56,8 @@ _LOOKS = {
     "critical": Look("#7F7F7F", "h", "-"),
     "lsuv": Look("#E69F00", "X", "-"),
     "within_layer": Look("#E69F00", "X", "--"),
+    "pretrained_rbm": Look("#0072B2", "P", "--"),
+    "pretrained_autoencoder": Look("#009E73", "P", ":"),
     "zeros": Look("#000000", "v", ":"),
     "constant": Look("#000000", "^", "--"),
 }

@@ -8,7 +8,12 @@ from initlab.analysis.measure import samples_of
 from initlab.errors import UsageError
 from initlab.nn.initializers import INITIALIZERS
 
-ADAPTIVE = {"lsuv": "lsuv", "within_layer": "within_layer"}
+ADAPTIVE = {
+    "lsuv": "lsuv",
+    "within_layer": "within_layer",
+    "pretrained_rbm": "pretrained_rbm(steps=5)",
+    "pretrained_autoencoder": "pretrained_autoencoder(steps=5)",
+}
 IMAGES = open_dataset("mnist").train_images[:2000].astype(np.float32) / 255
 
 
@@ -92,6 +97,10 @@ def test_without_data_the_message_says_so(text):
         ("lsuv(iterations=1.5)", "iterations must be a whole number from 1"),
         ("lsuv(batch_size=1)", "batch_size must be a whole number from 2"),
         ("within_layer(batch_size=0)", "batch_size must be a whole number from 2"),
+        ("pretrained_rbm(k=0)", "k must be a whole number from 1"),
+        ("pretrained_rbm(lr=0)", "lr must be above 0"),
+        ("pretrained_autoencoder(noise=1)", "noise must be from 0 to below 1"),
+        ("pretrained_autoencoder(steps=0)", "steps must be a whole number from 1"),
         ("lsuv(tolerence=0.1)", "did you mean 'tolerance'"),
     ],
 )

@@ -13,9 +13,13 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import INITIALIZERS
 from initlab.nn.losses import LOSSES
 
-EXAMPLES = {"value": 0.1, "std": 0.3, "bound": 0.3}
+EXAMPLES = {"value": 0.1, "std": 0.3, "bound": 0.3, "steps": 3}
+SHORTER = {"steps"}
 ALL_SCHEMES = [
-    Scheme(name, {argument: EXAMPLES[argument] for argument in known.required()})
+    Scheme(
+        name,
+        {argument: EXAMPLES[argument] for argument in (*known.required(), *SHORTER & {*known.parameters()})},
+    )
     for name, known in INITIALIZERS.items()
 ]
 SEVEN = ["he", "xavier", "lecun_uniform", "std=0.05", "uniform(bound=0.1)", "he_uniform", "std=0.2"]
@@ -57,6 +61,8 @@ def test_gradients_are_those_of_central_differences(activation, scheme, loss):
     """Along random directions, each network of an ensemble on its own."""
     if scheme.is_open and ACTIVATIONS[activation].critical is None:
         pytest.skip(f"no variance is critical for {activation}")
+    if scheme.name == "pretrained_rbm" and activation != "sigmoid":
+        pytest.skip("for sigmoid networks")
     rng = np.random.default_rng(0)
     seen = samples_of(rng.standard_normal((50, 7)))
     ensemble = Ensemble.from_schemes([7, 6, 5, 3], [scheme] * 3, [0, 1, 2], activation, "float64", seen)

@@ -1,0 +1,142 @@
+"""Pretraining: learning rules against exact gradients, layer after layer, and what it does for a network."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from initlab import Ensemble, Optimizer, open_dataset
+from initlab.analysis.measure import samples_of
+from initlab.errors import UsageError
+from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.pretraining import autoencoder_gradients, contrastive_divergence, denoising, pretrain
+
+PATTERNS = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0]], np.float64)
+
+
+def exact_gradient(W, b, c):
+    """Of the mean log-likelihood of the patterns, by enumeration of all states."""
+    visible = np.array(list(product([0, 1], repeat=4)), np.float64)
+    hidden = np.array(list(product([0, 1], repeat=3)), np.float64)
+    energies = visible @ W @ hidden.T + (visible @ c)[:, None] + hidden @ b
+    joint = np.exp(energies - energies.max())
+    joint /= joint.sum()
+    model = np.einsum("vi,vh,hj->ij", visible, joint, hidden)
+    data = PATTERNS.T @ (1 / (1 + np.exp(-(PATTERNS @ W + b)))) / len(PATTERNS)
+    return data - model
+
+
+def log_likelihood(W, b, c):
+    visible = np.array(list(product([0, 1], repeat=4)), np.float64)
+
+    def free(v):
+        return v @ c + np.log1p(np.exp(v @ W + b)).sum(axis=1)
+
+    return float(free(PATTERNS).mean() - np.log(np.exp(free(visible)).sum()))
+
+
+def test_contrastive_divergence_with_many_turns_is_the_gradient_of_the_likelihood():
+    rng = np.random.default_rng(0)
+    W, b = rng.normal(0, 1, (4, 3)), rng.normal(0, 0.5, 3)
+    start, expected = W.copy(), exact_gradient(W, b, np.zeros(4))
+    batch = np.tile(PATTERNS, (20_000, 1))
+    list(contrastive_divergence(rng, 1, lr=1.0, k=30)(lambda: batch, W, b))
+    np.testing.assert_allclose(W - start, expected, atol=0.005)
+    assert np.abs(expected).max() > 0.05
+
+
+def test_the_likelihood_of_what_is_shown_rises():
+    rng = np.random.default_rng(0)
+    W, b = rng.normal(0, 0.01, (4, 3)), np.zeros(3)
+    before = log_likelihood(W, b, np.zeros(4))
+    batch = np.tile(PATTERNS, (30, 1))
+    errors = list(contrastive_divergence(rng, 2000, lr=0.1, k=1)(lambda: batch, W, b))
+    assert log_likelihood(W, b, np.zeros(4)) > before + 0.3
+    assert np.mean(errors[-50:]) < 0.8 * np.mean(errors[:50])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_the_autoencoders_gradients_are_those_of_central_differences(activation, bounded):
+    rng, phi = np.random.default_rng(0), ACTIVATIONS[activation]
+    x, noisy = rng.random((6, 5)), rng.random((6, 5))
+    parameters = [rng.normal(0, 0.5, shape) for shape in ((5, 4), (4,), (5,))]
+
+    def loss():
+        r, _ = autoencoder_gradients(x, noisy, *parameters, phi, bounded)
+        if bounded:
+            return -(x * np.log(r) + (1 - x) * np.log(1 - r)).sum() / 6
+        return 0.5 * np.square(r - x).sum() / 6
+
+    _, gradients = autoencoder_gradients(x, noisy, *parameters, phi, bounded)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        for index in np.ndindex(parameter.shape):
+            parameter[index] += 1e-6
+            ahead = loss()
+            parameter[index] -= 2e-6
+            behind = loss()
+            parameter[index] += 1e-6
+            assert gradient[index] == pytest.approx((ahead - behind) / 2e-6, rel=1e-5, abs=1e-8)
+
+
+def test_noise_sets_that_fraction_of_the_inputs_to_0():
+    """With weights of 1 into one unit, the hidden layer counts what is left."""
+    seen, rng = [], np.random.default_rng(0)
+
+    def count(z, _out):
+        seen.append(z.mean())
+        return z
+
+    counting = ACTIVATIONS["identity"].__class__("count", count, lambda _z, a: a, (0, 1), 1, "", None)
+    learn = denoising(rng, counting, 1, 1e-9, 0.3, bounded=False)
+    list(learn(lambda: np.ones((200, 1000)), np.ones((1000, 1)), np.zeros(1)))
+    assert seen[0] == pytest.approx(700, abs=5)
+
+
+def test_layers_learn_one_after_the_other_and_the_last_one_not():
+    weights = [np.ones((3, 4)), np.ones((4, 5)), np.ones((5, 2))]
+    biases = [np.zeros(4), np.zeros(5), np.zeros(2)]
+    snapshots = []
+
+    def learn(layer):
+        def one(next_batch, W, _b):
+            snapshots.append((layer, [w.copy() for w in weights], next_batch()))
+            W += 1
+            yield 0.0
+            yield 0.0
+
+        return one
+
+    phi, inputs = ACTIVATIONS["tanh"], np.full((7, 3), 0.1)
+    assert pretrain(weights, biases, phi, lambda n: inputs[:n], 6, learn) == 4
+    assert [layer for layer, _, _ in snapshots] == [0, 1]
+    np.testing.assert_allclose(snapshots[0][2], inputs[:6])
+    np.testing.assert_allclose(snapshots[1][2], np.tanh(inputs[:6] @ np.full((3, 4), 2.0)))
+    assert [float(w[0, 0]) for w in weights] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("scheme", ["pretrained_rbm", "pretrained_autoencoder"])
+def test_a_deep_sigmoid_network_that_does_not_train_then_does(scheme):
+    """784-100x5-10 on MNIST: 600 batches for each layer, then 300 supervised steps."""
+    mnist = open_dataset("mnist")
+    images = mnist.train_images.astype(np.float32) / 255
+    sizes = [784, *[100] * 5, 10]
+    plain = Ensemble.from_schemes(sizes, ["std=0.01"], 0, "sigmoid")
+    ready = Ensemble.from_schemes(sizes, [scheme], 0, "sigmoid", samples=samples_of(images))
+    assert ready.batches_before.tolist() == [3000]
+    accuracies = []
+    for ensemble in (plain, ready):
+        rng, sgd = np.random.default_rng(1), Optimizer("sgd", lr=0.5)
+        for _ in range(300):
+            chosen = rng.integers(len(images), size=100)
+            ensemble.train_step(images[chosen], mnist.train_labels[chosen], sgd)
+        test = mnist.test_images.astype(np.float32) / 255
+        accuracies.append(float(ensemble.accuracy(test, mnist.test_labels)[0]))
+    assert accuracies[0] < 0.15
+    assert accuracies[1] > 0.85
+
+
+def test_boltzmann_machines_are_for_sigmoid_networks():
+    samples = samples_of(np.zeros((9, 4), np.float32))
+    with pytest.raises(UsageError, match="have sigmoid units, not tanh"):
+        Ensemble.from_schemes([4, 3, 2], ["pretrained_rbm"], 0, "tanh", samples=samples)
