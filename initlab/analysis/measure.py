@@ -146,7 +146,7 @@ class LayerStatistics:
     @cached_property
     def distinct_units(self) -> int:
         """How many units give different values; equal ones have the same bits for every sample."""
-        return len(np.unique(self.pre_activations, axis=1).T)
+        return len({unit.tobytes() for unit in np.ascontiguousarray(self.pre_activations.T)})
 
     @cached_property
     def gradient_std(self) -> float:

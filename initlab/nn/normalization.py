@@ -8,14 +8,20 @@ covariate shift, algorithm 1; for running statistics and `eps`, the conventions 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from initlab.errors import UsageError, unknown_name
 from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.calls import checked_arguments, parameters_of, read_call
 
 Place = Literal["before", "after"]
+PLACES: tuple[str, ...] = get_args(Place)
+
+
+def _arguments(*, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    """What may stand in brackets behind a place."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,23 @@ class BatchNorm:
     momentum: float = 0.1
     eps: float = 1e-5
 
+    @classmethod
+    def parse(cls, text: str) -> "BatchNorm":
+        """Read `before`, `after`, or with arguments `before(momentum=0.2, eps=1e-6)`.
+
+        Raises:
+            UsageError: for what is none of these.
+
+        >>> BatchNorm.parse("after(eps=1e-6)")
+        BatchNorm(place='after', momentum=0.1, eps=1e-06)
+        """
+
+        place, given = read_call("place of Batch Normalization", text)
+        return cls(cast(Place, place), **checked_arguments(place, parameters_of(_arguments), given))
+
     def __post_init__(self) -> None:
-        if self.place not in ("before", "after"):
-            raise UsageError(unknown_name("place of Batch Normalization", self.place, ["before", "after"]))
+        if self.place not in PLACES:
+            raise UsageError(unknown_name("place of Batch Normalization", self.place, PLACES))
         if not 0 < self.momentum <= 1:
             told = "the momentum of Batch Normalization is above 0 and at most 1"
             raise UsageError(f"{told}, not {self.momentum}")

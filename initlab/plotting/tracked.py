@@ -121,10 +121,13 @@ def accuracy_panels(groups: Sequence[Group]) -> Figure:
     return figure
 
 
+_WORDS = {"batch_norm": "Batch Normalization"}
+
+
 def _shown(key: str, value: str) -> str:
-    if key == "network.batch_norm":
-        return "no Batch Normalization" if value == "None" else f"Batch Normalization {value} activation"
-    return f"{key.rsplit('.', 1)[-1]} {value}"
+    name = key.rsplit(".", 1)[-1]
+    words = _WORDS.get(name, name)
+    return f"without {words}" if value == "None" else f"{words} {value}"
 
 
 @styled

@@ -62,7 +62,8 @@ class Run:
     @property
     def label(self) -> str:
         """The condition in a few words, as a legend shows it."""
-        shown = [v if key == "init" else f"{key.rsplit('.', 1)[-1]} {v}" for key, v in self.condition]
+        told = [(key, value) for key, value in self.condition if value != "None"]
+        shown = [value if key == "init" else f"{key.rsplit('.', 1)[-1]} {value}" for key, value in told]
         return ", ".join(shown) or str(self.settings.init)
 
 
@@ -104,6 +105,9 @@ def _check_distinct(runs: Iterable[Run]) -> None:
 
 
 def _shown(value: Any) -> str:
+    """As a legend shows it: `adam lr 0.001` for {name: adam, lr: 0.001}."""
+    if isinstance(value, dict):
+        return " ".join(str(part) for key, one in value.items() for part in (key, one) if part != "name")
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

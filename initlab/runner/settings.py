@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,7 +24,7 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.calls import read_call
 from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.normalization import PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, check_schedule
 from initlab.nn.starts import Start
@@ -47,7 +47,7 @@ def _names(registry: Mapping[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": sorted(registry)})
 
 
-def _calls(registry: Mapping[str, Any]) -> WithJsonSchema:
+def _calls(registry: Iterable[str]) -> WithJsonSchema:
     """Names that may carry arguments in brackets."""
     with_arguments = {"type": "string", "pattern": f"^({'|'.join(sorted(registry))})\\s*\\("}
     return WithJsonSchema({"anyOf": [{"type": "string", "enum": sorted(registry)}, with_arguments]})
@@ -56,6 +56,11 @@ def _calls(registry: Mapping[str, Any]) -> WithJsonSchema:
 def _schedule(text: str) -> str:
     name, arguments = read_call("schedule", text)
     check_schedule(name, arguments)
+    return text.strip()
+
+
+def _batch_norm(text: str) -> str:
+    BatchNorm.parse(text)
     return text.strip()
 
 
@@ -133,22 +138,12 @@ class NetworkSettings(_Frozen):
         WithJsonSchema(_HIDDEN_SCHEMA),
     ]
     activation: Annotated[str, AfterValidator(_known("activation", ACTIVATIONS)), _names(ACTIVATIONS)]
-    batch_norm: Literal["before", "after"] | None = None
-    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
+    batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
 
     @property
     def normalization(self) -> BatchNorm | None:
         """Batch Normalization before or after the activation function, or none."""
-        if self.batch_norm is None:
-            return None
-        momentum = self.batch_norm_momentum
-        return BatchNorm(self.batch_norm) if momentum is None else BatchNorm(self.batch_norm, momentum)
-
-    @model_validator(mode="after")
-    def _check(self) -> "NetworkSettings":
-        if self.batch_norm is None and self.batch_norm_momentum is not None:
-            raise ValueError("batch_norm_momentum is for batch_norm: before or after, and there is none")
-        return self
+        return None if self.batch_norm is None else BatchNorm.parse(self.batch_norm)
 
 
 class OptimizerSettings(BaseModel):

@@ -7,8 +7,14 @@ import jsonschema
 import pytest
 from conftest import write_dataset
 
+from initlab.data.inputs import INPUTS
 from initlab.errors import InitlabError, StorageError, UsageError
+from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.initializers import INITIALIZERS, Scheme
+from initlab.nn.losses import LOSSES
+from initlab.nn.optimizers import OPTIMIZERS
+from initlab.nn.schedules import SCHEDULES
+from initlab.plotting.figures import FIGURES
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
 from initlab.runner.reports import resolved_lines
@@ -44,9 +50,31 @@ def test_shipped_configs_are_valid_and_named_after_their_file(path):
     assert expand(experiment)
 
 
-def test_every_initializer_is_in_a_shipped_config():
+def word(text):
+    """The name before its arguments."""
+    return text.partition("(")[0]
+
+
+IN_A_CONFIG = {
+    "initializers": (INITIALIZERS, lambda one: Scheme.parse(one.init.scheme).name),
+    "activations": (ACTIVATIONS, lambda one: one.network.activation),
+    "optimizers": (OPTIMIZERS, lambda one: one.train.optimizer.name),
+    "schedules": (SCHEDULES, lambda one: word(one.train.schedule or "constant")),
+    "losses": (LOSSES, lambda one: one.train.loss),
+    "inputs": (INPUTS, lambda one: word(one.data.inputs)),
+    "batches": (["without_replacement", "full", None], lambda one: one.train.batches),
+}
+
+
+@pytest.mark.parametrize("kind", IN_A_CONFIG)
+def test_every_entry_of_a_registry_is_in_a_shipped_config(kind):
+    registry, name_of = IN_A_CONFIG[kind]
     points = [settings for path in SHIPPED for _, settings in load_experiment(path).points()]
-    assert {Scheme.parse(settings.init.scheme).name for settings in points} == set(INITIALIZERS)
+    assert {name_of(settings) for settings in points} == set(registry)
+
+
+def test_every_figure_is_in_a_shipped_config():
+    assert {name for path in SHIPPED for name in load_experiment(path).figures} == set(FIGURES)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
