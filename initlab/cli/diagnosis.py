@@ -97,11 +97,11 @@ def _of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
 
 
 def _of_options(init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str) -> list[_Case]:
-    from initlab.data.datasets import DATASETS
+    from initlab.data.datasets import canonical_name, is_dataset_name
     from initlab.nn.starts import Start
     from initlab.runner.settings import DataSettings
 
-    shown = DataSettings(name=data) if data in DATASETS else DataSettings(path=data)
+    shown = DataSettings(name=canonical_name(data)) if is_dataset_name(data) else DataSettings(path=data)
     sizes = _sizes(hidden)
     return _distinct(_Case(Start.of(text), name, sizes, shown) for name in activation for text in init)
 

@@ -1,28 +1,32 @@
-"""Datasets by name or by folder: name | folder -> four IDX files -> Dataset.
+"""Datasets by name or by folder: `mnist`, `clusters(classes=4)` or a folder -> Dataset.
 
-To add a named one, write a function that returns the folder of its files, under `DATASETS`.
+To add a named one, write a function that returns it, under `DATASETS`; its keyword-only arguments can be
+given in the name.
 """
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from initlab.data.cache import sha256, unpack
-from initlab.data.idx import map_idx
+from initlab.data.cache import sha256
+from initlab.data.downloads import SOURCES, fetched_folder, missing_files
+from initlab.data.folders import Dataset, read_folder
+from initlab.data.synthetic import check_limits, clusters, teacher
 from initlab.errors import DataError, UsageError, unknown_name
+from initlab.nn.calls import checked_arguments, parameters_of, read_call
 
-_PARTS = {
-    "train_images": ("train-images-idx3-ubyte", 3),
-    "train_labels": ("train-labels-idx1-ubyte", 1),
-    "test_images": ("t10k-images-idx3-ubyte", 3),
-    "test_labels": ("t10k-labels-idx1-ubyte", 1),
-}
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "canonical_name",
+    "first_images",
+    "is_dataset_name",
+    "open_dataset",
+    "whereabouts",
+]
 
 # SHA-256 of the shipped MNIST's packed files; unpacked, they are those of the official distribution.
 _MNIST_SHA256 = {
@@ -33,34 +37,7 @@ _MNIST_SHA256 = {
 }
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Images and labels as bytes, memory-mapped and read-only.
-
-    Attributes:
-        train_images, test_images: (N, pixels), from 0 to 255.
-        train_labels, test_labels: (N,), from 0 to classes - 1.
-        sha256: of all its numbers: two datasets are the same if and only if these are.
-    """
-
-    train_images: npt.NDArray[np.uint8]
-    train_labels: npt.NDArray[np.uint8]
-    test_images: npt.NDArray[np.uint8]
-    test_labels: npt.NDArray[np.uint8]
-    sha256: str
-
-    @property
-    def pixels(self) -> int:
-        """How many numbers an image has."""
-        return int(self.train_images.shape[1])
-
-    @property
-    def classes(self) -> int:
-        """How many classes the labels tell apart."""
-        return int(max(self.train_labels.max(), self.test_labels.max())) + 1
-
-
-def mnist() -> Path:
+def mnist() -> Dataset:
     """MNIST: 60,000 and 10,000 handwritten digits of 28 x 28 pixels, shipped with initlab.
 
     Source: LeCun, Cortes and Burges; Creative Commons Attribution-Share Alike 3.0.
@@ -69,10 +46,57 @@ def mnist() -> Path:
     for name, expected in _MNIST_SHA256.items():
         if not (folder / name).is_file() or sha256(folder / name) != expected:
             raise DataError(f"{folder / name}: missing or damaged; install initlab again")
-    return folder
+    return read_folder(folder)
 
 
-DATASETS: dict[str, Callable[[], Path]] = {"mnist": mnist}
+def fashion_mnist() -> Dataset:
+    """Fashion-MNIST: 60,000 and 10,000 pictures of clothes of 28 x 28 pixels, in 10 classes.
+
+    Source: Xiao, Rasul and Vollgraf 2017; MIT licence.
+    """
+    return read_folder(fetched_folder("fashion_mnist"))
+
+
+def kmnist() -> Dataset:
+    """Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese characters of 28 x 28 pixels, in 10 classes.
+
+    Source: "KMNIST Dataset" (created by CODH), adapted from "Kuzushiji Dataset" (created by NIJL and others),
+    doi:10.20676/00000341; Clanuwat et al. 2018; Creative Commons Attribution-Share Alike 4.0.
+    """
+    return read_folder(fetched_folder("kmnist"))
+
+
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "kmnist": kmnist,
+    "clusters": clusters,
+    "teacher": teacher,
+}
+
+
+@lru_cache(maxsize=4)
+def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset:
+    """Open a dataset by its name, or any folder of four IDX files named as MNIST's, gzipped or not.
+
+    Args:
+        name: one of `DATASETS`, which may have arguments; not looked at when a path is given.
+        path: a folder.
+
+    Raises:
+        UsageError: for an unknown name or argument, or a value out of range.
+        DataError: for a missing, damaged or truncated file; the message names it.
+        StorageError: when a gzipped file cannot be unpacked into the cache.
+
+    >>> open_dataset("mnist").train_images.shape
+    (60000, 784)
+    >>> open_dataset("clusters(features=5, classes=3, train=300)").train_images.shape
+    (300, 5)
+    """
+    if path is not None:
+        return read_folder(Path(path))
+    known, arguments = _read_name(name)
+    return DATASETS[known](**arguments)
 
 
 def first_images(dataset: Dataset, count: int | None) -> Dataset:
@@ -92,61 +116,48 @@ def first_images(dataset: Dataset, count: int | None) -> Dataset:
     )
 
 
-@lru_cache(maxsize=4)
-def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset:
-    """Open a dataset by its name, or any folder of four IDX files named as MNIST's, gzipped or not.
+def is_dataset_name(text: str) -> bool:
+    """Whether a text names a dataset, with or without arguments, rather than a folder.
 
-    Args:
-        name: one of `DATASETS`; not looked at when a path is given.
-        path: a folder.
+    >>> is_dataset_name("mnist"), is_dataset_name("clusters(classes=4)"), is_dataset_name("./mnist")
+    (True, True, False)
+    """
+    return text.partition("(")[0].strip() in DATASETS
+
+
+def canonical_name(text: str) -> str:
+    """A dataset's name with its arguments in order, each as briefly as it can be written.
 
     Raises:
-        UsageError: for an unknown name.
-        DataError: for a missing, damaged or truncated file; the message names it.
-        StorageError: when a gzipped file cannot be unpacked into the cache.
+        UsageError: for an unknown name or argument, or a value out of range.
 
-    >>> open_dataset("mnist").train_images.shape
-    (60000, 784)
+    >>> canonical_name("clusters( spread=1.0, classes=4 )")
+    'clusters(classes=4, spread=1)'
     """
-    if path is None and name not in DATASETS:
+    name, arguments = _read_name(text)
+    told = ", ".join(f"{key}={value!r}".removesuffix(".0") for key, value in arguments.items())
+    return f"{name}({told})" if told else name
+
+
+def whereabouts(name: str) -> str:
+    """Whether a dataset can be opened now, in a few words.
+
+    >>> whereabouts("mnist"), whereabouts("teacher")
+    ('shipped', 'made when opened')
+    """
+    known, _ = _read_name(name)
+    if known in SOURCES:
+        return "not fetched" if missing_files(known) else "fetched"
+    return "made when opened" if parameters_of(DATASETS[known]) else "shipped"
+
+
+def _read_name(text: str) -> tuple[str, dict[str, Any]]:
+    name, given = read_call("dataset", text)
+    if name not in DATASETS:
         raise UsageError(unknown_name("dataset", name, DATASETS))
-    folder = DATASETS[name]() if path is None else Path(path)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of IDX files")
-    opened = {part: _open(folder, stem, dimensions) for part, (stem, dimensions) in _PARTS.items()}
-    digest = hashlib.sha256("".join(digest for _, digest in opened.values()).encode())
-    arrays = {part: array.reshape(len(array), -1) for part, (array, _) in opened.items() if "images" in part}
-    labels = {part: array for part, (array, _) in opened.items() if "labels" in part}
-    dataset = Dataset(**arrays, **labels, sha256=digest.hexdigest())
-    _check(dataset, folder)
-    return dataset
-
-
-def _open(folder: Path, stem: str, dimensions: int) -> tuple[npt.NDArray[np.uint8], str]:
-    plain, packed = folder / stem, folder / f"{stem}.gz"
-    try:
-        if plain.is_file():
-            return map_idx(plain, dimensions), sha256(plain)
-        if packed.is_file():
-            unpacked, digest = unpack(packed)
-            return _map_unpacked(unpacked, packed, dimensions), digest
-    except OSError as error:
-        raise DataError(f"{error.filename or folder}: {error.strerror or error}") from error
-    raise DataError(f"{folder}: has neither {plain.name} nor {packed.name}")
-
-
-def _map_unpacked(unpacked: Path, packed: Path, dimensions: int) -> npt.NDArray[np.uint8]:
-    try:
-        return map_idx(unpacked, dimensions)
-    except DataError as error:
-        raise DataError(str(error).replace(str(unpacked), str(packed))) from error
-
-
-def _check(dataset: Dataset, folder: Path) -> None:
-    """Raise a DataError unless the parts belong together."""
-    for part in ("train", "test"):
-        images, labels = getattr(dataset, f"{part}_images"), getattr(dataset, f"{part}_labels")
-        if len(images) != len(labels):
-            raise DataError(f"{folder}: {len(images):,} {part} images but {len(labels):,} {part} labels")
-    if dataset.train_images.shape[1] != dataset.test_images.shape[1]:
-        raise DataError(f"{folder}: training and test images differ in size")
+    parameters = parameters_of(DATASETS[name])
+    if given and not parameters:
+        raise UsageError(f"{name} takes no arguments")
+    arguments = checked_arguments(name, parameters, given)
+    check_limits(arguments)
+    return name, arguments

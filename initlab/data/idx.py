@@ -16,6 +16,15 @@ from initlab.errors import DataError
 _UNSIGNED_BYTE = 8
 
 
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """What an IDX file of unsigned bytes of this shape begins with.
+
+    >>> idx_header((60000,)).hex(" ")
+    '00 00 08 01 00 00 ea 60'
+    """
+    return bytes([0, 0, _UNSIGNED_BYTE, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
 def map_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     """Map an IDX file of unsigned bytes into memory, read-only, without reading it.
 

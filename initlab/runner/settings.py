@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from initlab.data.datasets import DATASETS, Dataset, first_images, open_dataset
+from initlab.data.datasets import DATASETS, Dataset, canonical_name, first_images, open_dataset
 from initlab.data.inputs import INPUTS, Prepare, check_inputs, prepare_inputs
 from initlab.errors import unknown_name
 from initlab.nn.activations import ACTIVATIONS
@@ -117,7 +117,7 @@ _INIT_SCHEMA = {
 class DataSettings(_Frozen):
     """What the networks are shown: a dataset by name, or a folder of IDX files."""
 
-    name: Annotated[str, AfterValidator(_known("dataset", DATASETS)), _names(DATASETS)] = "mnist"
+    name: Annotated[str, AfterValidator(canonical_name), _calls(DATASETS)] = "mnist"
     path: str | None = None
     inputs: Annotated[str, AfterValidator(check_inputs), _calls(INPUTS)] = "unit"
     train_size: Annotated[int, Field(ge=1)] | None = None

@@ -1,0 +1,51 @@
+"""`initlab fetch`: download datasets."""
+
+from typing import Annotated
+
+import typer
+
+from initlab.cli.terminal import app, print_table, say
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Datasets to download; without one, all known are listed.")
+    ] = None,
+) -> None:
+    """Download datasets into the cache, each file checked against its published SHA-256."""
+    if not names:
+        _list()
+        return
+    for name in names:
+        _fetch(name)
+
+
+def _list() -> None:
+    from initlab.data.datasets import DATASETS, whereabouts
+    from initlab.nn.calls import parameters_of
+
+    rows = []
+    for name, function in DATASETS.items():
+        arguments = ", ".join(f"{key}={one.default}" for key, one in parameters_of(function).items())
+        rows.append([name, whereabouts(name), arguments or None])
+    print_table(["dataset", "state", "arguments"], rows)
+
+
+def _fetch(name: str) -> None:
+    from tqdm import tqdm
+
+    from initlab.data.downloads import download_folder
+    from initlab.data.downloads import fetch as fetch_dataset
+
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+
+        def progress(file: str, received: int, total: int | None) -> None:
+            if received == 0:
+                bar.set_description(file)
+                bar.reset(total)
+            bar.update(received - bar.n)
+
+        fetched = fetch_dataset(name, progress)
+    what = f"{len(fetched)} files fetched" if fetched else "all files were there already"
+    say(f"{name}: {what}: {download_folder(name)}")
