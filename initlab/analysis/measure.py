@@ -152,7 +152,7 @@ class LayerStatistics:
         sums = self._exact.T @ np.random.default_rng(0).standard_normal((len(self._exact), 3))
         size = np.sqrt(self.length * len(self._exact))
         if not np.isfinite(sums).all():
-            return sums.shape[0]
+            return len(sums)
         in_order = sums[np.argsort(sums[:, 0])]
         steps = np.abs(np.diff(in_order, axis=0)).max(axis=1)
         return 1 + int((steps > 1e-5 * size).sum())
