@@ -19,11 +19,23 @@ from initlab.cli import untrained
 from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
+from initlab.cli import gallery
 from initlab.cli import data
 from initlab.cli import configs
 # isort: on
 
-__all__ = ["app", "configs", "data", "diagnosis", "main", "records", "schemes", "training", "untrained"]
+__all__ = [
+    "app",
+    "configs",
+    "data",
+    "diagnosis",
+    "gallery",
+    "main",
+    "records",
+    "schemes",
+    "training",
+    "untrained",
+]
 
 
 def main() -> None:

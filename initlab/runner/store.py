@@ -212,6 +212,10 @@ class Store:
         """Write `<name>.csv`."""
         self._write(self.folder / f"{name}.csv", table_text(header, rows).encode())
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        self._write(self.folder / name, text.encode())
+
     def write_figure(self, name: str, pictures: dict[str, bytes]) -> list[Path]:
         """Write `<name>.<suffix>` for each picture; returns their paths."""
         for suffix, picture in pictures.items():
