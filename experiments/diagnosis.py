@@ -7,19 +7,18 @@ where that classifies more than half of the test images. `verdicts.csv` holds al
 from the scheme that theory recommends for their activation and depth. One seed: the figures are no
 measurement of accuracies, but of verdicts over many combinations.
 
-    python experiments/diagnosis.py [RESULTS]
+    python experiments/diagnosis.py [RESULTS] [--quick]
 """
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
-from initlab import Scheme, Store, diagnose, load_experiment, open_dataset, render, run_experiment
+from initlab import Scheme, diagnose, load_experiment, open_dataset, render, run_experiment
 from initlab.analysis.diagnosis import find_cure
 from initlab.data.inputs import prepare_inputs
 from initlab.plotting.verdicts import Verdict, verdict_figure
-from initlab.runner.tables import aligned
+from initlab.runner.exhibits import Exhibit, run_script
 
 CONFIG = Path(__file__).parents[1] / "configs" / "trainability.yaml"
 SUCCESS = 0.5
@@ -27,7 +26,7 @@ VERDICTS = ("trains", "trains slowly", "does not train")
 Network = tuple[str, str, tuple[int, ...]]
 
 
-def best_accuracies(name: str, results: str, *changes: str) -> dict[Network, float]:
+def best_accuracies(name: str, results: Path, *changes: str) -> dict[Network, float]:
     """The test accuracy of each network at the best of the rates; 0 where it diverges with all."""
     outcome = run_experiment(load_experiment(CONFIG, [f"name={name}", *changes]), results)
     best: dict[Network, float] = {}
@@ -51,7 +50,7 @@ def verdicts(accuracies: dict[Network, float]) -> list[Verdict]:
     return found
 
 
-def cured(results: str, said: list[Verdict]) -> list[list[str]]:
+def cured(results: Path, said: list[Verdict]) -> list[list[str]]:
     """One row for each activation and depth: the recommended scheme, and how it trained."""
     networks = sorted({(one.activation, one.depth) for one in said})
     cures = [str(find_cure(activation, depth).scheme) for activation, depth in networks]
@@ -68,13 +67,16 @@ def cured(results: str, said: list[Verdict]) -> list[list[str]]:
     ]
 
 
-def main(results: str = "results") -> None:
-    store = Store(results, "diagnosis")
-    said = verdicts(best_accuracies("trainability", results))
+def main(results: str = "results", quick: bool = False) -> None:
+    exhibit = Exhibit(results, "diagnosis", "Is the verdict before training right?", __doc__, quick)
+    store = exhibit.store
+    reduced = ["network.hidden=100x5", "train.steps=100"] if quick else []
+    said = verdicts(best_accuracies("trainability", exhibit.training, *reduced))
     right = sum((one.accuracy > SUCCESS) == (one.verdict != "does not train") for one in said)
     title = f"The untrained network tells whether it will train: {right} of {len(said)} verdicts hold"
     figure = verdict_figure(said, SUCCESS, title)
-    store.write_figure("verdicts", {suffix: render(figure, suffix) for suffix in ("png", "svg")})
+    caption = f"{title}. Test accuracy after 300 steps at the best of three rates, and the verdict before."
+    exhibit.figure("verdicts", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
     header = ["scheme", "activation", "depth", "verdict", "words", "test_accuracy"]
     rows = [
         [str(one.scheme), one.activation, one.depth, one.verdict, one.words, f"{one.accuracy:.3f}"]
@@ -84,9 +86,11 @@ def main(results: str = "results") -> None:
     counts = Counter((one.verdict, one.accuracy > SUCCESS) for one in said)
     confusion = [[name, str(counts[name, True]), str(counts[name, False])] for name in VERDICTS]
     store.write_table("confusion", ["verdict", "trained", "did_not"], confusion)
-    store.write_table("cures", ["activation", "depth", "scheme", "test_accuracy"], cured(results, said))
-    print(aligned([["verdict before", "trained", "did not"], *confusion]))
+    store.write_table(
+        "cures", ["activation", "depth", "scheme", "test_accuracy"], cured(exhibit.training, said)
+    )
+    exhibit.close()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_script(main)

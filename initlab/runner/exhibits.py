@@ -1,8 +1,8 @@
 """The gallery: experiments/*.py -> figures, tables and claims in results/, each with a readable page.
 
-An experiment is a script with a docstring, its methods section, and `main(results, quick)`, which fills an
-`Exhibit`. It is found in the folder `experiments` of a checkout. What it trains by a config has its records in
-`results/training`, where they are used again.
+An experiment is a script with a docstring, its methods section, and `main(results, quick)`, which fills
+an `Exhibit`. It is found in the folder `experiments` of a checkout. What it trains by a config has its
+records in `results/training`, where they are used again.
 """
 
 import importlib.util
