@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
     from initlab.nn.streams import Purpose, stream
+    from initlab.plotting.curves import loss_figure
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.figures import draw_figures
     from initlab.plotting.histograms import histogram_figure
@@ -52,6 +53,7 @@ _HOMES = {
     "explain": "initlab.analysis.explain",
     "histogram_figure": "initlab.plotting.histograms",
     "load_experiment": "initlab.runner.config",
+    "loss_figure": "initlab.plotting.curves",
     "measure_layers": "initlab.analysis.measure",
     "open_dataset": "initlab.data.datasets",
     "render": "initlab.plotting.style",
@@ -73,6 +75,7 @@ __all__ = [
     "histogram_figure",
     "layer_panels",
     "load_experiment",
+    "loss_figure",
     "measure_layers",
     "open_dataset",
     "render",
