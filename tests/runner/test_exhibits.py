@@ -1,0 +1,133 @@
+"""The gallery: an experiment is run, its page and claims are written, and drift is found."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from initlab.analysis.claims import Claim
+from initlab.errors import UsageError
+from initlab.runner.exhibits import (
+    Exhibit,
+    chosen_experiments,
+    drifted,
+    experiments,
+    read_claims,
+    write_index,
+)
+
+SCRIPT = '''"""Is a number what it was?
+
+A number is written down five times."""
+
+from initlab.analysis.claims import Claim
+from initlab.runner.exhibits import Exhibit, run_script
+
+CLAIM = Claim("level", "It is level", "nobody", "its height", "near 1", low=0.5, high=1.5)
+
+
+def main(results="results", quick=False):
+    exhibit = Exhibit(results, "level", "Is it level?", __doc__, quick)
+    exhibit.table("heights", [{"seed": i, "height": HEIGHT + i / 100} for i in range(5)])
+    exhibit.claim(CLAIM, [HEIGHT + i / 100 for i in range(5)])
+    exhibit.close()
+
+
+if __name__ == "__main__":
+    run_script(main)
+'''
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    write_script(tmp_path, 1.0)
+    return tmp_path
+
+
+def write_script(checkout, height):
+    (checkout / "experiments" / "level.py").write_text(SCRIPT.replace("HEIGHT", str(height)))
+
+
+def initlab(checkout, *arguments):
+    command = [sys.executable, "-m", "initlab", *arguments]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120)
+
+
+def test_reproduce_writes_page_claims_and_index(checkout):
+    done = initlab(checkout, "reproduce")
+    assert done.returncode == 0, done.stderr
+    folder = checkout / "results" / "level"
+    page = (folder / "README.md").read_text()
+    assert "# Is it level?" in page
+    assert "**confirmed**" in page
+    assert "1.02 (95 % interval 1 to 1.04, 5 seeds)" in page
+    assert (folder / "heights.csv").read_text().startswith("seed,height\n0,1\n1,1.01\n")
+    assert "1 claims: 1 confirmed" in (checkout / "results" / "README.md").read_text()
+    told = initlab(checkout, "claims").stdout.splitlines()
+    assert told[1].split() == ["level", "confirmed", "level", "1.02", "0.5", "to", "1.5"]
+    listed = json.loads(initlab(checkout, "claims", "--json").stdout)
+    assert (listed[0]["experiment"], listed[0]["verdict"]) == ("level", "confirmed")
+
+
+def test_check_names_what_drifted_and_changes_nothing(checkout):
+    initlab(checkout, "reproduce")
+    committed = (checkout / "results" / "level" / "claims.json").read_bytes()
+    assert initlab(checkout, "reproduce", "--check").returncode == 0
+    write_script(checkout, 1.2)
+    moved = initlab(checkout, "reproduce", "--check")
+    assert moved.returncode == 1
+    assert "level/level: 1.02 is committed, 1.22 came out" in moved.stdout
+    write_script(checkout, 3.0)
+    assert "confirmed is committed, refuted came out" in initlab(checkout, "reproduce", "--check").stdout
+    assert (checkout / "results" / "level" / "claims.json").read_bytes() == committed
+
+
+def test_the_quick_form_has_a_folder_of_its_own(checkout):
+    assert initlab(checkout, "reproduce", "--quick").returncode == 0
+    assert [path.name for path in (checkout / "results").iterdir()] == ["quick"]
+    assert "reduced form" in (checkout / "results" / "quick" / "level" / "README.md").read_text()
+    assert initlab(checkout, "reproduce", "--quick", "--check").returncode == 0
+    assert initlab(checkout, "reproduce", "--check").returncode == 1
+
+
+def test_experiments_are_listed_with_what_they_are(checkout):
+    assert "Is a number what it was?" in initlab(checkout, "reproduce", "--list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["reproduce", "levle"], "did you mean 'level'"), (["reproduce", "x"], "known: level")],
+)
+def test_unknown_experiments_are_told(checkout, arguments, told):
+    done = initlab(checkout, *arguments)
+    assert (done.returncode, told in done.stderr) == (2, True)
+
+
+def test_outside_a_checkout_the_message_says_so(tmp_path):
+    done = initlab(tmp_path, "reproduce")
+    assert (done.returncode, "come with a checkout" in done.stderr) == (2, True)
+    assert initlab(tmp_path, "claims").returncode == 0
+
+
+def test_an_experiment_may_not_have_two_claims_of_one_name(tmp_path):
+    claim = Claim("one", "It is", "nobody", "it", "so", low=0)
+    exhibit = Exhibit(tmp_path, "x", "X", "About x.")
+    exhibit.claim(claim, [1, 2, 3, 4, 5])
+    with pytest.raises(UsageError, match="two claims called 'one'"):
+        exhibit.claim(claim, [1, 2, 3, 4, 5])
+
+
+def test_a_claim_that_is_in_one_place_alone_has_drifted(tmp_path):
+    for name, claims in (("a", ["one"]), ("b", ["one", "two"])):
+        exhibit = Exhibit(tmp_path, name, "X", "About x.")
+        for claim in claims:
+            exhibit.claim(Claim(claim, "It is", "nobody", "it", "so", low=0), [1, 2, 3, 4, 5])
+        exhibit.close()
+    assert drifted(tmp_path / "a", tmp_path / "b") == ["two: is not in both"]
+    assert set(read_claims(tmp_path)) == {"a", "b"}
+    write_index(tmp_path)
+    assert chosen_experiments([], {"x": tmp_path}) == [tmp_path]
+    with pytest.raises(UsageError):
+        experiments(tmp_path / "none")
