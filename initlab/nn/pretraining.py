@@ -33,8 +33,14 @@ def pretrain(
         activation: of the hidden layers.
         samples: gives a batch of inputs, (batch_size, n_0).
         batch_size: of all batches.
-        learn: `learn(layer)(next_batch, W, b)` trains one layer, step by step, giving the error of each.
+        learn: `learn(layer)(next_batch, W, b)` trains one layer, step by step, giving the error of each; it
+            looks at one batch before.
+
+    Raises:
+        UsageError: when the first batch, which is looked at for that, is not within 0 to 1.
     """
+    if not _within_unit(samples(batch_size)):
+        raise UsageError("pretraining describes inputs from 0 to 1; these are not, take data.inputs: unit")
     seen = 0
     for layer in range(len(weights) - 1):
 
@@ -44,8 +50,12 @@ def pretrain(
                 signal = activation.function(signal @ W + b, None)
             return signal
 
-        seen += sum(1 for _ in learn(layer)(next_batch, weights[layer], biases[layer]))
+        seen += 1 + sum(1 for _ in learn(layer)(next_batch, weights[layer], biases[layer]))
     return seen
+
+
+def _within_unit(inputs: FloatArray) -> bool:
+    return bool(inputs.min() >= 0 and inputs.max() <= 1)
 
 
 def contrastive_divergence(
@@ -60,7 +70,7 @@ def contrastive_divergence(
     """
 
     def learn(next_batch: Next, W: FloatArray, b: FloatArray) -> Iterator[float]:
-        c = np.zeros(len(W), W.dtype)
+        c = resting_bias(next_batch(), bounded=True)
         velocities = [np.zeros_like(W), np.zeros_like(b), np.zeros_like(c)]
         for _ in range(steps):
             data = next_batch()
@@ -81,6 +91,22 @@ def contrastive_divergence(
     return learn
 
 
+def resting_bias(data: FloatArray, bounded: bool) -> FloatArray:
+    """The bias with which the mean of a batch is rebuilt from silent hidden units.
+
+    `log(p / (1 - p))` of each mean p, kept within 0.01 to 0.99, where inputs lie between 0 and 1, else the
+    mean itself. Source: Hinton 2010, section 8.1.
+
+    >>> resting_bias(np.array([[0.0, 1.0], [0.0, 0.0]]), bounded=True).round(2).tolist()
+    [-4.6, 0.0]
+    """
+    mean = data.mean(axis=0)
+    if not bounded:
+        return np.asarray(mean)
+    p = np.clip(mean, 0.01, 0.99)
+    return np.asarray(np.log(p / (1 - p)))
+
+
 def _drawn(rng: np.random.Generator, probabilities: FloatArray) -> FloatArray:
     """Units that are 1 with these probabilities, else 0."""
     return (rng.random(probabilities.shape, probabilities.dtype) < probabilities).astype(probabilities.dtype)
@@ -92,13 +118,12 @@ def denoising(
     """How a layer learns as an autoencoder with tied weights: to rebuild its inputs from noisy ones.
 
     `h = phi(x~ W + b); r = sigmoid(h W^T + c)` with cross-entropy where inputs lie between 0 and 1
-    (`bounded`), else `r = h W^T + c` with half the squared error; x~ is x with the fraction `noise` of its
-    entries set to 0. Either way the gradient at the output is r - x. The error is the mean squared difference
-    of x and r.
+    (`bounded`), else `r = h W^T + c` with half the squared error, averaged over the inputs. x~ is x with the
+    fraction `noise` of its entries set to 0. The error is the mean squared difference of x and r.
     """
 
     def learn(next_batch: Next, W: FloatArray, b: FloatArray) -> Iterator[float]:
-        c = np.zeros(len(W), W.dtype)
+        c = resting_bias(next_batch(), bounded)
         for _ in range(steps):
             x = next_batch()
             noisy = x * (rng.random(x.shape, x.dtype) >= noise)
@@ -124,7 +149,7 @@ def autoencoder_gradients(
     h = activation.function(z, None)
     out = h @ W.T + c
     r = sigmoid(out) if bounded else out
-    above = (r - x) / x.dtype.type(len(x))
+    above = (r - x) / x.dtype.type(len(x) if bounded else x.size)
     delta = (above @ W) * activation.derivative(z, h)
     return r, [noisy.T @ delta + above.T @ h, delta.sum(axis=0), above.sum(axis=0)]
 
@@ -178,10 +203,10 @@ def pretrained_rbm(
     >>> from initlab.nn.network import Ensemble
     >>> inputs = np.random.default_rng(0).random((200, 20)) < np.linspace(0, 1, 20)
     >>> draw = lambda seed: lambda n: inputs[:n].astype(np.float32)
-    >>> text = "pretrained_rbm(steps=50)"
+    >>> text = "pretrained_rbm(steps=50, lr=2)"
     >>> network = Ensemble.from_schemes([20, 8, 8, 3], [text], 0, "sigmoid", samples=draw)
     >>> network.batches_before.tolist(), bool(network.weights[0].std() > 0.02)
-    ([100], True)
+    ([102], True)
     """
     if activation.name != "sigmoid":
         raise UsageError(f"restricted Boltzmann machines have sigmoid units, not {activation.name}")
@@ -237,7 +262,7 @@ def pretrained_autoencoder(
     >>> samples = lambda seed: lambda n: draw(seed)(slice(n))
     >>> text = "pretrained_autoencoder(steps=50)"
     >>> Ensemble.from_schemes([20, 8, 8, 3], [text], 0, "tanh", samples=samples).batches_before.tolist()
-    [100]
+    [102]
     """
 
     def learn(layer: int) -> Learn:

@@ -64,7 +64,7 @@ def test_gradients_are_those_of_central_differences(activation, scheme, loss):
     if scheme.name == "pretrained_rbm" and activation != "sigmoid":
         pytest.skip("for sigmoid networks")
     rng = np.random.default_rng(0)
-    seen = samples_of(rng.standard_normal((50, 7)))
+    seen = samples_of(rng.random((50, 7)))
     ensemble = Ensemble.from_schemes([7, 6, 5, 3], [scheme] * 3, [0, 1, 2], activation, "float64", seen)
     ensemble.parameters += 0.1 * rng.standard_normal(ensemble.parameters.shape)
     inputs, labels = random_problem(rng, 3)
