@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import threadpool_limits
+
 from initlab.analysis.claims import Claim, Finding, Measured, Outcome, decide
 from initlab.errors import StorageError, UsageError, unknown_name
 from initlab.runner.store import Store
@@ -173,7 +175,8 @@ def load(script: Path) -> ModuleType:
 
 def reproduce(script: Path, results: Path, quick: bool) -> None:
     """Run an experiment into its folder of the results, or of `results/quick` in the reduced form."""
-    load(script).main(str(results / "quick" if quick else results), quick)
+    with threadpool_limits(1):  # stacks of small products; threads would wait for each other
+        load(script).main(str(results / "quick" if quick else results), quick)
 
 
 def read_claims(results: Path) -> dict[str, dict[str, Any]]:
