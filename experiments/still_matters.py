@@ -39,9 +39,9 @@ NORMALIZED = Claim(
     "five per cent of the images between best and worst",
     high=0.05,
     lesson="Normalized pre-activations do not know the scale of their weights. What the scale still sets is "
-    "how far a step turns the weights: large ones turn slowly, and small ones at once. In 3 layers this "
-    "makes no difference to speak of; in 12 it does, most with gradient descent, whose steps do not shrink "
-    "with the weights.",
+    "how far a step turns the weights, probably the reason for what is left: large ones turn slowly, small "
+    "ones at once. In 3 layers this makes no difference to speak of; in 12 it does, most with gradient "
+    "descent, whose steps do not shrink with the weights.",
 )
 ADAM = Claim(
     "adam_makes_up",
