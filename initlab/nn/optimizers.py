@@ -186,7 +186,7 @@ def adam(
     """
     means = _remembered(memory, "means", parameters)
     squares = _remembered(memory, "squares", parameters)
-    count = _remembered(memory, "steps", lr)
+    count = _remembered(memory, "steps", parameters[:, :1])  # of each network, also where all share lr
     count += 1
     means *= beta1
     means += (1 - beta1) * gradients

@@ -61,6 +61,20 @@ def test_a_network_takes_the_same_steps_in_any_company(name, dtype):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_networks_that_share_a_rate_go_on_when_one_has_left(name):
+    start = np.random.default_rng(0).standard_normal((3, 7))
+    w, step = start.copy(), Optimizer(name, lr=0.1)
+    alone, own = start[[2]].copy(), Optimizer(name, lr=0.1)
+    for i in range(6):
+        step(w, gradient(w))
+        own(alone, gradient(alone))
+        if i == 2:
+            w = w[[0, 2]].copy()
+            step.keep(np.array([0, 2]))
+    assert w[1].tobytes() == alone[0].tobytes()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_goes_downhill(name):
     w, step = np.full((1, 4), 3.0), Optimizer(name, lr=0.05)
     for _ in range(300):
