@@ -272,7 +272,13 @@ def decay_weights(gradients: FloatArray, parameters: FloatArray, strength: float
 
 
 # What is kept from step to step; of 1 or more it would grow without bound, or never learn.
-_BELOW_ONE = ("momentum", "beta1", "beta2")
+_BELOW_ONE = {
+    "momentum": ["momentum"],
+    "nesterov": ["momentum"],
+    "rmsprop": ["decay"],
+    "adam": ["beta1", "beta2"],
+    "adamw": ["beta1", "beta2"],
+}
 
 
 def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
@@ -285,9 +291,9 @@ def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
         if given not in [p.name for p in accepted]:
             raise UsageError(unknown_name(f"argument of {name}", given, [p.name for p in accepted]))
     for given, value in arguments.items():
-        if np.min(value) < 0:
+        if not np.min(value) >= 0:
             raise UsageError(f"{given} must be 0 or more, not {value}")
-        if given in _BELOW_ONE and np.max(value) >= 1:
+        if given in _BELOW_ONE.get(name, []) and np.max(value) >= 1:
             raise UsageError(f"{given} of {name} must be below 1, not {value}")
     for parameter in accepted:
         if parameter.default is inspect.Parameter.empty and parameter.name not in arguments:

@@ -42,6 +42,7 @@ def step_decay(step: int, steps: int, *, every: int, factor: float = 0.1) -> flo
     [1.0, 0.5, 0.25]
     """
     _require_positive(every=every)
+    _require_fraction(factor=factor)
     return float(factor ** (step // every))
 
 
@@ -54,6 +55,9 @@ def cosine(step: int, steps: int, *, end: float = 0.0, warmup: int = 0) -> float
     >>> [round(cosine(step, 101), 3) for step in (0, 50, 100)]
     [1.0, 0.5, 0.0]
     """
+    _require_fraction(end=end)
+    if warmup < 0:
+        raise UsageError(f"warmup must be 0 or more, not {warmup}")
     if step < warmup:
         return (step + 1) / warmup
     part = (step - warmup) / max(steps - warmup - 1, 1)
@@ -77,6 +81,12 @@ def _require_positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise UsageError(f"{name} must be 1 or more, not {number:g}")
+
+
+def _require_fraction(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 <= number <= 1:
+            raise UsageError(f"{name} must be from 0 to 1, not {number:g}")
 
 
 def check_schedule(name: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:

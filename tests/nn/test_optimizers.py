@@ -137,6 +137,8 @@ def test_weight_decay_is_that_of_pytorch(name, ours, theirs):
         ("adam", {}, "adam needs lr"),
         ("momentum", {"lr": 0.1, "momentum": 1.0}, "momentum of momentum must be below 1"),
         ("rmsprop", {"lr": -0.1}, "lr must be 0 or more"),
+        ("rmsprop", {"lr": 0.1, "decay": 1.5}, "decay of rmsprop must be below 1, not 1.5"),
+        ("adam", {"lr": 0.1, "beta1": [0.9, np.nan]}, "beta1 must be 0 or more"),
     ],
 )
 def test_wrong_optimizers_are_told_in_words(name, arguments, told):

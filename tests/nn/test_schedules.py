@@ -44,6 +44,10 @@ def test_no_factor_is_negative_or_above_one(name):
         ("step", {}, "step needs every"),
         ("step", {"every": 0}, "every must be 1 or more"),
         ("step", {"every": 2.5}, "every must be a whole number"),
+        ("step", {"every": 1, "factor": 10}, "factor must be from 0 to 1, not 10"),
+        ("step", {"every": 1, "factor": -1}, "factor must be from 0 to 1, not -1"),
+        ("cosine", {"end": -1}, "end must be from 0 to 1, not -1"),
+        ("cosine", {"warmup": -3}, "warmup must be 0 or more, not -3"),
         ("cosine", {"start": 1}, "unknown argument of cosine 'start'"),
     ],
 )
