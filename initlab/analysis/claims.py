@@ -9,6 +9,9 @@ depends on the setting.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from initlab.analysis.uncertainty import Interval, mean_interval
 from initlab.errors import UsageError
@@ -91,7 +94,8 @@ class Outcome:
         return "; ".join(f"{one.verdict} for {one.setting}" for one in self.findings)
 
 
-Measured = Sequence[float] | Mapping[str, Sequence[float]]
+Values = Sequence[float] | NDArray[Any]
+Measured = Values | Mapping[str, Values]
 
 
 def decide(claim: Claim, measured: Measured) -> Outcome:
@@ -108,7 +112,7 @@ def decide(claim: Claim, measured: Measured) -> Outcome:
     return Outcome(claim, tuple(_find(claim, name, values) for name, values in settings.items()))
 
 
-def _find(claim: Claim, setting: str, values: Sequence[float]) -> Finding:
+def _find(claim: Claim, setting: str, values: Values) -> Finding:
     if len(values) < FEWEST_SEEDS or not all(map(math.isfinite, values)):
         raise UsageError(f"the claim {claim.name!r} is decided by {FEWEST_SEEDS} finite numbers or more")
     interval = mean_interval(values)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+def mean_interval(values: Sequence[float] | NDArray[Any], confidence: float = 0.95) -> Interval:
     """Student's interval, `mean +- t s / sqrt(n)` with n - 1 degrees of freedom.
 
     Exact for normal values, and honest about how little a handful of seeds tells: for five of them,

@@ -1,6 +1,6 @@
 """`initlab reproduce` and `initlab claims`: published results, from a checkout."""
 
-import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +9,9 @@ import typer
 from initlab.cli.terminal import JsonOption, ResultsOption, app, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from initlab.runner.gallery import Reproduction
 
 
 @app.command()
@@ -20,46 +22,70 @@ def reproduce(
     check: Annotated[
         bool, typer.Option("--check", help="Compare with what is in the results; change nothing there.")
     ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Worker processes; by default one for each core.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the experiments.")] = False,
 ) -> None:
-    """Reproduce published results: run experiments of a checkout, decide their claims, write their pages."""
-    from initlab.runner.exhibits import chosen_experiments, experiments, load, write_index
+    """Reproduce published results: run experiments of a checkout, decide their claims, write their pages.
 
-    scripts = chosen_experiments(names or [], experiments())
+    What was interrupted goes on where it was when the command is run again: what an experiment has measured
+    or trained is kept in the folder training of the results, and used again while the code is the same.
+    """
+    from initlab.runner import gallery
+    from initlab.runner.sweep import available_cores
+
+    scripts = gallery.chosen_experiments(names or [], gallery.experiments())
     if list_:
-        print_table(
-            ["experiment", "what it is"], [[one.stem, _first_line(load(one).__doc__)] for one in scripts]
-        )
+        rows = [[one.stem, _first_line(gallery.load(one).__doc__)] for one in scripts]
+        print_table(["experiment", "what it is"], rows)
         return
-    drifts = [line for script in scripts for line in _reproduced(script, results, quick, check)]
+    task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
+    with _Progress(len(scripts)) as progress:
+        done = [
+            progress.told(one)
+            for one in gallery.run_all(task, scripts, results, quick, workers, progress.running)
+        ]
     if not check and not quick:
-        write_index(results)
+        gallery.write_index(results)
+    _conclude(done, check, results)
+
+
+class _Progress:
+    """A line for each experiment that has ended, and below them, on a terminal, a bar with those at work."""
+
+    def __init__(self, total: int) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, unit="experiment", disable=None, smoothing=0)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def running(self, names: "Sequence[str]") -> None:
+        self._bar.set_postfix_str(", ".join(names))
+
+    def told(self, one: "Reproduction") -> "Reproduction":
+        self._bar.clear()
+        say(f"{one.name}: failed" if one.failure else f"{one.name}: {one.seconds:.0f} s")
+        self._bar.update()
+        return one
+
+
+def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> None:
+    """Tell what drifted and what failed; the exit code is 1 where anything has."""
+    drifts = [line for one in sorted(done, key=lambda one: one.name) for line in one.drifts]
+    failures = [one for one in done if one.failure]
     for line in drifts:
         typer.echo(line)
     if check:
-        say(f"{len(scripts)} experiments: {len(drifts) or 'no'} claims drifted from what is in {results}.")
-    raise typer.Exit(1 if drifts else 0)
-
-
-def _reproduced(script: Path, results: Path, quick: bool, check: bool) -> list[str]:
-    """Run one experiment; what drifted, where that is asked for."""
-    import time
-
-    from initlab.runner.exhibits import drifted
-    from initlab.runner.exhibits import reproduce as run
-
-    start = time.monotonic()
-    say(f"{script.stem} ...")
-    if not check:
-        run(script, results, quick)
-        say(f"{script.stem}: {time.monotonic() - start:.0f} s")
-        return []
-    part = Path("quick") if quick else Path()
-    with tempfile.TemporaryDirectory() as folder:
-        run(script, Path(folder), quick)
-        lines = drifted(results / part / script.stem, Path(folder) / part / script.stem)
-    say(f"{script.stem}: {time.monotonic() - start:.0f} s")
-    return [f"{script.stem}/{line}" for line in lines]
+        say(f"{len(done)} experiments: {len(drifts) or 'no'} claims drifted from what is in {results}.")
+    for one in failures:
+        say(f"initlab: {one.name} failed: {one.failure}")
+    raise typer.Exit(1 if drifts or failures else 0)
 
 
 def _first_line(text: str | None) -> str:
@@ -67,21 +93,35 @@ def _first_line(text: str | None) -> str:
 
 
 @app.command()
-def claims(results: ResultsOption = Path("results"), as_json: JsonOption = False) -> None:
+def claims(
+    names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
+    results: ResultsOption = Path("results"),
+    as_json: JsonOption = False,
+) -> None:
     """Print every claim with what was measured and the verdict."""
-    from initlab.runner.exhibits import read_claims
+    from initlab.errors import UsageError, unknown_name
+    from initlab.runner.gallery import read_claims
 
+    exhibits = read_claims(results)
+    for name in names or []:
+        if name not in exhibits:
+            raise UsageError(f"{results}: {unknown_name('experiment', name, exhibits)}")
     found = [
-        {"experiment": name, **claim}
-        for name, exhibit in read_claims(results).items()
-        for claim in exhibit["claims"]
+        {"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]
     ]
     if as_json:
         print_json(found)
         return
     print_table(["experiment", "verdict", "claim", "measured", "range"], [_row(claim) for claim in found])
+    say(_counted(claim["verdict"] for claim in found))
 
 
 def _row(claim: dict[str, Any]) -> "Sequence[object]":
     means = [f"{one['mean']:.4g}" for one in claim["findings"]]
     return [claim["experiment"], claim["verdict"], claim["name"], ", ".join(means), claim["range"]]
+
+
+def _counted(verdicts: "Iterable[str]") -> str:
+    counts = Counter(verdicts)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
+    return f"{counts.total()} claims{': ' if told else ''}{told}."

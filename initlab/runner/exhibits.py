@@ -1,26 +1,26 @@
-"""The gallery: experiments/*.py -> figures, tables and claims in results/, each with a readable page.
+"""What one experiment leaves: figures, tables and decided claims -> results/<name>/, with a readable page.
 
-An experiment is a script with a docstring, its methods section, and `main(results, quick)`, which fills
-an `Exhibit`. It is found in the folder `experiments` of a checkout. What it trains by a config has its
-records in `results/training`, where they are used again.
+An experiment is a script with a docstring, its methods section, and `main(results, quick)`, which fills an
+`Exhibit`. What it measures or trains is kept in `results/training`, where it is used again.
 """
 
-import importlib.util
+import hashlib
+import inspect
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from initlab.analysis.claims import Claim, Finding, Measured, Outcome, decide
-from initlab.errors import StorageError, UsageError, unknown_name
+from initlab.errors import UsageError
 from initlab.runner.store import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Arrays = dict[str, NDArray[Any]]
 
 
 class Exhibit:
@@ -42,10 +42,29 @@ class Exhibit:
 
     @property
     def training(self) -> Path:
-        """The folder for the records of what is trained by configs, beside the exhibits."""
+        """The folder, beside the exhibits, for what takes long and is kept: records, arrays."""
         return self.store.folder.parent / "training"
 
-    def figure(self, name: str, pictures: "Mapping[str, bytes]", caption: str) -> None:
+    def kept(self, measure: Callable[..., Mapping[str, ArrayLike]], *arguments: Any) -> Arrays:
+        """The arrays that a function of the script returns by name: computed once, and read from then on.
+
+        They are computed again after any change of the script, of the code of `nn`, `data` or `analysis`, or
+        of NumPy, so that changed code never meets old numbers.
+
+        Args:
+            measure: the function; it depends on its arguments alone.
+            arguments: whose `repr` tells them apart.
+        """
+        store, code = Store(self.training, self.name), _digest(_code_of(measure))
+        name = f"{measure.__name__}-{_digest(repr(arguments))}"
+        arrays = store.load_arrays(name)
+        if arrays is None or str(arrays["code"]) != code:
+            measured = {key: np.asarray(value) for key, value in measure(*arguments).items()}
+            arrays = measured | {"code": np.array(code)}
+            store.save_arrays(name, arrays)
+        return {key: array for key, array in arrays.items() if key != "code"}
+
+    def figure(self, name: str, pictures: Mapping[str, bytes], caption: str) -> None:
         """Add a figure, as bytes by suffix, with what is seen in it."""
         self.store.write_figure(name, dict(pictures))
         self.figures.append((name, caption))
@@ -125,6 +144,24 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def _code_of(function: Callable[..., Any]) -> str:
+    """The text of its script, and of all that computes."""
+    script = inspect.getsourcefile(function)
+    assert script is not None
+    return Path(script).read_text(encoding="utf-8") + _package_code()
+
+
+@cache
+def _package_code() -> str:
+    package = Path(__file__).parents[1]
+    files = (file for floor in ("nn", "data", "analysis") for file in sorted((package / floor).glob("*.py")))
+    return "".join(file.read_text(encoding="utf-8") for file in files) + np.__version__
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _rounded(value: float) -> float:
     return float(f"{value:.5g}")
 
@@ -135,113 +172,6 @@ def _cell(value: Any) -> Any:
 
 def _json(tree: Any) -> str:
     return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def experiments(folder: Path = Path("experiments")) -> dict[str, Path]:
-    """The scripts of a checkout by name.
-
-    Raises:
-        UsageError: where there is no such folder.
-    """
-    if not folder.is_dir():
-        raise UsageError(
-            f"no folder {folder} here: experiments come with a checkout of initlab; run it there"
-        )
-    return {path.stem: path for path in sorted(folder.glob("*.py"))}
-
-
-def chosen_experiments(names: Sequence[str], known: dict[str, Path]) -> list[Path]:
-    """The scripts of the given names; all, when none is given.
-
-    Raises:
-        UsageError: for an unknown name.
-    """
-    for name in names:
-        if name not in known:
-            raise UsageError(unknown_name("experiment", name, known))
-    return [known[name] for name in names or known]
-
-
-def load(script: Path) -> ModuleType:
-    """The script as a module, which is not run."""
-    specification = importlib.util.spec_from_file_location(f"experiment_{script.stem}", script)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[module.__name__] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-def reproduce(script: Path, results: Path, quick: bool) -> None:
-    """Run an experiment into its folder of the results, or of `results/quick` in the reduced form."""
-    with threadpool_limits(1):  # stacks of small products; threads would wait for each other
-        load(script).main(str(results / "quick" if quick else results), quick)
-
-
-def read_claims(results: Path) -> dict[str, dict[str, Any]]:
-    """`claims.json` of each experiment that has one.
-
-    Raises:
-        StorageError: when one cannot be read.
-    """
-    found = {}
-    for path in sorted(results.glob("*/claims.json")):
-        try:
-            found[path.parent.name] = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise StorageError(f"{path}: cannot read the claims: {error}") from error
-    return found
-
-
-def write_index(results: Path) -> None:
-    """The page of all experiments, `results/README.md`: a picture, the verdicts, and a link for each."""
-    lines = ["# The gallery", "", _INTRODUCTION, ""]
-    for name, exhibit in read_claims(results).items():
-        verdicts = [claim["verdict"] for claim in exhibit["claims"]]
-        counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
-        lines += [f"## [{exhibit['title']}]({name}/README.md)", "", f"{len(verdicts)} claims: {counts}.", ""]
-        picture = next(iter(sorted((results / name).glob("*.png"))), None)
-        if picture:
-            lines += [f'<img src="{name}/{picture.name}" width="420" alt="{exhibit["title"]}">', ""]
-    (results / "README.md").write_text("\n".join(lines), encoding="utf-8")
-
-
-_INTRODUCTION = """Published claims about the initial weights of networks, each held against measurements over
-at least five seeds: confirmed, refuted, or depending on something. `initlab reproduce` makes all of it."""
-
-
-def drifted(committed: Path, fresh: Path) -> list[str]:
-    """What of an experiment's claims differs from what is committed.
-
-    A verdict must be the same. A mean may move by a quarter of its interval: what differs between machines is
-    rounding, which in a training moves a number far less than another seed does.
-    """
-    old, new = (_by_name(folder) for folder in (committed, fresh))
-    lines = [f"{name}: is not in both" for name in sorted(set(old) ^ set(new))]
-    for name in sorted(set(old) & set(new)):
-        lines += [f"{name}: {line}" for line in _differences(old[name], new[name])]
-    return lines
-
-
-def _by_name(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / "claims.json"
-    if not path.is_file():
-        return {}
-    return {claim["name"]: claim for claim in json.loads(path.read_bytes())["claims"]}
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    lines = []
-    if old["verdict"] != new["verdict"]:
-        lines.append(f"{old['verdict']} is committed, {new['verdict']} came out")
-    for before, after in zip(old["findings"], new["findings"], strict=False):
-        width = max(before["high"] - before["low"], after["high"] - after["low"])
-        allowed = max(width / 4, 1e-3 * abs(before["mean"]), 1e-6)
-        if abs(before["mean"] - after["mean"]) > allowed:
-            told = f"{before['mean']} is committed, {after['mean']} came out"
-            lines.append(f"{before['setting']}: {told}" if before["setting"] else told)
-    return lines
 
 
 def run_script(main: Callable[[str, bool], None]) -> None:

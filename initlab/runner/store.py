@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from initlab.analysis.learning import final_loss
 from initlab.errors import LockedError, StorageError, UsageError, unknown_name
@@ -108,20 +110,10 @@ class Store:
             LockedError: when another process holds it.
             StorageError: when the folder cannot be made.
         """
-        with _told(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".lock", timeout=0)
-            try:
-                lock.acquire()
-            except Timeout:
-                message = f"{self.folder}: another initlab is at work on it; try again later"
-                raise LockedError(message) from None
-        try:
+        with hold(self.folder):
             with _told(self.runs):
                 atomic.make_folder(self.runs)
             yield
-        finally:
-            lock.release()
 
     def save(self, run: Run, history: History, provenance: dict[str, Any]) -> None:
         """Write the record of a run that finished or diverged."""
@@ -212,6 +204,26 @@ class Store:
         """Write `<name>.csv`."""
         self._write(self.folder / f"{name}.csv", table_text(header, rows).encode())
 
+    def save_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write arrays of numbers or text to `<name>.npz`."""
+        assert not any(array.dtype.hasobject for array in arrays.values())
+        content = io.BytesIO()
+        np.savez(content, **arrays)  # type: ignore[arg-type]
+        self._write(self.folder / f"{name}.npz", content.getvalue())
+
+    def load_arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """The arrays of `<name>.npz`; None when there is no such file, or a damaged one."""
+        path = self.folder / f"{name}.npz"
+        with _told(path, "read"):
+            if not path.is_file():
+                return None
+            content = path.read_bytes()
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (ValueError, KeyError, EOFError, BadZipFile):
+            return None
+
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
         self._write(self.folder / name, text.encode())
@@ -227,6 +239,27 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content)
             atomic.sync_folder(path.parent)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make and hold a folder for this process; the system lets go of it when the process ends, however.
+
+    Raises:
+        LockedError: when another process holds it.
+        StorageError: when the folder cannot be made.
+    """
+    with _told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(f"{folder}: another initlab is at work on it; try again later") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def experiments(results: Path) -> list[str]:

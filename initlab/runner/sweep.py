@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class Choice:
     """Which runs are trained, and where.
 
     Attributes:
-        jobs: worker processes; the number of cores by default; 0 trains within this process.
+        jobs: worker processes; by default the number of cores, or 0 where this process is itself a worker;
+            0 trains within this process.
         dask: the address of a Dask scheduler, whose workers take the place of processes; `jobs` then tells
             for how many of them the work is cut, 16 by default.
         retry_failed: train again what has a record of a failure.
@@ -83,20 +85,27 @@ class Choice:
     @property
     def width(self) -> int:
         """How many cohorts are handed over at a time: enough that no worker waits."""
-        return 1 if self.jobs == 0 else _TASKS_PER_JOB * self.workers
+        return 1 if self.alone else _TASKS_PER_JOB * self.workers
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process does all the work."""
+        return self.jobs == 0 or (self.jobs is None and self.dask is None and parent_process() is not None)
 
     @property
     def workers(self) -> int:
         """For how many workers the work is cut."""
+        if self.alone:
+            return 1
         if self.jobs is None:
             return _DASK_WORKERS if self.dask is not None else available_cores()
-        return max(1, self.jobs)
+        return self.jobs
 
     def executor(self, cohorts: int) -> AbstractContextManager[Executor]:
         """The executor for so many cohorts."""
         if self.dask is not None:
             return open_dask(self.dask)
-        return open_processes(0 if self.jobs == 0 else min(self.workers, cohorts))
+        return open_processes(0 if self.alone else min(self.workers, cohorts))
 
 
 def run_experiment(

@@ -8,7 +8,7 @@ import pytest
 from initlab.analysis.claims import Claim, decide
 from initlab.analysis.untrained import layer_panels
 from initlab.nn.initializers import INITIALIZERS, Scheme
-from initlab.runner.exhibits import experiments, load
+from initlab.runner.gallery import experiments, load
 
 SCRIPTS = experiments(Path(__file__).parents[2] / "experiments")
 

@@ -8,7 +8,7 @@ import pytest
 from initlab.analysis.claims import decide
 from initlab.analysis.measure import LayerStatistics
 from initlab.nn.activations import get_activation
-from initlab.runner.exhibits import load
+from initlab.runner.gallery import load
 
 italian = load(Path(__file__).parents[2] / "experiments" / "italian_criteria.py")
 

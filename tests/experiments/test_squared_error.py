@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initlab.analysis.claims import decide
-from initlab.runner.exhibits import load
+from initlab.runner.gallery import load
 
 squared_error = load(Path(__file__).parents[2] / "experiments" / "squared_error.py")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from initlab.analysis.claims import decide
-from initlab.runner.exhibits import load
+from initlab.runner.gallery import load
 
 still_matters = load(Path(__file__).parents[2] / "experiments" / "still_matters.py")
 

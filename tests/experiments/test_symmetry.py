@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from initlab.analysis.claims import decide
-from initlab.runner.exhibits import load
+from initlab.runner.gallery import load
 
 symmetry = load(Path(__file__).parents[2] / "experiments" / "symmetry.py")
 

@@ -4,18 +4,20 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from initlab.analysis.claims import Claim
 from initlab.errors import UsageError
-from initlab.runner.exhibits import (
-    Exhibit,
+from initlab.runner.exhibits import Exhibit
+from initlab.runner.gallery import (
     chosen_experiments,
     drifted,
     experiments,
     read_claims,
     write_index,
 )
+from initlab.runner.store import hold
 
 SCRIPT = '''"""Is a number what it was?
 
@@ -131,3 +133,118 @@ def test_a_claim_that_is_in_one_place_alone_has_drifted(tmp_path):
     assert chosen_experiments([], {"x": tmp_path}) == [tmp_path]
     with pytest.raises(UsageError):
         experiments(tmp_path / "none")
+
+
+TRAINING = '''"""Is a training kept?
+
+It is."""
+
+from pathlib import Path
+
+import numpy as np
+
+from initlab.analysis.claims import Claim
+from initlab.runner.exhibits import Exhibit
+
+CLAIM = Claim("loss", "It falls", "nobody", "loss", "below 1", high=1)
+
+
+def train(depth):
+    with Path("trained.txt").open("a") as log:
+        print(depth, file=log)
+    return {"loss": np.arange(5, dtype="float32") / depth / 10, "scheme": ["he"] * 5}
+
+
+def main(results, quick):
+    exhibit = Exhibit(results, "training_kept", "Kept", __doc__, quick)
+    for depth in (1, 2):
+        exhibit.claim(Claim(f"loss_{depth}", "It falls", "nobody", "loss", "below 1", high=1),
+                      exhibit.kept(train, depth)["loss"])
+    if Path("stop").exists():
+        raise OSError("interrupted")
+    exhibit.claim(CLAIM, exhibit.kept(train, 3)["loss"])
+    exhibit.close()
+'''
+
+
+@pytest.fixture
+def trainer(checkout):
+    (checkout / "experiments" / "training_kept.py").write_text(TRAINING)
+    return checkout
+
+
+def trained(checkout):
+    return (checkout / "trained.txt").read_text().split()
+
+
+def test_what_was_trained_before_a_failure_is_not_trained_again(trainer):
+    (trainer / "stop").touch()
+    stopped = initlab(trainer, "reproduce")
+    assert stopped.returncode == 1
+    assert "training_kept failed" in stopped.stderr
+    assert "OSError: interrupted" in stopped.stderr
+    assert (trainer / "results" / "level" / "claims.json").exists()  # the other went on
+    assert trained(trainer) == ["1", "2"]
+    (trainer / "stop").unlink()
+    assert initlab(trainer, "reproduce").returncode == 0
+    assert trained(trainer) == ["1", "2", "3"]
+    assert initlab(trainer, "reproduce", "--check").returncode == 0
+    assert trained(trainer) == ["1", "2", "3", "1", "2", "3"]  # a check measures anew
+
+
+def test_changed_code_and_damaged_files_do_not_bring_old_numbers(trainer):
+    initlab(trainer, "reproduce", "training_kept")
+    folder = trainer / "results" / "training" / "training_kept"
+    damaged, *_ = sorted(folder.glob("*.npz"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    initlab(trainer, "reproduce", "training_kept")
+    assert len(trained(trainer)) == 4
+    script = trainer / "experiments" / "training_kept.py"
+    script.write_text(script.read_text().replace("/ 10", "/ 5"))
+    initlab(trainer, "reproduce", "training_kept")
+    assert len(trained(trainer)) == 7
+    assert len(list(folder.glob("*.npz"))) == 3
+
+
+def test_the_number_of_workers_changes_no_byte(trainer):
+    def files(folder):
+        return {
+            path.relative_to(folder): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.suffix != ".lock"
+            if path.is_file()
+        }
+
+    for jobs in ("0", "1", "2"):
+        assert initlab(trainer, "reproduce", "--jobs", jobs, "--results", jobs).returncode == 0
+    assert files(trainer / "0") == files(trainer / "1") == files(trainer / "2")
+    assert len(files(trainer / "0")) > 6
+
+
+def test_kept_arrays_come_back_as_they_were(tmp_path):
+    measured = {"a": np.array([1.5, np.nan], "float32"), "b": ["he", "std=0.01"]}
+
+    def measure(_depth, _rates):
+        return measured
+
+    for _ in range(2):
+        arrays = Exhibit(tmp_path, "x", "X", "About x.").kept(measure, 3, (0.1, 0.2))
+        assert arrays["a"].tobytes() == measured["a"].tobytes()
+        assert arrays["b"].tolist() == measured["b"]
+        assert set(arrays) == {"a", "b"}
+
+
+def test_one_experiment_at_a_time_goes_into_a_folder(trainer):
+    with hold(trainer / "results" / "training" / "level"):
+        done = initlab(trainer, "reproduce")
+    assert done.returncode == 1
+    assert "level failed: results/training/level: another initlab is at work on it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (trainer / "results" / "training_kept" / "claims.json").exists()
+
+
+def test_claims_of_chosen_experiments(trainer):
+    initlab(trainer, "reproduce")
+    done = initlab(trainer, "claims", "level")
+    assert (len(done.stdout.splitlines()), "1 claims: 1 confirmed" in done.stderr) == (2, True)
+    assert "did you mean 'level'" in initlab(trainer, "claims", "levle").stderr
