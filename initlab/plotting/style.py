@@ -47,7 +47,7 @@ _LOOKS = {
     "he": Look("#D55E00", "D", "-"),
     "he_uniform": Look("#D55E00", "o", "--"),
     "slide:he": Look("#D55E00", "*", ":"),
-    "orthogonal": Look("#E69F00", "s", "-"),
+    "orthogonal": Look("#E69F00", "p", "-"),
     "identity": Look("#E69F00", "h", "--"),
     "sparse": Look("#8C564B", "P", "-."),
     "martens": Look("#8C564B", "*", "--"),
@@ -57,7 +57,7 @@ _LOOKS = {
     "lsuv": Look("#E69F00", "X", "-"),
     "within_layer": Look("#E69F00", "X", "--"),
     "pretrained_rbm": Look("#0072B2", "P", "--"),
-    "pretrained_autoencoder": Look("#009E73", "P", ":"),
+    "pretrained_autoencoder": Look("#009E73", "d", ":"),
     "zeros": Look("#000000", "v", ":"),
     "constant": Look("#000000", "^", "--"),
 }

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,9 @@ class Exhibit:
     def kept(self, measure: Callable[..., Mapping[str, ArrayLike]], *arguments: Any) -> Arrays:
         """The arrays that a function of the script returns by name: computed once, and read from then on.
 
-        They are computed again after any change of the script, of the code of `nn`, `data` or `analysis`, or
-        of NumPy, so that changed code never meets old numbers.
+        They are computed again after any change of the function, of the functions and constants of the script
+        that it uses, of the code of `nn`, `data` or `analysis`, or of NumPy: changed code never meets old
+        numbers.
 
         Args:
             measure: the function; it depends on its arguments alone.
@@ -144,11 +146,27 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _code_of(function: Callable[..., Any]) -> str:
-    """The text of its script, and of all that computes."""
-    script = inspect.getsourcefile(function)
-    assert script is not None
-    return Path(script).read_text(encoding="utf-8") + _package_code()
+def _code_of(measure: Callable[..., Any]) -> str:
+    """The text of a function, of all that it uses of its script, and of what computes in initlab."""
+    first = inspect.unwrap(measure)
+    texts, waiting, seen = [_package_code()], [first], set[str]()
+    while waiting:
+        function = waiting.pop()
+        texts.append(inspect.getsource(function))
+        for name in sorted((_names(function.__code__) & set(function.__globals__)) - seen):
+            seen.add(name)
+            value = inspect.unwrap(function.__globals__[name])
+            if inspect.isfunction(value) and value.__module__ == first.__module__:
+                waiting.append(value)
+            elif not callable(value) and not inspect.ismodule(value):
+                texts.append(f"{name} = {value!r}")
+    return "\n".join(texts)
+
+
+def _names(code: CodeType) -> set[str]:
+    """What it calls by name, in its inner functions too."""
+    inner = [_names(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 @cache

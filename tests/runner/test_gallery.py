@@ -149,10 +149,18 @@ from initlab.runner.exhibits import Exhibit
 CLAIM = Claim("loss", "It falls", "nobody", "loss", "below 1", high=1)
 
 
+RATE = 10
+
+
+def scaled(losses):
+    return losses / RATE
+
+
+@np.errstate(all="ignore")
 def train(depth):
     with Path("trained.txt").open("a") as log:
         print(depth, file=log)
-    return {"loss": np.arange(5, dtype="float32") / depth / 10, "scheme": ["he"] * 5}
+    return {"loss": [float(scaled(loss)) for loss in np.arange(5) / depth], "scheme": ["he"] * 5}
 
 
 def main(results, quick):
@@ -200,9 +208,18 @@ def test_changed_code_and_damaged_files_do_not_bring_old_numbers(trainer):
     initlab(trainer, "reproduce", "training_kept")
     assert len(trained(trainer)) == 4
     script = trainer / "experiments" / "training_kept.py"
-    script.write_text(script.read_text().replace("/ 10", "/ 5"))
+    script.write_text(script.read_text().replace("RATE = 10", "RATE = 5"))
     initlab(trainer, "reproduce", "training_kept")
     assert len(trained(trainer)) == 7
+    script.write_text(script.read_text().replace('"Kept", __doc__', '"Kept still", __doc__'))
+    initlab(trainer, "reproduce", "training_kept")
+    assert len(trained(trainer)) == 7  # what the training does not use may change
+    script.write_text(script.read_text().replace("RATE = 5", "RATE = 6"))
+    initlab(trainer, "reproduce", "training_kept")
+    assert len(trained(trainer)) == 10
+    script.write_text(script.read_text().replace("/ RATE", "/ RATE * 2"))
+    initlab(trainer, "reproduce", "training_kept")
+    assert len(trained(trainer)) == 13
     assert len(list(folder.glob("*.npz"))) == 3
 
 

@@ -1,0 +1,79 @@
+"""What figures are made of: a mean with its range, names at the ends of curves, a headline; pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from initlab.plotting.style import Look, plain, render
+
+SUFFIXES = ("png", "svg")
+
+
+def pictures(figure: Figure) -> dict[str, bytes]:
+    """The figure as PNG and SVG, by suffix."""
+    return {suffix: render(figure, suffix) for suffix in SUFFIXES}
+
+
+def headline(figure: Figure, finding: str) -> None:
+    """Above all panels, what is seen in them."""
+    figure.suptitle(plain(finding), x=0.01, ha="left", fontsize=11, fontweight="bold")
+
+
+def mean_and_range(axes: Axes, x: ArrayLike, curves: ArrayLike, style: Look, label: str = "") -> None:
+    """The mean over seeds, with some ten markers, and a band from the smallest to the largest.
+
+    Args:
+        axes: to draw on.
+        x: (T,).
+        curves: (seeds, T).
+        style: of the scheme.
+        label: for a legend, or `label_ends`.
+    """
+    values = np.asarray(curves)
+    lowest, highest = values.min(axis=0), values.max(axis=0)
+    axes.fill_between(np.asarray(x), lowest, highest, color=style.color, alpha=0.2, linewidth=0)
+    axes.plot(
+        np.asarray(x),
+        values.mean(axis=0),
+        color=style.color,
+        linestyle=style.dash,
+        marker=style.marker,
+        markevery=max(1, values.shape[1] // 10),
+        label=plain(label) or None,
+    )
+
+
+def label_ends(axes: Axes, gap: float = 0.065) -> None:
+    """Write each labelled line's name where it ends, in its colour: instead of a legend.
+
+    To be called when limits and scales are set.
+
+    Args:
+        axes: with the lines.
+        gap: between names, as a fraction of the height, where lines end close to each other.
+    """
+    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    ends = np.array([np.asarray(line.get_xydata())[-1] for line in lines])
+    heights = (axes.transScale + axes.transLimits).transform(ends)[:, 1]
+    places = _apart(np.clip(heights, 0, 1), gap)
+    for line, height in zip(lines, places, strict=True):
+        name, color = str(line.get_label()), line.get_color()
+        axes.text(1.015, height, name, color=color, va="center", transform=axes.transAxes)
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights moved so that no two are closer than the gap, and none far above 1."""
+    order = np.argsort(heights, kind="stable")
+    moved = np.array(heights, float)[order]
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    ceiling = 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - gap
+    places = np.empty_like(moved)
+    places[order] = moved
+    return [float(place) for place in places]
