@@ -13,8 +13,9 @@ above 1; here the range is the function's own, and the column `outside_0_1` tell
 
 import numpy as np
 
-from initlab import Scheme, histogram_figure, layer_panels, render
+from initlab import Scheme, histogram_figure, layer_panels
 from initlab.analysis.claims import Claim
+from initlab.plotting.marks import pictures
 from initlab.runner.exhibits import Exhibit, run_script
 
 SCHEMES = [Scheme.parse(text) for text in ("std=1", "std=0.01", "book:xavier", "he")]
@@ -124,7 +125,7 @@ def main(results: str = "results", quick: bool = False) -> None:
     for activation, title in TITLES.items():
         panels = layer_panels(SCHEMES, [activation])
         figure = histogram_figure(panels, title)
-        exhibit.figure(activation, {suffix: render(figure, suffix) for suffix in ("png", "svg")}, title)
+        exhibit.figure(activation, pictures(figure), title)
         over_the_books_range = layer_panels(SCHEMES, [activation], edges=(0.0, 1.0))
         for panel, book in zip(panels, over_the_books_range, strict=True):
             rows.append([*_rounded(panel.numbers()).values(), f"{book.histogram.clipped:.4f}"])

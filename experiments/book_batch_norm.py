@@ -10,8 +10,9 @@ program, run once.
 
 from pathlib import Path
 
-from initlab import load_experiment, render, run_experiment
+from initlab import load_experiment, run_experiment
 from initlab.analysis.claims import Claim
+from initlab.plotting.marks import headline, pictures
 from initlab.plotting.tracked import accuracy_panels
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -90,11 +91,14 @@ def main(results: str = "results", quick: bool = False) -> None:
     exhibit = Exhibit(results, "book_batch_norm", "Batch Normalization and the start", __doc__, quick)
     outcome = run_experiment(load_experiment(CONFIG), exhibit.training)
     figure = accuracy_panels(outcome.groups)
-    pictures = {suffix: render(figure, suffix) for suffix in ("png", "svg")}
+    headline(
+        figure,
+        "Batch Normalization: learning from almost any std; only near 0.2 does it not help",
+    )
     caption = (
         "Training accuracy from 16 initial standard deviations: the mean of five seeds, and their range."
     )
-    exhibit.figure("accuracy", pictures, caption)
+    exhibit.figure("accuracy", pictures(figure), caption)
     found = final_accuracies(outcome.groups)
     rows = [
         {"scheme": scheme, "network": kind, "seed": seed, "train_accuracy": value}

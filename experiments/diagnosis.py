@@ -14,10 +14,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from initlab import Scheme, diagnose, load_experiment, open_dataset, render, run_experiment
+from initlab import Scheme, diagnose, load_experiment, open_dataset, run_experiment
 from initlab.analysis.claims import Claim
 from initlab.analysis.diagnosis import find_cure
 from initlab.data.inputs import prepare_inputs
+from initlab.plotting.marks import pictures
 from initlab.plotting.verdicts import Verdict, verdict_figure
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -97,7 +98,7 @@ def main(results: str = "results", quick: bool = False) -> None:
     title = f"The untrained network tells whether it will train: {right} of {len(said)} verdicts hold"
     figure = verdict_figure(said, SUCCESS, title)
     caption = f"{title}. Test accuracy after 300 steps at the best of three rates, and the verdict before."
-    exhibit.figure("verdicts", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("verdicts", pictures(figure), caption)
     header = ["scheme", "activation", "depth", "verdict", "words", "test_accuracy"]
     rows = [
         [str(one.scheme), one.activation, one.depth, one.verdict, one.words, f"{one.accuracy:.3f}"]

@@ -16,17 +16,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from initlab import Ensemble, Optimizer, Purpose, open_dataset, render, stream
+from initlab import Ensemble, Optimizer, Purpose, open_dataset, stream
 from initlab.analysis.claims import Claim
 from initlab.data.inputs import prepare_inputs
 from initlab.nn.normalization import BatchNorm
+from initlab.plotting.marks import headline, pictures
 from initlab.plotting.style import styled
 from initlab.runner.exhibits import Exhibit, run_script
 
 SEEDS = range(5)
 RULES = {"without": None, "with": BatchNorm("before")}
+COLORS = ("#888888", "#000000")
 PERCENTILES, BATCH, RATE, EVERY = (15, 50, 85), 60, 0.1, 50
-TITLE = "Batch Normalization: a sigmoid network learns at once, and its units' inputs keep their place"
+TITLE = "Batch Normalization: a sigmoid network learns at once; for their spread, its inputs are steadier"
 
 SOONER = Claim(
     "fewer_steps",
@@ -52,14 +54,14 @@ STEADY = Claim(
 )
 
 
-def train(rule: BatchNorm | None, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def train(name: str, steps: int) -> dict[str, np.ndarray]:
     """Test accuracies (times, seeds), and percentiles (times, seeds, 3, units), every 50 steps."""
     dataset = open_dataset("mnist")
     prepare = prepare_inputs("unit", dataset)
     probe, labels = prepare(dataset.test_images[:1000], "float32"), dataset.test_labels[:1000]
     sizes = [784, 100, 100, 100, 10]
     schemes = ["lecun"] * len(SEEDS)
-    ensemble = Ensemble.from_schemes(sizes, schemes, SEEDS, "sigmoid", batch_norm=rule)
+    ensemble = Ensemble.from_schemes(sizes, schemes, SEEDS, "sigmoid", batch_norm=RULES[name])
     sgd, batches = Optimizer("sgd", lr=RATE), [stream(seed, Purpose.BATCHES) for seed in SEEDS]
     accuracies, percentiles = [], []
     for step in range(steps + 1):
@@ -70,7 +72,7 @@ def train(rule: BatchNorm | None, steps: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = np.stack([rng.integers(len(dataset.train_labels), size=BATCH) for rng in batches])
         images = prepare(dataset.train_images[chosen], "float32")
         ensemble.train_step(images, dataset.train_labels[chosen], sgd)
-    return np.array(accuracies), np.array(percentiles)
+    return {"accuracies": np.array(accuracies), "percentiles": np.array(percentiles)}
 
 
 def steps_to(accuracies: np.ndarray, level: float) -> np.ndarray:
@@ -94,9 +96,11 @@ def relative_drift(percentiles: np.ndarray) -> np.ndarray:
 def training_figure(seen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """The accuracy of both networks, and the percentiles of one unit of each."""
     figure = Figure(figsize=(11, 3.8))
-    figure.suptitle(TITLE, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    headline(figure, TITLE)
     first, *others = figure.subplots(1, 3)
-    for (name, (accuracies, _)), color, dash in zip(seen.items(), ("#0072B2", "#D55E00"), "-:", strict=True):
+    for (name, (accuracies, _)), color, dash in zip(
+        seen.items(), ("#888888", "#000000"), ("--", "-"), strict=True
+    ):
         steps = np.arange(len(accuracies)) * EVERY
         first.plot(steps, accuracies.mean(axis=1), dash, color=color, label=f"{name} Batch Normalization")
         first.fill_between(steps, accuracies.min(axis=1), accuracies.max(axis=1), color=color, alpha=0.2)
@@ -117,10 +121,11 @@ def training_figure(seen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
 @threadpool_limits.wrap(limits=1)
 def main(results: str = "results", quick: bool = False) -> None:
     exhibit = Exhibit(results, "ioffe_2015", "Batch Normalization in a sigmoid network", __doc__, quick)
-    seen = {name: train(rule, 300 if quick else 3000) for name, rule in RULES.items()}
-    pictures = {suffix: render(training_figure(seen), suffix) for suffix in ("png", "svg")}
+    trained = {name: exhibit.kept(train, name, 300 if quick else 3000) for name in RULES}
+    seen = {name: (one["accuracies"], one["percentiles"]) for name, one in trained.items()}
+    figure = training_figure(seen)
     caption = f"{TITLE}. Left: mean over five seeds, from the worst to the best; right: one unit."
-    exhibit.figure("training", pictures, caption)
+    exhibit.figure("training", pictures(figure), caption)
     (plain, without), (normalized, within) = seen.values()
     without, within = without[1:], within[1:]
     exhibit.claim(SOONER, (steps_to(normalized, 0.8) / steps_to(plain, 0.8)).tolist())

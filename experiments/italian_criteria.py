@@ -27,13 +27,13 @@ from initlab import (
     diagnose,
     measure_layers,
     open_dataset,
-    render,
     stream,
 )
 from initlab.analysis.claims import Claim
 from initlab.analysis.measure import LayerStatistics
 from initlab.data.inputs import prepare_inputs
 from initlab.nn.losses import cross_entropy
+from initlab.plotting.marks import headline, pictures
 from initlab.plotting.style import distinct_looks, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -175,7 +175,7 @@ def answers(scheme: str, activation: str, depth: int) -> list[dict]:
 def criteria_figure(networks: dict[str, list[list[LayerStatistics]]]) -> Figure:
     """Gradients, means and spreads of the activations against layers, the mean over seeds."""
     figure = Figure(figsize=(11, 4.4))
-    figure.suptitle(TITLE, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    headline(figure, TITLE)
     panels = {
         "rms gradient, relative to the last layer's": gradient_share,
         "|mean| / std of activations": lambda layers, i: abs(layers[i].mean) / layers[i].std,
@@ -203,8 +203,8 @@ def main(results: str = "results", quick: bool = False) -> None:
         for depth in (5, 10)
     }
     deep = {f"{scheme}, {name}": layers for (scheme, name, depth), layers in networks.items() if depth == 10}
-    pictures = {suffix: render(criteria_figure(deep), suffix) for suffix in ("png", "svg")}
-    exhibit.figure("criteria", pictures, f"{TITLE}. Ten layers of {WIDTH}; means over seeds.")
+    figure = criteria_figure(deep)
+    exhibit.figure("criteria", pictures(figure), f"{TITLE}. Ten layers of {WIDTH}; means over seeds.")
 
     def of(number, chosen, *depths):
         return {

@@ -12,9 +12,10 @@ paper trains convolutional networks; these are fully connected.)
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Optimizer, Scheme, open_dataset, render
+from initlab import Ensemble, Optimizer, Scheme, open_dataset
 from initlab.analysis.claims import Claim
 from initlab.analysis.measure import samples_of
+from initlab.plotting.marks import headline, pictures
 from initlab.plotting.style import distinct_looks, plain, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -95,10 +96,8 @@ def draw(found: dict[str, dict[str, list[float]]]) -> Figure:
             axes.plot([x] * len(values), values, style.marker, color=style.color, alpha=0.7)
         axes.set_xticks(range(len(schemes)), [plain(scheme) for scheme in schemes])
         axes.set(title=activation, xlim=(-0.5, len(schemes) - 0.5), ylim=(0, 1))
-    figure.axes[0].set_ylabel("test accuracy at the better rate")
-    figure.suptitle(
-        "LSUV trains 20 layers of either function", x=0.01, ha="left", fontsize=11, fontweight="bold"
-    )
+    figure.axes[0].set_ylabel("test accuracy, better of two rates")
+    headline(figure, "20 layers train from LSUV about as from Xavier or He; from std=0.01 not at all")
     return figure
 
 
@@ -108,10 +107,10 @@ def main(results: str = "results", quick: bool = False) -> None:
     images = open_dataset("mnist").train_images[:2000] / np.float32(255)
     spread = {name: variances(name, depth, images) for name in SCHEMES}
     exhibit.claim(UNIT, {name: np.abs(one - 1).max(axis=0).tolist() for name, one in spread.items()})
-    found = {name: accuracies(name, depth, steps) for name in SCHEMES}
+    found = {name: exhibit.kept(accuracies, name, depth, steps) for name in SCHEMES}
     figure = draw(found)
     caption = "Each point is a network of 20 layers after 150 steps, at the better of two rates."
-    exhibit.figure("accuracy", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("accuracy", pictures(figure), caption)
     rows = [
         {"activation": name, "scheme": scheme, "seed": seed, "test_accuracy": value}
         for name, schemes in found.items()

@@ -12,9 +12,10 @@ networks; a Gaussian layer of n = 200 units deviates from it by about L / n.)
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme, render
+from initlab import Ensemble, Scheme
 from initlab.analysis.claims import Claim
 from initlab.analysis.measure import jacobian_singular_values
+from initlab.plotting.marks import pictures
 from initlab.plotting.style import Look, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -32,7 +33,8 @@ VARIANCE = "the slope of Var(s^2) / mean(s^2)^2 over depth L, s the singular val
 
 def slope_claim(name: str, kind: str, slope: float, lesson: str = "") -> Claim:
     """A claim that the variance of squared singular values grows by so much a layer."""
-    statement = f"{kind}: at criticality the variance of the squared singular values is {slope:g} L"
+    told = {0: "0", 1: "L"}.get(slope, f"{slope:g} L")
+    statement = f"{kind}: at criticality the variance of the squared singular values is {told}"
     low, high = (-0.02, 0.02) if slope == 0 else (0.75 * slope, 1.25 * slope)
     reason = (
         "the theory of wide networks, give or take a quarter" if slope else "theory: none; a fiftieth a layer"
@@ -102,16 +104,29 @@ def draw(depths: list[int], variances: dict[str, np.ndarray], last: dict[str, np
     for kind, (_, _, style) in KINDS.items():
         middle = variances[kind].mean(axis=1)
         left.plot(
-            depths, np.maximum(middle, 1e-6), style.dash, color=style.color, marker=style.marker, label=kind
+            depths, np.maximum(middle, 2e-3), style.dash, color=style.color, marker=style.marker, label=kind
         )
         values = np.sort(last[kind].mean(axis=0))[::-1]
         every = max(1, len(values) // 12)
         share = np.arange(len(values)) / len(values)
-        right.plot(share, values, style.dash, color=style.color, marker=style.marker, markevery=every)
-    left.set(xlabel="depth L", ylabel="Var(s²) / mean(s²)²", yscale="symlog")
-    left.set_title("Most spectra spread with depth")
-    right.set(xlabel="rank of the singular value, as a share", ylabel=f"singular value s at L = {depths[-1]}")
-    right.set_title("Orthogonal linear and tanh stay near 1")
+        right.plot(
+            share,
+            np.maximum(values, 2e-3),
+            style.dash,
+            color=style.color,
+            marker=style.marker,
+            markevery=every,
+        )
+    left.set(xlabel="depth L", ylabel="Var(s²) / mean(s²)²", xscale="log", yscale="log", ylim=(1e-3, 200))
+    left.set_xticks(depths, [str(depth) for depth in depths])
+    left.minorticks_off()
+    left.set_title("All spectra but linear orthogonal spread")
+    right.set(
+        xlabel="rank of the singular value, as a share",
+        ylabel=f"singular value s at L = {depths[-1]}",
+        yscale="log",
+    )
+    right.set_title("and only that one keeps all directions")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
     return figure
 
@@ -126,8 +141,8 @@ def main(results: str = "results", quick: bool = False) -> None:
     variances = {kind: np.array([relative_variance(one) for one in all_]) for kind, all_ in values.items()}
     last = {kind: all_[-1] for kind, all_ in values.items()}
     figure = draw(depths, variances, last)
-    caption = "Left: the spread of squared singular values; right: all of them. Means of ten networks."
-    exhibit.figure("spectra", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    caption = "Left: spread of squared singular values; right: all; at least 0.002. Means of ten networks."
+    exhibit.figure("spectra", pictures(figure), caption)
     rows = [
         {"network": kind, "depth": depth, "relative_variance": float(variances[kind][i].mean())}
         for kind in KINDS

@@ -12,10 +12,11 @@ Predictions are those of mean-field theory, by quadrature.
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme, render
+from initlab import Ensemble, Scheme
 from initlab.analysis.claims import Claim
 from initlab.analysis.theory import correlation_map, length_map, phase
 from initlab.nn.starts import Start
+from initlab.plotting.marks import pictures
 from initlab.plotting.style import Look, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -142,14 +143,14 @@ def draw(measured, predicted) -> Figure:
                     style.marker,
                     color=style.color,
                     linestyle=style.dash,
-                    label=f"$\\sigma_w$ = {sigma_w:g}",
+                    label=f"$\\sigma_w$ = {sigma_w:g} ({'order' if sigma_w < 2 else 'chaos'})",
                 )
     left.set(
         yscale="log", xlabel="layer", ylabel="length q of the signal", xlim=(0.5, min(12, len(layers)) + 0.5)
     )
     left.set_title("The length of the input is forgotten")
-    right.set(xlabel="layer", ylabel="correlation c of two inputs", ylim=(0, 1.03))
-    right.set_title("Order makes inputs alike, chaos drives them apart")
+    right.set(xlabel="layer", ylabel="correlation c of two inputs", ylim=(-0.06, 1.03))
+    right.set_title("Order aligns inputs, chaos parts them")
     left.legend(loc="upper right")
     return figure
 
@@ -161,7 +162,7 @@ def main(results: str = "results", quick: bool = False) -> None:
     predicted = {w: predict(w, depth) for w in SIGMA_W}
     figure = draw(measured, predicted)
     caption = "Lines: mean-field theory; points: the mean of five networks of 1000 units."
-    exhibit.figure("maps", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("maps", pictures(figure), caption)
     exhibit.table("correlations", rows(measured, predicted))
     ends = {w: phase("tanh", w * w, SIGMA_B**2) for w in SIGMA_W}
     exhibit.claim(

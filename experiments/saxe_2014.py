@@ -14,10 +14,11 @@ gradient descent on it.
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Optimizer, open_dataset, render
+from initlab import Ensemble, Optimizer, open_dataset
 from initlab.analysis.claims import Claim
 from initlab.data.inputs import prepare_inputs
 from initlab.nn.network import StepRule
+from initlab.plotting.marks import pictures
 from initlab.plotting.style import look, plain, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -109,8 +110,8 @@ def draw(found: dict[int, dict[str, list[float]]]) -> Figure:
         for depth, one in zip(DEPTHS, times, strict=True):
             axes.plot([depth] * SEEDS, one, style.marker, color=style.color, alpha=0.6)
         axes.plot([], [], style.dash, marker=style.marker, color=style.color, label=plain(scheme))
-    axes.set(xlabel="hidden layers", ylabel="steps to learn", ylim=(0, None), xticks=DEPTHS)
-    axes.set_title("Deep linear networks learn sooner from orthogonal weights")
+    axes.set(xlabel="hidden layers", ylabel="steps to learn (70 % of the way)", ylim=(0, None), xticks=DEPTHS)
+    axes.set_title("Learning time grows with depth from Gaussian weights, not from orthogonal")
     axes.legend(loc="upper left")
     return figure
 
@@ -118,10 +119,10 @@ def draw(found: dict[int, dict[str, list[float]]]) -> Figure:
 def main(results: str = "results", quick: bool = False) -> None:
     exhibit = Exhibit(results, "saxe_2014", "Deep linear networks", __doc__, quick)
     steps = 50 if quick else 150
-    found = {depth: learning_times(depth, steps) for depth in DEPTHS}
+    found = {depth: exhibit.kept(learning_times, depth, steps) for depth in DEPTHS}
     figure = draw(found)
     caption = "Steps to learn at the best of five rates; each point is a seed."
-    exhibit.figure("times", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("times", pictures(figure), caption)
     ratio = {
         s: [(deep + 1) / (flat + 1) for deep, flat in zip(found[16][s], found[2][s], strict=True)]
         for s in SCHEMES

@@ -12,10 +12,11 @@ here the constant is fitted.
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Optimizer, Scheme, open_dataset, render
+from initlab import Ensemble, Optimizer, Scheme, open_dataset
 from initlab.analysis.claims import Claim
 from initlab.analysis.theory import critical_sigma_w2, phase
 from initlab.nn.starts import Start
+from initlab.plotting.marks import pictures
 from initlab.plotting.style import styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -54,7 +55,7 @@ NEAR_CRITICAL = Claim(
 )
 
 
-def accuracies(depth: int, steps: int) -> np.ndarray:
+def accuracies(depth: int, steps: int) -> dict[str, np.ndarray]:
     """Test accuracy at the better rate, (sigma_w^2, SEEDS)."""
     mnist = open_dataset("mnist")
     images, test = mnist.train_images[:] / np.float32(255), mnist.test_images[:2000] / np.float32(255)
@@ -69,7 +70,7 @@ def accuracies(depth: int, steps: int) -> np.ndarray:
             chosen = rng.integers(len(images), size=50)
             networks.train_step(images[chosen], mnist.train_labels[chosen], sgd)
         reached = networks.accuracy(test, mnist.test_labels[:2000])
-    return reached.reshape(len(VARIANCES), SEEDS, len(RATES)).max(axis=-1)
+    return {"reached": reached.reshape(len(VARIANCES), SEEDS, len(RATES)).max(axis=-1)}
 
 
 def depth_scale(w2: float) -> float:
@@ -100,18 +101,18 @@ def draw(found: np.ndarray, scales: np.ndarray, factor: float, depths: tuple[int
     figure = Figure(figsize=(6.6, 4.2))
     axes = figure.add_subplot()
     image = axes.imshow(found.mean(axis=2), cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
-    for k, dash in ((6.0, "--"), (factor, "-")):
+    for k, dash, told in ((6.0, "--", "the paper's"), (factor, "-", "fitted")):
         with np.errstate(all="ignore"):
             reach = np.log(np.minimum(k * scales, 1e3))
-            height = np.interp(reach, np.log(depths), range(len(depths)), right=9)
-        label = f"{k:.2g} depth scales"
+            height = np.interp(reach, np.log([*depths, 2 * depths[-1]]), range(len(depths) + 1), right=9)
+        label = f"{k:.2g} depth scales, {told}"
         axes.plot(range(len(VARIANCES)), height, dash, color="white", linewidth=2, label=label)
     axes.set(ylim=(-0.5, len(depths) - 0.5), xlabel="$\\sigma_w^2$", ylabel="hidden layers")
     axes.set_xticks(range(len(VARIANCES)), [f"{one:g}" for one in VARIANCES])
     axes.set_yticks(range(len(depths)), [str(one) for one in depths])
     axes.grid(visible=False)
     axes.set_title("Deep tanh networks train near the critical $\\sigma_w^2$ of 1.76")
-    axes.legend(loc="upper right", facecolor="#444444", labelcolor="white", framealpha=0.8)
+    axes.legend(loc="upper right", facecolor="#444444", labelcolor="white", framealpha=0.8, frameon=True)
     figure.colorbar(image, ax=axes, label="test accuracy")
     return figure
 
@@ -119,13 +120,13 @@ def draw(found: np.ndarray, scales: np.ndarray, factor: float, depths: tuple[int
 def main(results: str = "results", quick: bool = False) -> None:
     exhibit = Exhibit(results, "schoenholz_2017", "Which depths train", __doc__, quick)
     depths, steps = (DEPTHS[:4], 60) if quick else (DEPTHS, 150)
-    found = np.array([accuracies(depth, steps) for depth in depths])
+    found = np.array([exhibit.kept(accuracies, depth, steps)["reached"] for depth in depths])
     scales = np.array([depth_scale(w2) for w2 in VARIANCES])
     trained = found >= SUCCESS
     factors = [fitted_factor(trained[:, :, seed], scales, depths) for seed in range(SEEDS)]
     figure = draw(found, scales, float(np.mean(factors)), depths)
     caption = "Test accuracy after 150 steps, mean of five seeds; lines: multiples of the depth scale."
-    exhibit.figure("map", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("map", pictures(figure), caption)
     deepest = np.where(trained, np.array(depths)[:, None, None], 0).max(axis=0)
     capped = np.minimum(scales, 1e3)
     exhibit.claim(ORDER, [rank_correlation(capped, deepest[:, seed]) for seed in range(SEEDS)])

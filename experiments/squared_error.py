@@ -17,11 +17,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from initlab import Ensemble, Optimizer, Purpose, open_dataset, render, stream
+from initlab import Ensemble, Optimizer, Purpose, open_dataset, stream
 from initlab.analysis.claims import Claim
 from initlab.data.inputs import prepare_inputs
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import StepRule
+from initlab.plotting.marks import headline, pictures
 from initlab.plotting.style import styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -72,7 +73,7 @@ FADES = Claim(
 
 
 @np.errstate(all="ignore")
-def train(start: str, method: str, steps: int) -> np.ndarray:
+def train(start: str, method: str, steps: int) -> dict[str, np.ndarray]:
     """Test accuracies (rates, seeds); a network that diverges stays at one class."""
     loss, optimizer = METHODS[method]
     dataset = open_dataset("mnist")
@@ -87,7 +88,7 @@ def train(start: str, method: str, steps: int) -> np.ndarray:
         all_rates = np.tile(images, (len(RATES), 1, 1)), np.tile(labels, (len(RATES), 1))
         ensemble.train_step(*all_rates, update, rule)
     accuracies = ensemble.accuracy(prepare(dataset.test_images[:2000], "float32"), dataset.test_labels[:2000])
-    return accuracies.reshape(len(RATES), len(SEEDS))
+    return {"reached": accuracies.reshape(len(RATES), len(SEEDS))}
 
 
 def best(accuracies: np.ndarray) -> np.ndarray:
@@ -120,7 +121,7 @@ AVERAGES: dict[str, Average] = {"root mean square": root_mean_square, "median im
 def rate_figure(trained: dict[tuple[str, str], np.ndarray]) -> Figure:
     """Accuracy against rate, a panel for each start, a line for each method; bands: worst to best."""
     figure = Figure(figsize=(10, 4.4))
-    figure.suptitle(TITLE, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    headline(figure, TITLE)
     looks = (("#0072B2", "o-"), ("#009E73", "s--"), ("#D55E00", "D-."), ("#CC79A7", "^:"))
     for axes, start in zip(figure.subplots(1, 2, sharey=True), STARTS, strict=True):
         for method, (color, mark) in zip(METHODS, looks, strict=True):
@@ -138,9 +139,15 @@ def rate_figure(trained: dict[tuple[str, str], np.ndarray]) -> Figure:
 def main(results: str = "results", quick: bool = False) -> None:
     exhibit = Exhibit(results, "squared_error", "Cross-entropy, squared error, RMSProp", __doc__, quick)
     steps = 20 if quick else 200
-    trained = {(start, method): train(start, method, steps) for start in STARTS for method in METHODS}
-    pictures = {suffix: render(rate_figure(trained), suffix) for suffix in ("png", "svg")}
-    exhibit.figure("rates", pictures, f"{TITLE}. Lines: means over five seeds; bands: worst to best seed.")
+    trained = {
+        (start, method): exhibit.kept(train, start, method, steps)["reached"]
+        for start in STARTS
+        for method in METHODS
+    }
+    figure = rate_figure(trained)
+    exhibit.figure(
+        "rates", pictures(figure), f"{TITLE}. Lines: means over five seeds; bands: worst to best seed."
+    )
 
     def lead(start: str, one: str, other: str) -> list[float]:
         return (best(trained[start, one]) - best(trained[start, other])).tolist()

@@ -12,8 +12,9 @@ ten measurements.
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme, render
+from initlab import Ensemble, Scheme
 from initlab.analysis.claims import Claim
+from initlab.plotting.marks import pictures
 from initlab.plotting.style import Look, styled
 from initlab.runner.exhibits import Exhibit, run_script
 
@@ -114,7 +115,7 @@ def main(results: str = "results", quick: bool = False) -> None:
     found = {name: np.concatenate(parts) for name, parts in groups.items()}
     figure = draw(found)
     caption = "The mean walk of 1000 networks of width 30 for each gain; band: two thirds of the last one's."
-    exhibit.figure("walks", {suffix: render(figure, suffix) for suffix in ("png", "svg")}, caption)
+    exhibit.figure("walks", pictures(figure), caption)
     drifts = {name: [drift(one) for one in parts] for name, parts in groups.items()}
     rows = [
         {"walk": name, "networks": len(found[name]), "drift": float(np.mean(one))}

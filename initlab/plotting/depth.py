@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from initlab.analysis.profile import Profile
+from initlab.plotting.marks import headline
 from initlab.plotting.style import Look, distinct_looks, plain, styled
 
 _MOST_POINTS = 20
@@ -25,7 +26,7 @@ def depth_figure(profiles: Sequence[Profile], title: str) -> Figure:
     """
     rows = [list(row) for _, row in groupby(profiles, key=lambda profile: profile.activation)]
     figure = Figure(figsize=(9, 0.9 + 2.7 * len(rows)))
-    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    headline(figure, title)
     for (left, right), row in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
         for profile, style in zip(row, distinct_looks([str(p.scheme) for p in row]), strict=True):
             said = profile.predicted or []

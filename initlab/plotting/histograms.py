@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from initlab.analysis.untrained import Panel
 from initlab.errors import UsageError
 from initlab.nn.activations import get_activation
+from initlab.plotting.marks import headline
 from initlab.plotting.style import look, plain, styled
 
 _MOST_COLUMNS, _MOST_ROWS = 10, 100
@@ -33,17 +34,21 @@ def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
         raise UsageError(f"{len(rows)} rows of histograms; a figure holds {_MOST_ROWS} at most")
     rows = [_thinned(row) for row in rows]
     depth = max(len(row) for row in rows)
-    figure = Figure(figsize=(0.9 + 2.0 * depth, 0.9 + 1.6 * len(rows)))
-    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure = Figure(figsize=(0.9 + 2.0 * depth, 0.9 + 1.75 * len(rows)))
+    headline(figure, title)
     grid = figure.subplots(len(rows), depth, squeeze=False, sharey="row")
     for axes, row in zip(grid, rows, strict=True):
         for one, panel in zip(axes, row, strict=True):
             _draw(one, panel)
         axes[0].set_ylim(bottom=0)
         axes[0].set_ylabel(plain(f"{row[0].activation}\n{row[0].scheme.short}"))
+    shown = panels[0].what.replace("_", " ")
+    figure.supxlabel(shown, fontsize=9)
+    figure.supylabel(f"share of {shown}; black outline, and number in brackets: theory", fontsize=9)
+    above = 43 if panels[0].what == "activations" else 34
     for panel, one in zip(rows[0], grid[0], strict=True):
-        above = {"xytext": (0, 34), "textcoords": "offset points", "ha": "center"}
-        one.annotate(f"layer {panel.layer}", (0.5, 1), xycoords="axes fraction", fontsize=9, **above)
+        place = {"xytext": (0, above), "textcoords": "offset points", "ha": "center"}
+        one.annotate(f"layer {panel.layer}", (0.5, 1), xycoords="axes fraction", fontsize=9, **place)
     return figure
 
 
@@ -68,7 +73,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
 
 
 def _caption(panel: Panel) -> str:
-    mean, std = f"mean {panel.mean:.3g}", f"std {panel.std:.3g}"
+    mean, std = f"mean {_rounded(panel.mean, panel.std)}", f"std {panel.std:.3g}"
     if panel.predicted is not None:
         std += f" ({panel.predicted.std:.3g})"
     outside = f", outside {_percent(panel.histogram.clipped)}" if panel.histogram.clipped else ""
@@ -76,7 +81,12 @@ def _caption(panel: Panel) -> str:
         return f"{mean}{outside}\n{std}"
     low, high = get_activation(panel.activation).bounds
     word = "off" if np.isfinite(low) and np.isinf(high) else "saturated"
-    return f"{mean}, {std}\n{word} {_percent(panel.saturated)}{outside}"
+    return f"{mean}\n{std}\n{word} {_percent(panel.saturated)}{outside}"
+
+
+def _rounded(mean: float, std: float) -> str:
+    """With three digits; 0 where it is nothing beside the spread."""
+    return "0" if abs(mean) < 1e-3 * std else f"{mean:.3g}"
 
 
 def _percent(fraction: float) -> str:

@@ -14,10 +14,10 @@ from initlab.runner.tables import Group
 
 _IN_A_ROW = 4
 _PAIRS = (
-    Look("#0072B2", "o", "--"),
-    Look("#D55E00", "s", "-"),
-    Look("#009E73", "^", "-."),
-    Look("#000000", "v", ":"),
+    Look("#888888", "o", "--"),
+    Look("#000000", "s", "-"),
+    Look("#8C564B", "^", "-."),
+    Look("#7570B3", "v", ":"),
 )
 Value = Callable[[dict[str, Any]], float]
 
@@ -127,7 +127,9 @@ _WORDS = {"batch_norm": "Batch Normalization"}
 def _shown(key: str, value: str) -> str:
     name = key.rsplit(".", 1)[-1]
     words = _WORDS.get(name, name)
-    return f"without {words}" if value == "None" else f"{words} {value}"
+    if value == "None":
+        return f"without {words}"
+    return f"with {words}" if name in _WORDS else f"{words} {value}"
 
 
 @styled

@@ -10,6 +10,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from initlab.nn.initializers import Scheme
+from initlab.plotting.marks import headline
 from initlab.plotting.style import plain, styled
 
 _MARKS = {"trains": "", "trains slowly": "~", "does not train": "\u00d7"}
@@ -46,7 +47,7 @@ def verdict_figure(verdicts: Sequence[Verdict], success: float, title: str) -> F
     """
     activations = list(dict.fromkeys(one.activation for one in verdicts))
     figure = Figure(figsize=(2.1 + 2.1 * len(activations), 4.6))
-    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    headline(figure, title)
     row = figure.subplots(1, len(activations), sharey=True, squeeze=False)[0]
     for axes, activation in zip(row, activations, strict=True):
         shown = [one for one in verdicts if one.activation == activation]

@@ -90,7 +90,7 @@ def reproduce(script: Path, results: Path, quick: bool) -> Reproduction:
     start = time.monotonic()
     part = _part(results, quick)
     # One thread: products in the experiments are small, and threads would wait for each other.
-    with hold(part / "training" / script.stem), threadpool_limits(1):
+    with hold(part / "training" / "locks" / script.stem), threadpool_limits(1):
         load(script).main(str(part), quick)
     return Reproduction(script.stem, time.monotonic() - start)
 

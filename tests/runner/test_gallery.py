@@ -252,10 +252,10 @@ def test_kept_arrays_come_back_as_they_were(tmp_path):
 
 
 def test_one_experiment_at_a_time_goes_into_a_folder(trainer):
-    with hold(trainer / "results" / "training" / "level"):
+    with hold(trainer / "results" / "training" / "locks" / "level"):
         done = initlab(trainer, "reproduce")
     assert done.returncode == 1
-    assert "level failed: results/training/level: another initlab is at work on it" in done.stderr
+    assert "level failed: results/training/locks/level: another initlab is at work on it" in done.stderr
     assert "Traceback" not in done.stderr
     assert (trainer / "results" / "training_kept" / "claims.json").exists()
 
