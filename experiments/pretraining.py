@@ -63,8 +63,9 @@ def main(results: str = "results", quick: bool = False) -> None:
     changes = ["train.steps=300"] if quick else []
     experiment = load_experiment(CONFIG, ["sweep.seed=[0, 1, 2, 3, 4]", *changes])
     outcome = run_experiment(experiment, exhibit.training)
-    figure = loss_figure(outcome.groups)
-    figure.axes[0].set_title("The right scale alone does what pretraining needs 3000 batches more for")
+    figure = loss_figure(
+        outcome.groups, "The right scale alone does what pretraining needs 3000 batches more for"
+    )
     caption = "Training loss; curves of pretrained networks begin after as many steps as that took batches."
     exhibit.figure("loss", pictures(figure), caption)
     found = {one.label: [record.test_accuracy for record in one.records] for one in outcome.groups}

@@ -15,7 +15,7 @@ _MOST_INSIDE, _MOST_IN_A_COLUMN = 6, 30
 
 
 @styled
-def loss_figure(groups: Sequence[Group]) -> Figure:
+def loss_figure(groups: Sequence[Group], title: str | None = None) -> Figure:
     """Training loss against step, smoothed as in Saito's book, with a marker at every 20th part.
 
     The line is the mean over the seeds that finished, the band runs from the smallest to the largest.
@@ -24,6 +24,7 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
 
     Args:
         groups: from `runner.tables.group`.
+        title: what is seen; by default which condition ends with the lowest loss.
     """
     looks = distinct_looks([group.scheme for group in groups])
     figure = Figure(figsize=(7.2, 4.4) if len(groups) <= _MOST_INSIDE else (10.5, 5.2))
@@ -39,7 +40,7 @@ def loss_figure(groups: Sequence[Group]) -> Figure:
     axes.set(xlim=(-0.01 * steps, 1.01 * steps), ylim=(0, top))
     counted = "training step, after the batches that the scheme looked at" if before > 1 else "training step"
     axes.set(xlabel=counted, ylabel="loss of each step's batch, before its update")
-    axes.set_title(plain(_title(groups)))
+    axes.set_title(plain(title or _title(groups)))
     _add_legend(figure, axes, groups)
     return figure
 
