@@ -106,6 +106,8 @@ def accuracy_panels(groups: Sequence[Group]) -> Figure:
     for axes, (scheme, panel) in zip(grid.flat, panels.items(), strict=False):
         for name, group in panel.items():
             _draw(axes, group, _PAIRS[names.index(name)], _accuracy, name)
+            if not group.finished:
+                axes.text(0.03, 0.9, f"{plain(name)}: diverged", transform=axes.transAxes, fontsize=7)
         axes.set_title(plain(scheme), fontsize=9)
         axes.set_ylim(0, 1.03)
     for axes in list(grid.flat)[len(panels) :]:
@@ -117,7 +119,7 @@ def accuracy_panels(groups: Sequence[Group]) -> Figure:
         for axes in grid.flat
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=len(handles))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
     return figure
 
 
