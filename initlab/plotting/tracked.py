@@ -112,7 +112,8 @@ def accuracy_panels(groups: Sequence[Group]) -> Figure:
         axes.set_ylim(0, 1.03)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
-    figure.supxlabel("training step", fontsize=10)
+    for axes in grid[-1]:
+        axes.set_xlabel("training step")
     figure.supylabel("accuracy on training images", fontsize=10)
     handles = {
         label: handle
