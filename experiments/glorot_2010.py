@@ -82,8 +82,8 @@ SATURATION = Claim(
     "the mean activation of the top hidden layer after 300 steps",
     "driven to 0: at most 0.1; it begins at 0.5",
     high=0.1,
-    lesson="The layers below tell nothing yet, so the output biases do the work, and the top layer's signal, "
-    "which is noise to them, is turned down. With smaller rates it takes longer.",
+    lesson="The paper's explanation: the layers below tell nothing yet, the output biases do the work, and "
+    "the top layer's signal, noise to them, is turned down. With smaller rates it takes longer.",
 )
 LEAVES = Claim(
     "top_sigmoid_leaves_saturation",

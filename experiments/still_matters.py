@@ -62,7 +62,7 @@ ADAM = Claim(
     "within five per cent of the images of the best",
     high=0.05,
     lesson="In 300 steps: in 3 layers little is lost, in 12 nothing is learnt. Adam scales gradients up as "
-    "far as they are larger than its epsilon of 1e-8, and those of 12 layers of small weights are smaller.",
+    "far as they exceed its epsilon of 1e-8, and those of 12 layers of small weights probably do not.",
 )
 DEEP = Claim(
     "deep_needs_scheme",

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from initlab.analysis.learning import smooth
 from initlab.nn.arrays import FloatArray
+from initlab.plotting.marks import mean_and_range
 from initlab.plotting.style import Look, distinct_looks, plain, styled
 from initlab.runner.tables import Group
 
@@ -48,20 +49,9 @@ def loss_figure(groups: Sequence[Group], title: str | None = None) -> Figure:
 def _draw_band(axes: Axes, group: Group, style: Look, every: int) -> None:
     curves = np.stack([smooth(record.losses()) for record in group.finished])
     before = max(record.batches_before for record in group.finished)
-    steps, color = before + np.arange(curves.shape[1]), style.color
-    lowest, highest = curves.min(axis=0), curves.max(axis=0)
-    axes.fill_between(steps, lowest, highest, color=color, alpha=0.2, linewidth=0)
     final = group.final_loss
     label = group.label if final is None else f"{group.label}: ends at {final.mean:.3f}"
-    axes.plot(
-        steps,
-        curves.mean(axis=0),
-        color=color,
-        linestyle=style.dash,
-        marker=style.marker,
-        markevery=every,
-        label=plain(label),
-    )
+    mean_and_range(axes, before + np.arange(curves.shape[1]), curves, style, label, every)
 
 
 def _mark_divergence(axes: Axes, group: Group, style: Look, top: float) -> None:

@@ -16,7 +16,6 @@ FIGURES = {
     "accuracy_panels": "initlab.plotting.tracked:accuracy_panels",
     "distinct_units": "initlab.plotting.tracked:distinct_units_figure",
 }
-SUFFIXES = ("png", "svg")
 
 
 def check_figures(experiment: Experiment) -> None:
@@ -32,8 +31,8 @@ def check_figures(experiment: Experiment) -> None:
 
 def draw_figures(outcome: Outcome) -> None:
     """Draw the figures that the experiment names, as PNG and SVG, into its folder."""
-    from initlab.plotting.style import render
+    from initlab.plotting.marks import pictures
 
     for name in outcome.experiment.figures:
         figure = resolve_name(FIGURES[name])(outcome.groups)
-        outcome.store.write_figure(name, {suffix: render(figure, suffix) for suffix in SUFFIXES})
+        outcome.store.write_figure(name, pictures(figure))

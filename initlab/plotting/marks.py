@@ -1,7 +1,5 @@
 """What figures are made of: a mean with its range, names at the ends of curves, a headline; pictures."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +20,10 @@ def headline(figure: Figure, finding: str) -> None:
     figure.suptitle(plain(finding), x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
-def mean_and_range(axes: Axes, x: ArrayLike, curves: ArrayLike, style: Look, label: str = "") -> None:
-    """The mean over seeds, with some ten markers, and a band from the smallest to the largest.
+def mean_and_range(
+    axes: Axes, x: ArrayLike, curves: ArrayLike, style: Look, label: str = "", every: int | None = None
+) -> None:
+    """The mean over seeds, with markers, and a band from the smallest to the largest.
 
     Args:
         axes: to draw on.
@@ -31,6 +31,7 @@ def mean_and_range(axes: Axes, x: ArrayLike, curves: ArrayLike, style: Look, lab
         curves: (seeds, T).
         style: of the scheme.
         label: for a legend, or `label_ends`.
+        every: after so many points stands a marker; by default ten of them are drawn, or some more.
     """
     values = np.asarray(curves)
     lowest, highest = values.min(axis=0), values.max(axis=0)
@@ -41,7 +42,7 @@ def mean_and_range(axes: Axes, x: ArrayLike, curves: ArrayLike, style: Look, lab
         color=style.color,
         linestyle=style.dash,
         marker=style.marker,
-        markevery=max(1, values.shape[1] // 10),
+        markevery=every or max(1, values.shape[1] // 10),
         label=plain(label) or None,
     )
 
@@ -58,16 +59,16 @@ def label_ends(axes: Axes, gap: float = 0.065) -> None:
     lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
     ends = np.array([np.asarray(line.get_xydata())[-1] for line in lines])
     heights = (axes.transScale + axes.transLimits).transform(ends)[:, 1]
-    places = _apart(np.clip(heights, 0, 1), gap)
+    places = _apart(heights, gap)
     for line, height in zip(lines, places, strict=True):
         name, color = str(line.get_label()), line.get_color()
         axes.text(1.015, height, name, color=color, va="center", transform=axes.transAxes)
 
 
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights moved so that no two are closer than the gap, and none far above 1."""
+def _apart(heights: ArrayLike, gap: float) -> list[float]:
+    """The heights within 0 to 1, in the same order, and no two closer than the gap."""
     order = np.argsort(heights, kind="stable")
-    moved = np.array(heights, float)[order]
+    moved = np.clip(np.asarray(heights, np.float64)[order], 0, 1)
     for i in range(1, len(moved)):
         moved[i] = max(moved[i], moved[i - 1] + gap)
     ceiling = 1.0

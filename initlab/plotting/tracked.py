@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
+from initlab.plotting.marks import mean_and_range
 from initlab.plotting.style import Look, distinct_looks, plain, styled
 from initlab.runner.tables import Group
 
@@ -37,20 +38,7 @@ def _draw(axes: Axes, group: Group, style: Look, value: Value, label: str) -> No
     steps, curves = _curves(group, value)
     if not len(curves):
         return
-    axes.fill_between(
-        steps, curves.min(axis=0), curves.max(axis=0), color=style.color, alpha=0.2, linewidth=0
-    )
-    every = max(1, len(steps) // 10)
-    axes.plot(
-        steps,
-        curves.mean(axis=0),
-        color=style.color,
-        linestyle=style.dash,
-        marker=style.marker,
-        markevery=every,
-        markersize=4,
-        label=plain(label),
-    )
+    mean_and_range(axes, steps, curves, style, label)
 
 
 def _accuracy(entry: dict[str, Any]) -> float:

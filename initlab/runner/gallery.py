@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from initlab.errors import InitlabError, StorageError, UsageError, unknown_name
 from initlab.runner.executors import open_processes
-from initlab.runner.store import hold
+from initlab.runner.store import Store, hold
 
 Progress = Callable[[list[str]], None]
 
@@ -127,11 +127,13 @@ def run_all(
         progress: called about once a second with the names of those at work.
     """
     with open_processes(min(jobs, len(scripts))) as executor:
-        flying = {executor.submit(task, script, results, quick): script.stem for script in scripts}
-        while flying:
-            done, _ = wait(flying, timeout=1, return_when=FIRST_COMPLETED)
-            progress([name for future, name in flying.items() if future.running()])
-            for future in done:
+        waiting, flying = list(scripts), dict[Future[Reproduction], str]()
+        while waiting or flying:
+            while waiting and len(flying) < max(1, jobs):
+                script = waiting.pop(0)
+                flying[executor.submit(task, script, results, quick)] = script.stem
+            progress(list(flying.values()))
+            for future in wait(flying, timeout=1, return_when=FIRST_COMPLETED).done:
                 yield _outcome(flying.pop(future), future)
 
 
@@ -159,7 +161,11 @@ def read_claims(results: Path) -> dict[str, dict[str, Any]]:
 
 
 def write_index(results: Path) -> None:
-    """The page of all experiments, `results/README.md`: a picture, the verdicts, and a link for each."""
+    """The page of all experiments, `results/README.md`: a picture, the verdicts, and a link for each.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
     lines = ["# The gallery", "", _INTRODUCTION, ""]
     for name, exhibit in read_claims(results).items():
         verdicts = [claim["verdict"] for claim in exhibit["claims"]]
@@ -168,7 +174,7 @@ def write_index(results: Path) -> None:
         picture = next(iter(sorted((results / name).glob("*.png"))), None)
         if picture:
             lines += [f'<img src="{name}/{picture.name}" width="420" alt="{exhibit["title"]}">', ""]
-    (results / "README.md").write_text("\n".join(lines), encoding="utf-8")
+    Store(results, ".").write_text("README.md", "\n".join(lines))
 
 
 _INTRODUCTION = """Published claims about the initial weights of networks, each held against measurements over

@@ -9,6 +9,7 @@ import pytest
 
 from initlab.analysis.claims import Claim
 from initlab.errors import UsageError
+from initlab.runner.executors import open_processes
 from initlab.runner.exhibits import Exhibit
 from initlab.runner.gallery import (
     chosen_experiments,
@@ -18,6 +19,7 @@ from initlab.runner.gallery import (
     write_index,
 )
 from initlab.runner.store import hold
+from initlab.runner.sweep import Choice
 
 SCRIPT = '''"""Is a number what it was?
 
@@ -265,3 +267,20 @@ def test_claims_of_chosen_experiments(trainer):
     done = initlab(trainer, "claims", "level")
     assert (len(done.stdout.splitlines()), "1 claims: 1 confirmed" in done.stderr) == (2, True)
     assert "did you mean 'level'" in initlab(trainer, "claims", "levle").stderr
+
+
+def alone():
+    return Choice().alone
+
+
+def test_a_worker_starts_no_workers_of_its_own():
+    assert not alone()
+    with open_processes(1) as executor:
+        assert executor.submit(alone).result()
+
+
+def test_results_that_cannot_be_written_are_told(checkout):
+    (checkout / "file").touch()
+    done = initlab(checkout, "reproduce", "--results", "file")
+    assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+    assert "file" in done.stderr
