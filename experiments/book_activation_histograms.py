@@ -1,170 +1,182 @@
-"""The activation histograms of Saito, "Deep Learning from Scratch", section 6.2.
+"""Saito, "Deep Learning from Scratch", section 6.2: histograms of the activations before training.
 
-1000 inputs of 100 features from N(0, 1) go through five untrained layers of 100 units without biases, for
-four initial weight distributions and three activation functions; the outline is what mean-field theory
-predicts for wide layers. `over_seeds.csv` holds the standard deviations of twenty such networks against
-that prediction, with the spread that theory expects of networks of this width.
+{samples} inputs from N(0, 1) go through {depth} untrained layers of {width} units without biases, with
+{activations} as activation function and initial weights from {schemes}. The outline is what mean-field
+theory predicts for wide layers. `over_seeds.csv` compares the standard deviations of {seeds} such networks
+with that prediction, and with the spread that theory expects of networks of this width.
 
-The book draws every histogram over (0, 1), which hides the negative half of tanh and every rectified value
-above 1; here the range is the function's own, and the column `outside_0_1` tells what the book's range hides.
-
-    python experiments/book_activation_histograms.py [RESULTS] [--quick]
+The book draws every histogram over (0, 1), which hides the negative half of tanh and all rectified values
+above 1. Here the range is the function's own; the column `outside_0_1` shows the share that the book hides.
 """
 
 import numpy as np
 
 from initlab import Scheme, histogram_figure, layer_panels
-from initlab.analysis.claims import Claim
-from initlab.plotting.marks import pictures
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab.gallery import Exhibit
 
-SCHEMES = [Scheme.parse(text) for text in ("std=1", "std=0.01", "book:xavier", "he")]
-SEEDS = 20
-TITLES = {
-    "sigmoid": "Sigmoid: std=1 saturates, std=0.01 makes all units alike, Xavier keeps a spread",
-    "tanh": "Tanh: std=1 saturates, std=0.01 vanishes, Xavier narrows, He keeps most of its width",
-    "relu": "ReLU: std=1 explodes, std=0.01 vanishes, Xavier fades, He holds its level",
-}
-
-
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="The book's histograms",
+    question="book",
+    finding="Sigmoid and tanh saturate from std=1 and hardly react to their inputs from std=0.01; Xavier's "
+    "weights keep the spread of both, and only He's keep that of ReLU.",
+    activations=("sigmoid", "tanh", "relu"),
+    schemes=("std=1", "std=0.01", "book:xavier", "he"),
+    depth=5,
+    width=100,
+    samples=1000,
+    seeds=20,
+)
 SOURCE = "Saito, Deep Learning from Scratch, 6.2.2 and 6.2.3, figures 6-10 to 6-14"
-SATURATED = Claim(
-    "sigmoid_std1_saturates",
+HALVES = "theory: sqrt(1 / 2) = 0.71, give or take a tenth"
+LEVEL = "theory: 1; a sigma_w^2 of 1.8 instead of 2 would give 0.95"
+CAPTION = "in each layer, a network in each row. Black outline, and number in brackets: theory."
+
+
+def panels(s, activation, schemes, seed=0, edges=None):
+    size = {"depth": s.depth, "width": s.width, "samples": s.samples}
+    parsed = [Scheme.parse(text) for text in schemes]
+    return layer_panels(parsed, [activation], seed=seed, edges=edges, **size)
+
+
+@exhibit.kept
+def layers(s, activation, scheme):
+    """Measured, (seeds, layers); predicted, (layers,)."""
+    networks = [panels(s, activation, [scheme], seed) for seed in range(s.seeds)]
+    return {
+        "std": [[panel.std for panel in network] for network in networks],
+        "saturated": [[panel.saturated for panel in network] for network in networks],
+        "predicted": [panel.predicted.std for panel in networks[0]],
+        "spread": [panel.predicted.spread for panel in networks[0]],
+    }
+
+
+def kept(s, activation, scheme):
+    stds = layers(s, activation, scheme)["std"]
+    return stds[:, -1] / stds[:, 0]
+
+
+def factor(s, scheme):
+    return kept(s, "relu", scheme) ** (1 / (s.depth - 1))
+
+
+@exhibit.claim(
     "With std=1, sigmoid activations gather at 0 and 1",
-    SOURCE,
-    "the fraction of slopes below 5 % of the steepest, the smallest of the five layers",
-    "gather: at least a third, where uniform activations would have 1 in 39",
+    source=SOURCE,
+    quantity="the fraction of slopes below 5 % of the steepest, the smallest of the {depth} layers",
     low=1 / 3,
+    reason="gather: at least a third; of uniform activations it would be 1 in 39",
 )
-ALIKE = Claim(
-    "sigmoid_small_alike",
-    "With std=0.01, sigmoid activations gather at 0.5: all units say the same",
-    SOURCE,
-    "the largest standard deviation of the layers' activations",
-    "a tenth of what a uniform distribution over 0 to 1 has, .289",
+def sigmoid_std1_saturates(s):
+    return layers(s, "sigmoid", "std=1")["saturated"].min(axis=1)
+
+
+@exhibit.claim(
+    "With std=0.01, sigmoid activations gather at 0.5: all units do the same",
+    source=SOURCE,
+    quantity="the largest standard deviation of the layers' activations",
     high=0.0289,
+    reason="a tenth of what a uniform distribution over 0 to 1 has, .289",
 )
-SPREAD = Claim(
-    "sigmoid_xavier_spreads",
+def sigmoid_small_alike(s):
+    return layers(s, "sigmoid", "std=0.01")["std"].max(axis=1)
+
+
+def keeps(statement, lesson):
+    """Declare the claim that the last layer keeps half of the spread or more."""
+    quantity = "the standard deviation of the last layer's activations, divided by the first layer's"
+    texts = {"source": SOURCE, "quantity": quantity, "reason": "kept: at least half", "lesson": lesson}
+    return exhibit.claim(statement, low=0.5, **texts)
+
+
+@keeps(
     "With Xavier's weights the spread of sigmoid activations is kept",
-    SOURCE,
-    "the standard deviation of the fifth layer's activations over the first's",
-    "kept: at least half",
-    low=0.5,
-    lesson="The first layer has .21, the fifth .12: it narrows to 0.6 in one step and then stays, since the "
-    "mean 1/2 of the activations feeds each layer. Hardly any of that spread is over inputs: see the "
-    "experiment on sigmoid gradients.",
+    "It narrows in one step and then stays, since the mean 1/2 of the activations feeds each layer. Hardly "
+    "any of that spread is over inputs: see the exhibit on sigmoid gradients.",
 )
-RELU_EXPLODES = Claim(
-    "relu_std1_explodes",
-    "With std=1, ReLU activations explode",
-    SOURCE,
-    "the factor by which a layer multiplies the standard deviation, geometric mean over layers 1 to 5",
-    "theory: sqrt(100 / 2) = 7.07, give or take a tenth",
-    low=6.4,
-    high=7.8,
-)
-RELU_FADES = Claim(
-    "relu_xavier_fades",
-    "With Xavier's weights, ReLU activations fade as layers are added",
-    SOURCE,
-    "the factor by which a layer multiplies the standard deviation, geometric mean over layers 1 to 5",
-    "theory: sqrt(1 / 2) = 0.71, give or take a tenth",
-    low=0.64,
-    high=0.78,
-)
-RELU_HOLDS = Claim(
-    "relu_he_holds",
-    "With He's weights, ReLU activations keep their spread in all layers",
-    SOURCE,
-    "the factor by which a layer multiplies the standard deviation, geometric mean over layers 1 to 5",
-    "theory: 1; a sigma_w^2 of 1.8 in place of 2 would give 0.95",
-    low=0.97,
-    high=1.03,
-)
-TANH_BETTER = Claim(
-    "tanh_xavier_keeps",
+def sigmoid_xavier_spreads(s):
+    return kept(s, "sigmoid", "book:xavier")
+
+
+@keeps(
     "With tanh, Xavier's weights keep a bell of activations through the layers",
-    SOURCE,
-    "the standard deviation of the fifth layer's activations over the first's",
-    "kept: at least half",
-    low=0.5,
-    lesson="It narrows with every layer, from .63 to about .3, and goes on narrowing: at sigma_w^2 = 1 tanh "
-    "is critical, and the length falls like 1/sqrt(layers).",
+    "It narrows with every layer, without end: at sigma_w^2 = 1 tanh is critical, and the standard deviation "
+    "falls like 1/sqrt(layer).",
 )
+def tanh_xavier_keeps(s):
+    return kept(s, "tanh", "book:xavier")
 
 
-def decide_all(exhibit: Exhibit, networks) -> None:
-    """Hold the claims against the panels of each seed."""
-
-    def of(activation, scheme, value):
-        chosen = [
-            [p for p in one if (p.activation, str(p.scheme)) == (activation, scheme)] for one in networks
-        ]
-        return [value(panels) for panels in chosen]
-
-    def factor(panels):
-        return (panels[-1].std / panels[0].std) ** (1 / (len(panels) - 1))
-
-    def kept(panels):
-        return panels[-1].std / panels[0].std
-
-    one, small = "normal(std=1)", "normal(std=0.01)"
-    exhibit.claim(SATURATED, of("sigmoid", one, lambda panels: min(p.saturated for p in panels)))
-    exhibit.claim(ALIKE, of("sigmoid", small, lambda panels: max(p.std for p in panels)))
-    exhibit.claim(SPREAD, of("sigmoid", "book:xavier", kept))
-    exhibit.claim(TANH_BETTER, of("tanh", "book:xavier", kept))
-    exhibit.claim(RELU_EXPLODES, of("relu", one, factor))
-    exhibit.claim(RELU_FADES, of("relu", "book:xavier", factor))
-    exhibit.claim(RELU_HOLDS, of("relu", "he", factor))
+def multiplies(statement, low, high, reason):
+    """Declare the claim that a ReLU layer multiplies the spread by a factor within a range."""
+    quantity = "the factor by which a layer multiplies the standard deviation, geometric mean over the layers"
+    return exhibit.claim(statement, source=SOURCE, quantity=quantity, low=low, high=high, reason=reason)
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "book_activation_histograms", "The book's histograms", __doc__, quick)
-    store, rows = exhibit.store, []
-    for activation, title in TITLES.items():
-        panels = layer_panels(SCHEMES, [activation])
-        figure = histogram_figure(panels, title)
-        exhibit.figure(activation, pictures(figure), title)
-        over_the_books_range = layer_panels(SCHEMES, [activation], edges=(0.0, 1.0))
-        for panel, book in zip(panels, over_the_books_range, strict=True):
-            rows.append([*_rounded(panel.numbers()).values(), f"{book.histogram.clipped:.4f}"])
-    header = [*panels[0].numbers(), "outside_0_1"]
-    store.write_table("statistics", header, rows)
-    networks = [layer_panels(SCHEMES, list(TITLES), seed=seed) for seed in range(SEEDS)]
-    store.write_table("over_seeds", OVER_SEEDS, over_seeds(networks))
-    decide_all(exhibit, networks)
-    exhibit.close()
+@multiplies(
+    "With std=1, ReLU activations explode", 6.4, 7.8, "theory: sqrt({width} / 2), give or take a tenth"
+)
+def relu_std1_explodes(s):
+    return factor(s, "std=1")
 
 
-OVER_SEEDS = [
-    "activation",
-    "scheme",
-    "layer",
-    "seeds",
-    "std",
-    "std_over_seeds",
-    "predicted",
-    "spread",
-    "agrees",
-]
+@multiplies("With Xavier's weights, ReLU activations fade as layers are added", 0.64, 0.78, HALVES)
+def relu_xavier_fades(s):
+    return factor(s, "book:xavier")
 
 
-def over_seeds(networks) -> list[list[str]]:
-    """One row for each panel: do the networks' standard deviations agree with theory, within its spread?"""
-    rows = []
-    for same in zip(*networks, strict=True):
-        stds, said = np.array([panel.std for panel in same]), same[0].predicted
-        agrees = abs(stds.mean() - said.std) <= said.spread
-        numbers = (stds.mean(), stds.std(ddof=1), said.std, said.spread)
-        shown = [f"{number:.4g}" for number in numbers]
-        rows.append([same[0].activation, str(same[0].scheme), same[0].layer, SEEDS, *shown, agrees])
-    return rows
+@multiplies("With He's weights, ReLU activations keep their spread in all layers", 0.97, 1.03, LEVEL)
+def relu_he_holds(s):
+    return factor(s, "he")
 
 
-def _rounded(numbers: dict[str, float | int | str | None]) -> dict[str, str]:
-    return {key: f"{value:.5g}" if isinstance(value, float) else str(value) for key, value in numbers.items()}
+@exhibit.figure(f"Sigmoid activations {CAPTION}")
+def sigmoid(s):
+    title = "Sigmoid: std=1 saturates, std=0.01 makes all units alike, Xavier keeps a spread"
+    return histogram_figure(panels(s, "sigmoid", s.schemes), title)
+
+
+@exhibit.figure(f"Tanh activations {CAPTION}")
+def tanh(s):
+    title = "Tanh: std=1 saturates, std=0.01 vanishes, Xavier narrows, He keeps most of its width"
+    return histogram_figure(panels(s, "tanh", s.schemes), title)
+
+
+@exhibit.figure(f"ReLU activations {CAPTION}")
+def relu(s):
+    title = "ReLU: std=1 explodes, std=0.01 vanishes, Xavier fades, He holds its level"
+    return histogram_figure(panels(s, "relu", s.schemes), title)
+
+
+@exhibit.table()
+def statistics(s):
+    pairs = [
+        pair
+        for activation in s.activations
+        for pair in zip(*(panels(s, activation, s.schemes, edges=e) for e in (None, (0, 1))), strict=True)
+    ]
+    return [{**own.numbers(), "outside_0_1": book.histogram.clipped} for own, book in pairs]
+
+
+@exhibit.table()
+def over_seeds(s):
+    measured = ("std", "std_over_seeds", "predicted", "spread", "agrees")
+    return [
+        {"activation": activation, "scheme": str(Scheme.parse(scheme)), "layer": layer, "seeds": s.seeds}
+        | dict(zip(measured, numbers, strict=True))
+        for activation in s.activations
+        for scheme in s.schemes
+        for layer, numbers in enumerate(agreement(layers(s, activation, scheme)), start=1)
+    ]
+
+
+def agreement(measured):
+    """Of each layer, whether the networks' mean agrees with theory within the spread of one network."""
+    mean, predicted, spread = measured["std"].mean(axis=0), measured["predicted"], measured["spread"]
+    agrees = np.abs(mean - predicted) <= spread
+    return zip(mean, measured["std"].std(axis=0, ddof=1), predicted, spread, agrees, strict=True)
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,127 +1,175 @@
-"""Is the verdict before training right? `initlab diagnose` against training on MNIST.
+"""This project's own claim: `initlab diagnose` predicts, before training, whether a network will train.
 
-Networks of 2 to 30 hidden layers of 100, ten schemes, four activation functions: each is diagnosed
-untrained, then trained by 300 steps of plain gradient descent at three rates, of which the best counts. It
-has trained where that classifies more than half of the test images. `verdicts.csv` holds all combinations,
-`confusion.csv` the count of each verdict and outcome, and `cures.csv` what became of the networks that
-began from the scheme that theory recommends for their activation and depth. One seed: the figures are no
-measurement of accuracies, but of verdicts over many combinations.
+Networks of {depths} hidden layers of {width} units start from {schemes}, with {activations} as activation
+function. Each is diagnosed before training, then learns MNIST by {steps} steps of plain gradient descent in
+batches of {batch_size}. Of the learning rates {rates}, a network has the one with the highest accuracy on
+{held_out} held-out training images. It has trained if it then classifies more than {success} of the test
+images. There is one seed: this measures verdicts over many combinations, not accuracies, and {parts} parts of
+the combinations take the place of seeds.
 
-    python experiments/diagnosis.py [RESULTS] [--quick]
+`networks.csv` holds all combinations, `confusion.csv` the count of each verdict and outcome, and `cures.csv`
+how networks train from the scheme that theory recommends for their activation and depth.
 """
 
-import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
-from initlab import Scheme, diagnose, load_experiment, open_dataset, run_experiment
-from initlab.analysis.claims import Claim
-from initlab.analysis.diagnosis import find_cure
-from initlab.data.inputs import prepare_inputs
-from initlab.plotting.marks import pictures
+import numpy as np
+
+from initlab import Scheme, diagnose, load_experiment, train_at_best_rate
+from initlab.data.examples import examples_of
+from initlab.diagnosis.verdict import find_cure
+from initlab.gallery import Exhibit
 from initlab.plotting.verdicts import Verdict, verdict_figure
-from initlab.runner.exhibits import Exhibit, run_script
 
 CONFIG = Path(__file__).parents[1] / "configs" / "trainability.yaml"
-SUCCESS = 0.5
-SOURCE = "this project's own claim"
-FAILS = Claim(
-    "does_not_train_is_right",
-    "Of networks that diagnose says do not train, almost all do not",
-    SOURCE,
-    "the fraction whose best test accuracy is at most .5, in each of five parts of the combinations",
-    "almost all: at least 0.8",
-    low=0.8,
-    lesson="Those that train nevertheless lie just beyond the limits, with 12 or 30 layers: the "
-    "limits are those of wide networks and some hundred steps.",
+RUNS = [run for _, run in load_experiment(CONFIG).points()]
+
+
+def swept(setting):
+    return tuple(dict.fromkeys(map(setting, RUNS)))
+
+
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Is the verdict before training right?",
+    question="verdict",
+    finding="The verdict before training is right for most networks; the errors lie near its limits.",
+    schemes=swept(lambda run: str(run.init)),
+    activations=swept(lambda run: run.network.activation),
+    depths=swept(lambda run: len(run.network.hidden)),
+    width=RUNS[0].network.hidden[0],
+    steps=RUNS[0].train.steps,
+    batch_size=RUNS[0].train.batch_size,
+    rates=swept(lambda run: run.train.optimizer.arguments["lr"]),
+    held_out=5000,
+    success=0.5,
+    images=300,
+    drawn=3,
+    parts=5,
+    quick={"depths": (5,), "steps": 100},
 )
-TRAINS = Claim(
-    "trains_is_right",
-    "Of networks that diagnose says train, almost all do",
-    SOURCE,
-    "the fraction whose best test accuracy is above .5, in each of five parts of the combinations",
-    "almost all: at least 0.8",
+SOURCE = "this project's own claim"
+EACH = "in each of {parts} parts of the combinations"
+VERDICTS = ("trains", "trains slowly", "does not train")
+
+
+def cure(activation, depth):
+    return str(find_cure(activation, depth).scheme)
+
+
+@exhibit.kept
+def accuracies(s, activation, depth, recommended):
+    """On the test images, of each scheme and of the recommended one; 0 where a network diverges."""
+    histories = train_at_best_rate(
+        [*s.schemes, recommended],
+        hidden=[s.width] * depth,
+        activation=activation,
+        steps=s.steps,
+        batch_size=s.batch_size,
+        rates=s.rates,
+        validation=s.held_out,
+    )
+    return {"test": histories.numbers("test_accuracy", missing=0.0)}
+
+
+def reached(s, activation, depth):
+    return accuracies(s, activation, depth, cure(activation, depth))["test"]
+
+
+@cache  # and not kept in a file: it must follow every change of the diagnosis
+def predictions(s):
+    """The verdict on each network before training, and the accuracy that training reaches."""
+    examples = examples_of("mnist", "unit", "float64")
+    probe = examples.train_inputs[: s.images], examples.train_labels[: s.images]
+    return [
+        predicted(Scheme.parse(scheme), activation, depth, s, probe, reached(s, activation, depth)[i])
+        for i, scheme in enumerate(s.schemes)
+        for activation in s.activations
+        for depth in s.depths
+    ]
+
+
+def predicted(scheme, activation, depth, s, probe, accuracy):
+    diagnosis = diagnose(scheme, activation, [s.width] * depth, *probe, seeds=s.drawn)
+    return Verdict(
+        scheme=scheme,
+        activation=activation,
+        depth=depth,
+        verdict=diagnosis.verdict,
+        words=", ".join(diagnosis.words),
+        accuracy=float(accuracy),
+    )
+
+
+def share(s, verdicts, trained):
+    """In each part, of the networks with these verdicts, the fraction that trained, or did not."""
+    parts = [predictions(s)[i :: s.parts] for i in range(s.parts)]
+    chosen = [[network for network in part if network.verdict in verdicts] for part in parts]
+    return [np.mean([(network.accuracy > s.success) == trained for network in part]) for part in chosen]
+
+
+@exhibit.claim(
+    "Of networks that diagnose says do not train, almost all do not",
+    source=SOURCE,
+    quantity=f"the fraction whose test accuracy is at most {{success}}, {EACH}",
     low=0.8,
+    reason="almost all: at least 0.8",
+    lesson="Those that train nevertheless lie just beyond the limits, which are those of wide networks and "
+    "some hundred steps.",
+)
+def does_not_train_is_right(s):
+    return share(s, {"does not train"}, trained=False)
+
+
+@exhibit.claim(
+    "Of networks that diagnose says train, almost all do",
+    source=SOURCE,
+    quantity=f"the fraction whose test accuracy is above {{success}}, {EACH}",
+    low=0.8,
+    reason="almost all: at least 0.8",
     lesson="The exceptions are deep saturated sigmoid networks, which pass gradients and still learn little.",
 )
-VERDICTS = ("trains", "trains slowly", "does not train")
-Network = tuple[str, str, tuple[int, ...]]
+def trains_is_right(s):
+    return share(s, {"trains", "trains slowly"}, trained=True)
 
 
-def best_accuracies(name: str, results: Path, *changes: str) -> dict[Network, float]:
-    """The test accuracy of each network at the best of the rates; 0 where it diverges with all."""
-    outcome = run_experiment(load_experiment(CONFIG, [f"name={name}", *changes]), results)
-    best: dict[Network, float] = {}
-    for group in outcome.groups:
-        settings, reached = group.runs[0].settings, group.test_accuracy
-        network = (settings.init.scheme, settings.network.activation, settings.network.hidden)
-        best[network] = max(best.get(network, 0.0), reached.mean if reached else 0.0)
-    return best
+@exhibit.figure("Test accuracy after {steps} steps at the best rate, and the verdict before training.")
+def verdicts(s):
+    right = sum((n.accuracy > s.success) == (n.verdict != "does not train") for n in predictions(s))
+    title = f"The verdict before training is right for {right} of {len(predictions(s))} networks"
+    return verdict_figure(predictions(s), s.success, title)
 
 
-def verdicts(accuracies: dict[Network, float]) -> list[Verdict]:
-    """What is said of each network before, and how it trained."""
-    dataset = open_dataset("mnist")
-    inputs = prepare_inputs("unit", dataset)(dataset.train_images[:300], "float64")
-    labels = dataset.train_labels[:300]
-    found = []
-    for (text, activation, hidden), accuracy in accuracies.items():
-        scheme = Scheme.parse(text)
-        said = diagnose(scheme, activation, hidden, inputs, labels, seeds=3)
-        found.append(Verdict(scheme, activation, len(hidden), said.verdict, ", ".join(said.words), accuracy))
-    return found
+@exhibit.table(tolerance=0.1)  # some networks train at the edge of stability
+def networks(s):
+    return [vars(network) | {"scheme": str(network.scheme)} for network in predictions(s)]
 
 
-def cured(results: Path, said: list[Verdict]) -> list[list[str]]:
-    """One row for each activation and depth: the recommended scheme, and how it trained."""
-    networks = sorted({(one.activation, one.depth) for one in said})
-    cures = [str(find_cure(activation, depth).scheme) for activation, depth in networks]
-    together = {
-        "init": cures,
-        "network.activation": [activation for activation, _ in networks],
-        "network.hidden": [f"100x{depth}" for _, depth in networks],
-    }
-    sweep = {"train.optimizer.lr": [0.01, 0.1, 1], "seed": [0], "zip": [together]}
-    accuracies = best_accuracies("trainability_cures", results, f"sweep={json.dumps(sweep)}")
+@exhibit.table(tolerance=2)  # networks, of those near the limit of success
+def confusion(s):
+    counts = Counter((network.verdict, network.accuracy > s.success) for network in predictions(s))
     return [
-        [activation, str(len(hidden)), scheme, f"{accuracy:.3f}"]
-        for (scheme, activation, hidden), accuracy in accuracies.items()
+        {"verdict": verdict, "trained": counts[verdict, True], "did_not": counts[verdict, False]}
+        for verdict in VERDICTS
     ]
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "diagnosis", "Is the verdict before training right?", __doc__, quick)
-    store = exhibit.store
-    reduced = ["network.hidden=100x5", "train.steps=100"] if quick else []
-    said = verdicts(best_accuracies("trainability", exhibit.training, *reduced))
-    right = sum((one.accuracy > SUCCESS) == (one.verdict != "does not train") for one in said)
-    title = f"The untrained network tells whether it will train: {right} of {len(said)} verdicts hold"
-    figure = verdict_figure(said, SUCCESS, title)
-    caption = f"{title}. Test accuracy after 300 steps at the best of three rates, and the verdict before."
-    exhibit.figure("verdicts", pictures(figure), caption)
-    header = ["scheme", "activation", "depth", "verdict", "words", "test_accuracy"]
-    rows = [
-        [str(one.scheme), one.activation, one.depth, one.verdict, one.words, f"{one.accuracy:.3f}"]
-        for one in said
+@exhibit.table(tolerance=0.1)
+def cures(s):
+    return [
+        {
+            "activation": activation,
+            "depth": depth,
+            "scheme": cure(activation, depth),
+            "test_accuracy": float(reached(s, activation, depth)[-1]),
+        }
+        for activation in s.activations
+        for depth in s.depths
     ]
-    store.write_table("verdicts", header, rows)
-    counts = Counter((one.verdict, one.accuracy > SUCCESS) for one in said)
-    confusion = [[name, str(counts[name, True]), str(counts[name, False])] for name in VERDICTS]
-    store.write_table("confusion", ["verdict", "trained", "did_not"], confusion)
-    store.write_table(
-        "cures", ["activation", "depth", "scheme", "test_accuracy"], cured(exhibit.training, said)
-    )
-    parts = [said[i::5] for i in range(5)]
-    exhibit.claim(FAILS, [_share(part, {"does not train"}, trained=False) for part in parts])
-    exhibit.claim(TRAINS, [_share(part, {"trains", "trains slowly"}, trained=True) for part in parts])
-    exhibit.close()
-
-
-def _share(part: list[Verdict], verdicts: set[str], *, trained: bool) -> float:
-    """Of the networks with these verdicts, the fraction that did or did not train."""
-    chosen = [one for one in part if one.verdict in verdicts]
-    return sum((one.accuracy > SUCCESS) == trained for one in chosen) / len(chosen)
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

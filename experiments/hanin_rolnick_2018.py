@@ -1,167 +1,153 @@
-"""How long are a ReLU network's activations, and how far do networks scatter? Hanin & Rolnick 2018.
+"""Hanin & Rolnick 2018, How to start training: the effect of initialization and architecture.
 
-Hanin & Rolnick, How to start training: the effect of initialization and architecture. Squared lengths of the
-activations of ReLU networks, per unit, for one input of length 1 per unit: with variance 2/n the mean is kept
-through 20 layers, with others not; and from network to network the logarithm scatters with the sum of the
-layers' 1/width, so that a narrow layer harms as much as many wide ones. Ten groups of 200 networks each make
-ten measurements.
-
-    python experiments/hanin_rolnick_2018.py [RESULTS] [--quick]
+ReLU networks without biases receive a random input of length 1 per unit. Weights of variance 2/n keep the
+mean squared length of the activations, per unit, through all layers; its logarithm scatters from network to
+network with the sum of 1/width over the layers, so that one narrow layer harms as much as many wide ones.
+{groups} groups of {networks} networks give {groups} measurements. Unlike the paper's, no network is trained.
 """
+
+from fractions import Fraction
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import spearmanr
 
-from initlab import Ensemble, Scheme
-from initlab.analysis.claims import Claim
-from initlab.plotting.marks import pictures
-from initlab.plotting.style import Look, styled
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab import initialize
+from initlab.gallery import Exhibit
+from initlab.plotting.style import look, styled
 
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Lengths of activations and their scatter",
+    question="signal",
+    finding="Variance 2/n keeps the mean squared length of activations; single networks scatter around it, "
+    "the more the larger the sum of 1/width is.",
+    depth=20,
+    width=80,
+    groups=10,
+    networks=200,
+    quick={"networks": 20},
+)
+LAYERS_AND_WIDTHS = ((20, 20), (16, 15), (10, 20), (10, 80), (20, 80), (5, 10))
+SHAPES = {f"{depth} of width {width}": (width,) * depth for depth, width in LAYERS_AND_WIDTHS}
+SHAPES["30 and 10 in turn"] = (30, 10) * 8
+# As fractions: rounding would hide that two shapes have the same sum.
+SUMS = {shape: float(sum(Fraction(1, width) for width in hidden)) for shape, hidden in SHAPES.items()}
 SOURCE = "Hanin & Rolnick 2018"
-GROUPS, SIZE = 10, 20
-SHAPES = {
-    "20 of width 20": [20] * 20,
-    "30 and 10 in turn": [30, 10] * 8,
-    "16 of width 15": [15] * 16,
-    "10 of width 20": [20] * 10,
-    "10 of width 80": [80] * 10,
-    "20 of width 80": [80] * 20,
-    "5 of width 10": [10] * 5,
-}
-LOOK = Look("#D55E00", "D", "-")
 
-KEPT = Claim(
-    "mean_length_kept",
+
+@exhibit.kept
+def squared_lengths(s, scheme, hidden):
+    """Of the last hidden layer's activations over that of the input, (groups, networks)."""
+    lengths, sizes = np.empty((s.groups, s.networks)), [hidden[0], *hidden, 1]
+    for group in range(s.groups):
+        seeds = range(group * s.networks, (group + 1) * s.networks)
+        ensemble = initialize(sizes, [scheme] * s.networks, seeds, "relu", "float64")
+        x = np.random.default_rng(group).standard_normal((1, hidden[0]))
+        ensemble.forward(x / np.sqrt((x**2).mean()))
+        lengths[group] = (ensemble.activations[-1] ** 2).mean(axis=(1, 2))
+    return {"lengths": lengths}
+
+
+def log_variance(s, shape):
+    """Over the networks of each group, (groups,); a dead network has no logarithm and is left out."""
+    lengths = squared_lengths(s, "he", SHAPES[shape])["lengths"]
+    return np.array([np.log(group[group > 0]).var(ddof=1) for group in lengths])
+
+
+@exhibit.claim(
     "With weights of variance 2/n the mean squared length of activations is the same in all layers",
-    f"{SOURCE}, theorem 5 and corollary 6",
-    "the mean squared length after 20 layers of width 80, over that of the input; each over 200 networks",
-    "the same: within a quarter",
+    source=f"{SOURCE}, theorem 5 and corollary 6",
+    quantity="mean squared length of {networks} networks after {depth} layers of {width}, over the input's",
     low=0.75,
     high=1.25,
-    lesson="A single network is another matter: after 20 layers of 80 its length is off by a factor of e to "
-    "either side.",
+    reason="the same: within a quarter",
+    lesson="Single networks are another matter: their squared lengths are typically off by a factor of 3.",
 )
-FADES = Claim(
-    "half_variance_fades",
-    "With a smaller variance, here 1/n, it vanishes exponentially with depth",
-    f"{SOURCE}, section 3.1",
-    "the factor of a layer, the 20th root of the mean squared length after 20 layers of width 80",
-    "theory: 1/2, give or take a tenth",
+def mean_length_kept(s, scheme="he"):
+    return squared_lengths(s, scheme, (s.width,) * s.depth)["lengths"].mean(axis=1)
+
+
+@exhibit.claim(
+    "With a smaller variance, here 1/n, the mean squared length vanishes exponentially with depth",
+    source=f"{SOURCE}, section 3.1",
+    quantity="factor per layer: geometric mean over {depth} layers of width {width}",
     low=0.45,
     high=0.55,
+    reason="theory: 1/2, give or take a tenth",
 )
-SCATTER = Claim(
-    "scatter_grows_with_inverse_widths",
-    "The scatter from network to network grows with the sum of the layers' 1/width",
-    f"{SOURCE}, theorem 5",
-    "rank correlation of Var(log length) with the sum of 1/width, over seven shapes",
-    "grows with it: at least 0.8",
+def half_variance_fades(s):
+    return mean_length_kept(s, "lecun") ** (1 / s.depth)
+
+
+@exhibit.claim(
+    "The scatter from network to network grows with the sum of 1/width over the layers",
+    source=f"{SOURCE}, theorem 5",
+    quantity="rank correlation of Var(ln squared length) with the sum of 1/width, over all shapes",
     low=0.8,
+    reason="grows with it: at least 0.8",
 )
-SLOPE = Claim(
-    "scatter_is_five_per_inverse_width",
+def scatter_grows_with_inverse_widths(s):
+    variances = np.transpose([log_variance(s, shape) for shape in SHAPES])
+    return [spearmanr(list(SUMS.values()), of_group).statistic for of_group in variances]
+
+
+@exhibit.claim(
     "The variance of the logarithm is about five times the sum of 1/width",
-    f"{SOURCE}, theorem 5: E[length^4] grows like exp(5 sum 1/n) for Gaussian weights",
-    "Var(log length) over the sum of 1/width, mean over the shapes of width 80, and over those narrower",
-    "5, give or take a fifth",
+    source=f"{SOURCE}, theorem 5: E[length^4] grows like exp(5 sum 1/n) for Gaussian weights",
+    quantity="Var(ln squared length) over the sum of 1/width, mean over shapes",
     low=4.0,
     high=6.0,
-    lesson="It holds for wide layers. In narrow ones terms of higher order in 1/width count: layers of 10 "
-    "scatter almost twice as much, and now and then one dies.",
+    reason="5, give or take a fifth",
+    lesson="The theory is that of wide layers. In narrow ones terms of higher order in 1/width count: the "
+    "narrowest layers scatter almost twice as much, and now and then a network dies.",
 )
-ALTERNATING = Claim(
-    "alternating_like_constant",
+def scatter_is_five_per_inverse_width(s):
+    ratios = {shape: log_variance(s, shape) / SUMS[shape] for shape in SHAPES}
+    wide = [ratios.pop(shape) for shape in SHAPES if min(SHAPES[shape]) >= s.width]
+    narrow = list(ratios.values())
+    return {f"at width {s.width}": np.mean(wide, axis=0), "at smaller widths": np.mean(narrow, axis=0)}
+
+
+@exhibit.claim(
     "Alternating widths 30 and 10 scatter like a constant width with the same sum of 1/width",
-    f"{SOURCE}, section 4.2",
-    "Var(log length) per unit of the sum of 1/width: 30 and 10 in turn, over 16 of width 15",
-    "like it: within a quarter",
+    source=f"{SOURCE}, section 4.2",
+    quantity="Var(ln squared length): 30 and 10 in turn, over 16 of width 15",
     low=0.75,
     high=1.25,
+    reason="like it: within a quarter",
 )
+def alternating_like_constant(s):
+    return log_variance(s, "30 and 10 in turn") / log_variance(s, "16 of width 15")
 
 
-def lengths(scheme: str, hidden: list[int], seed: int, networks: int) -> np.ndarray:
-    """Mean squared activation of the last hidden layer over that of the input, (networks,)."""
-    n_in = hidden[0]
-    seeds = range(seed * networks, (seed + 1) * networks)
-    sizes = [n_in, *hidden, 1]
-    ensemble = Ensemble.from_schemes(sizes, [Scheme.parse(scheme)] * networks, seeds, "relu", "float64")
-    x = np.random.default_rng(seed).standard_normal((1, n_in))
-    ensemble.forward(x / np.sqrt((x**2).mean()))
-    return (ensemble.activations[-1] ** 2).mean(axis=(1, 2))
-
-
-def log_variances(hidden: list[int], networks: int) -> np.ndarray:
-    """Var(log length) of each group; networks that died, whose logarithm does not exist, are left out."""
-    found = []
-    for group in range(GROUPS):
-        values = lengths("he", hidden, group, networks)
-        found.append(float(np.log(values[values > 0]).var(ddof=1)))
-    return np.array(found)
-
-
-def inverse_widths(hidden: list[int]) -> float:
-    """The sum of 1/width."""
-    return sum(1 / n for n in hidden)
-
-
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's."""
-    ranks = [np.argsort(np.argsort(one)) for one in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
+@exhibit.figure("Shapes (layers and width) under He's weights; bars: standard error over {groups} groups.")
 @styled
-def draw(sums: np.ndarray, variances: np.ndarray) -> Figure:
-    """Scatter against the sum of 1/width, one point for each shape, with the line of slope 5."""
+def scatter(s):
     figure = Figure(figsize=(6.4, 4.2))
-    axes = figure.add_subplot()
-    axes.plot([0, 1.1 * sums.max()], [0, 5.5 * sums.max()], "--", color="#7F7F7F")
-    place = {"xytext": (8, -14), "textcoords": "offset points"}
-    axes.annotate("theory of wide layers: 5 x sum", (0.6 * sums.max(), 3 * sums.max()), **place)
-    middle = variances.mean(axis=1)
-    error = variances.std(axis=1, ddof=1) / np.sqrt(GROUPS)
-    axes.errorbar(sums, middle, error, fmt=LOOK.marker, color=LOOK.color, capsize=2)
-    for name, x, y in zip(SHAPES, sums, middle, strict=True):
-        side = {"xytext": (-8, -3), "ha": "right"} if "of width 20" in name else {"xytext": (8, -9)}
-        axes.annotate(name, (x, y), textcoords="offset points", fontsize=8, **side)
-    axes.set(
-        xlabel="sum of 1/width over the hidden layers", ylabel="variance over networks of ln(squared length)"
-    )
-    axes.set(xlim=(0, 1.25 * sums.max()), ylim=(0, None))
+    axes, style = figure.add_subplot(), look("he")
+    axes.axline((0, 0), slope=5, linestyle="--", color="#7F7F7F")
+    axes.annotate("theory of wide layers: 5 x sum", (0.65, 2.6))
+    for shape, x in SUMS.items():
+        y = log_variance(s, shape)
+        error = y.std(ddof=1) / np.sqrt(s.groups)
+        axes.errorbar(x, y.mean(), error, fmt=style.marker, color=style.color, capsize=2)
+        side = {"xytext": (-8, -3), "ha": "right"} if "of width 20" in shape else {"xytext": (8, -9)}
+        axes.annotate(shape, (x, y.mean()), textcoords="offset points", fontsize=8, **side)
+    axes.set(xlabel="sum of 1/width over the hidden layers", xlim=(0, 1.33), ylim=(0, None))
+    axes.set_ylabel("variance over networks of ln(squared length)")
     axes.set_title("Scatter grows with the sum of 1/width, more steeply in narrow layers")
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(
-        results, "hanin_rolnick_2018", "Lengths of activations and their scatter", __doc__, quick
-    )
-    networks = SIZE if quick else 10 * SIZE
-    sums = np.array([inverse_widths(hidden) for hidden in SHAPES.values()])
-    variances = np.array([log_variances(hidden, networks) for hidden in SHAPES.values()])
-    figure = draw(sums, variances)
-    caption = "Each point: networks of one shape from He's weights; bars: standard error over ten groups."
-    exhibit.figure("scatter", pictures(figure), caption)
-    rows = [
-        {"shape": name, "sum_inverse_width": float(x), "log_variance": float(y.mean())}
-        for name, x, y in zip(SHAPES, sums, variances, strict=True)
+@exhibit.table()
+def log_variances(s):
+    return [
+        {"shape": shape, "sum_inverse_width": x, "log_variance": float(log_variance(s, shape).mean())}
+        for shape, x in SUMS.items()
     ]
-    exhibit.table("scatter", rows)
-    wide = SHAPES["20 of width 80"]
-    exhibit.claim(KEPT, [float(lengths("he", wide, g, networks).mean()) for g in range(GROUPS)])
-    halves = [float(lengths("lecun", wide, g, networks).mean() ** (1 / 20)) for g in range(GROUPS)]
-    exhibit.claim(FADES, halves)
-    exhibit.claim(SCATTER, [rank_correlation(sums, one) for one in variances.T])
-    of_80 = np.array(["width 80" in name for name in SHAPES])
-    parts = {"width 80": of_80, "widths 10 to 30": ~of_80}
-    slopes = {name: (variances[chosen] / sums[chosen, None]).mean(axis=0) for name, chosen in parts.items()}
-    exhibit.claim(SLOPE, {name: one.tolist() for name, one in slopes.items()})
-    per_sum = dict(zip(SHAPES, variances / sums[:, None], strict=True))
-    exhibit.claim(ALTERNATING, (per_sum["30 and 10 in turn"] / per_sum["16 of width 15"]).tolist())
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,152 +1,173 @@
 """Ioffe & Szegedy 2015, Batch Normalization, section 4.1: a sigmoid network with and without it.
 
-Three hidden layers of 100 sigmoid units on MNIST, batches of 60, as in the paper, whose figure 1 shows the
-test accuracy, and the 15th, 50th and 85th percentiles of the inputs of one sigmoid of the last hidden layer.
-The paper trains for 50000 steps from "small random Gaussian values" at a rate it does not tell; here it is
-3000 steps of gradient descent, rate 0.1, from a standard deviation of 1/sqrt(n_in), five seeds, and
-percentiles are those of all 100 units, on 1000 test images, every 50 steps from the 50th on. Both networks of
-a seed have the same weights and batches. Without Batch Normalization a sigmoid's inputs hardly vary between
-images at first: so how much the percentiles drift is told twice, as it is, and relative to how far the 15th
-and the 85th lie apart on average.
-
-    python experiments/ioffe_2015.py [RESULTS] [--quick]
+Three hidden layers of {width} sigmoid units learn MNIST in batches of {batch_size}, as in the paper, whose
+figure 1 shows the test accuracy, and percentiles {percentiles} of the inputs of one of the last sigmoids.
+The paper trains for 50,000 steps from "small random Gaussian values" at a rate that it does not give; here it
+is {steps} steps of gradient descent, rate {rate}, from a standard deviation of 1/sqrt(n_in), {seeds} seeds.
+Percentiles are those of all units of the layer, over {images} test images, every {every} steps, without those
+of the untrained network. Both networks of a seed have the same weights and batches. Without Batch
+Normalization a sigmoid's inputs hardly vary between images at first. So the page gives the drift of the
+percentiles twice: as it is, and relative to the mean distance between the outer percentiles.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 
-from initlab import Ensemble, Optimizer, Purpose, open_dataset, stream
-from initlab.analysis.claims import Claim
-from initlab.data.inputs import prepare_inputs
+from initlab import train
+from initlab.data.datasets import open_dataset
+from initlab.data.examples import prepared_examples
+from initlab.gallery import Exhibit
 from initlab.nn.normalization import BatchNorm
-from initlab.plotting.marks import headline, pictures
-from initlab.plotting.style import styled
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab.plotting.elements import headline, mean_and_range
+from initlab.plotting.style import Look, styled
 
-SEEDS = range(5)
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Batch Normalization in a sigmoid network",
+    question="remedy",
+    finding="With Batch Normalization a sigmoid network learns at once, and without it only after a plateau; "
+    "for their spread, the inputs of its sigmoids are steadier.",
+    width=100,
+    steps=3000,
+    every=50,
+    batch_size=60,
+    rate=0.1,
+    percentiles=(15, 50, 85),
+    images=1000,
+    level=0.8,
+    seeds=5,
+    quick={"steps": 300},
+)
 RULES = {"without": None, "with": BatchNorm("before")}
-COLORS = ("#888888", "#000000")
-PERCENTILES, BATCH, RATE, EVERY = (15, 50, 85), 60, 0.1, 50
-TITLE = "Batch Normalization: a sigmoid network learns at once; for their spread, its inputs are steadier"
-
-SOONER = Claim(
-    "fewer_steps",
-    "With Batch Normalization the network reaches a given accuracy in fewer steps",
-    "Ioffe & Szegedy 2015, Batch Normalization, section 4.1, figure 1a",
-    "steps to 80 % of the test images with Batch Normalization, over those without; "
-    "whoever does not reach it counts as having done so at the last step",
-    "half as many steps or less",
-    high=0.5,
-    lesson="Sigmoid layers pass on little of what differs between images, and less of the gradient; "
-    "normalizing restores both. At another rate the plateau of the plain network has another length.",
-)
-STEADY = Claim(
-    "steadier_inputs",
-    "With Batch Normalization the distribution of a sigmoid's inputs is more stable throughout the training",
-    "Ioffe & Szegedy 2015, Batch Normalization, section 4.1, figures 1b and 1c",
-    "standard deviation over time of percentiles 15, 50 and 85, mean over units, with over without",
-    "smaller: below 1",
-    high=1,
-    lesson="What is normalized is mean and variance over a batch; the learned scale and shift move, and so "
-    "does the shape. The plain network's inputs are so much alike at first that little of them can move: "
-    "how steady they are depends on the yardstick.",
-)
+DASHES = ("--", "-", ":")
+LOOKS = {"without": Look("#888888", "", "--"), "with": Look("#000000", "", "-")}
+PAPER = "Ioffe & Szegedy 2015, Batch Normalization, section 4.1, figure"
 
 
-def train(name: str, steps: int) -> dict[str, np.ndarray]:
-    """Test accuracies (times, seeds), and percentiles (times, seeds, 3, units), every 50 steps."""
-    dataset = open_dataset("mnist")
-    prepare = prepare_inputs("unit", dataset)
-    probe, labels = prepare(dataset.test_images[:1000], "float32"), dataset.test_labels[:1000]
-    sizes = [784, 100, 100, 100, 10]
-    schemes = ["lecun"] * len(SEEDS)
-    ensemble = Ensemble.from_schemes(sizes, schemes, SEEDS, "sigmoid", batch_norm=RULES[name])
-    sgd, batches = Optimizer("sgd", lr=RATE), [stream(seed, Purpose.BATCHES) for seed in SEEDS]
-    accuracies, percentiles = [], []
-    for step in range(steps + 1):
-        if step % EVERY == 0:
-            accuracies.append(ensemble.accuracy(probe, labels))
-            inputs = ensemble.pre_activations[-2]
-            percentiles.append(np.percentile(inputs, PERCENTILES, axis=1).swapaxes(0, 1))
-        chosen = np.stack([rng.integers(len(dataset.train_labels), size=BATCH) for rng in batches])
-        images = prepare(dataset.train_images[chosen], "float32")
-        ensemble.train_step(images, dataset.train_labels[chosen], sgd)
-    return {"accuracies": np.array(accuracies), "percentiles": np.array(percentiles)}
+@exhibit.kept
+def trained(s, name):
+    """Accuracies (seeds, times), and percentiles of the last sigmoids' inputs (seeds, times, 3, units)."""
+    examples = prepared_examples(open_dataset("mnist"))
+    images, labels = examples.test_inputs[: s.images], examples.test_labels[: s.images]
+
+    def track(ensemble):
+        accuracies = ensemble.accuracy(images, labels)
+        percentiles = np.percentile(ensemble.pre_activations[-2], s.percentiles, axis=1).swapaxes(0, 1)
+        pairs = zip(accuracies, percentiles, strict=True)
+        return [{"accuracy": accuracy, "percentiles": own} for accuracy, own in pairs]
+
+    histories = train(
+        "lecun",
+        examples,
+        hidden=[s.width] * 3,
+        activation="sigmoid",
+        batch_norm=RULES[name],
+        steps=s.steps,
+        batch_size=s.batch_size,
+        optimizer=f"sgd(lr={s.rate})",
+        seeds=range(s.seeds),
+        track=track,
+        track_every=s.every,
+    )
+    return {
+        number: [[entry[number] for entry in history.tracked] for history in histories]
+        for number in ("accuracy", "percentiles")
+    }
 
 
-def steps_to(accuracies: np.ndarray, level: float) -> np.ndarray:
-    """For each seed, the first step at which the accuracy is reached; the last one, where it never is."""
+def steps_to(accuracies, level, every):
+    """The first step at which each seed reaches the accuracy; the last step, where it never does."""
     reached = accuracies >= level
-    first = np.where(reached.any(axis=0), reached.argmax(axis=0), len(reached) - 1)
-    return first * EVERY
+    reached[:, -1] = True
+    return reached.argmax(axis=1) * every
 
 
-def drift(percentiles: np.ndarray) -> np.ndarray:
-    """For each seed, how far percentiles move: the standard deviation over time, mean over units."""
-    return percentiles.std(axis=0).mean(axis=(1, 2))
+def moving(s, name):
+    """The percentiles without those of the untrained network."""
+    return trained(s, name)["percentiles"][:, 1:]
 
 
-def relative_drift(percentiles: np.ndarray) -> np.ndarray:
-    """The drift over the mean distance of the outer percentiles."""
-    return drift(percentiles) / (percentiles[:, :, 2] - percentiles[:, :, 0]).mean(axis=(0, 2))
+def drift_of(percentiles):
+    """How far the percentiles of each seed move: the standard deviation over time, mean over units."""
+    return percentiles.std(axis=1).mean(axis=(1, 2))
 
 
+def relative_drift_of(percentiles):
+    """The movement divided by the mean distance between the outer percentiles."""
+    return drift_of(percentiles) / (percentiles[:, :, -1] - percentiles[:, :, 0]).mean(axis=(1, 2))
+
+
+@exhibit.claim(
+    "With Batch Normalization the network reaches a given accuracy in fewer steps",
+    source=f"{PAPER} 1a",
+    quantity="steps to an accuracy of {level} with Batch Normalization, divided by those without; a network "
+    "that never reaches it counts as reaching it at the last step",
+    high=0.5,
+    reason="half as many steps or fewer",
+    lesson="Sigmoid layers pass on little of what differs between images, and less of the gradient; "
+    "normalization restores both. At another rate the plateau of the plain network has another length.",
+)
+def fewer_steps(s):
+    plain, normalized = (steps_to(trained(s, name)["accuracy"], s.level, s.every) for name in RULES)
+    return normalized / plain
+
+
+@exhibit.claim(
+    "With Batch Normalization the distribution of a sigmoid's inputs is more stable throughout the training",
+    source=f"{PAPER}s 1b and 1c",
+    quantity="standard deviation over time of percentiles {percentiles}, mean over units, with Batch "
+    "Normalization divided by that without",
+    high=1,
+    reason="smaller: below 1",
+    lesson="Batch Normalization fixes mean and variance over a batch; the learned scale and shift move. "
+    "The plain network's inputs hardly vary at first, so they hardly move: the yardstick decides.",
+)
+def steadier_inputs(s):
+    plain, normalized = (moving(s, name) for name in RULES)
+    texts = {"as it is": drift_of, "relative to the spread": relative_drift_of}
+    return {f"the drift {text}": number(normalized) / number(plain) for text, number in texts.items()}
+
+
+@exhibit.figure("Left: the mean of {seeds} seeds, and their range. Right: one unit of the last hidden layer.")
 @styled
-def training_figure(seen: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """The accuracy of both networks, and the percentiles of one unit of each."""
+def training(s):
     figure = Figure(figsize=(11, 3.8))
-    headline(figure, TITLE)
-    first, *others = figure.subplots(1, 3)
-    for (name, (accuracies, _)), color, dash in zip(
-        seen.items(), ("#888888", "#000000"), ("--", "-"), strict=True
-    ):
-        steps = np.arange(len(accuracies)) * EVERY
-        first.plot(steps, accuracies.mean(axis=1), dash, color=color, label=f"{name} Batch Normalization")
-        first.fill_between(steps, accuracies.min(axis=1), accuracies.max(axis=1), color=color, alpha=0.2)
-    first.set(xlabel="steps", ylabel="accuracy on 1000 test images", ylim=(0, 1))
-    first.legend(loc="lower right")
-    for axes, (name, (_, percentiles)) in zip(others, seen.items(), strict=True):
-        for i, (percent, dash) in enumerate(zip(PERCENTILES, ("--", "-", ":"), strict=True)):
-            axes.plot(steps, percentiles[:, 0, i, 0], dash, color="#000000", label=f"{percent} %")
-        axes.set(xlabel="steps", ylabel="percentiles of a unit's inputs")
-        axes.set_title(f"{name} Batch Normalization", fontsize=9)
-    axes.legend(loc="upper right", ncols=3)
-    both = [limit for axes in others for limit in axes.get_ylim()]
-    for axes in others:
-        axes.set_ylim(min(both), max(both) + 0.5)
+    headline(figure, "A sigmoid network learns at once with Batch Normalization, and waits without it")
+    steps, (left, *others) = np.arange(0, s.steps + 1, s.every), figure.subplots(1, 3)
+    for axes, name in zip(others, RULES, strict=True):
+        label, arrays = f"{name} Batch Normalization", trained(s, name)
+        mean_and_range(left, steps, arrays["accuracy"], LOOKS[name], label)
+        for curve, percent, dash in zip(
+            arrays["percentiles"][0, :, :, 0].T, s.percentiles, DASHES, strict=True
+        ):
+            axes.plot(steps, curve, dash, color="#000000", label=f"{percent} %")
+        axes.set(xlabel="training step", ylabel="percentiles of a unit's inputs", title=label)
+    others[0].sharey(others[1])
+    others[0].legend(loc="upper left")
+    left.set(xlabel="training step", ylabel="accuracy on test images", ylim=(0, 1))
+    left.legend(loc="lower right")
     return figure
 
 
-@threadpool_limits.wrap(limits=1)
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "ioffe_2015", "Batch Normalization in a sigmoid network", __doc__, quick)
-    trained = {name: exhibit.kept(train, name, 300 if quick else 3000) for name in RULES}
-    seen = {name: (one["accuracies"], one["percentiles"]) for name, one in trained.items()}
-    figure = training_figure(seen)
-    caption = f"{TITLE}. Left: mean over five seeds, from the worst to the best; right: one unit."
-    exhibit.figure("training", pictures(figure), caption)
-    (plain, without), (normalized, within) = seen.values()
-    without, within = without[1:], within[1:]
-    exhibit.claim(SOONER, (steps_to(normalized, 0.8) / steps_to(plain, 0.8)).tolist())
-    drifts = {"as it is": drift, "relative to the spread": relative_drift}
-    exhibit.claim(STEADY, {name: (of(within) / of(without)).tolist() for name, of in drifts.items()})
-    exhibit.table(
-        "accuracy",
-        [_row(name, step, own) for name, (all_, _) in seen.items() for step, own in enumerate(all_)],
-    )
-    exhibit.table("drift", [_drifts(name, percentiles[1:]) for name, (_, percentiles) in seen.items()])
-    exhibit.close()
+@exhibit.table(tolerance=0.02)
+def accuracy(s):
+    return [
+        {"batch_norm": name, "step": i * s.every, "test_accuracy": float(mean)}
+        for name in RULES
+        for i, mean in enumerate(trained(s, name)["accuracy"].mean(axis=0))
+    ]
 
 
-def _row(name: str, index: int, accuracies: np.ndarray) -> dict:
-    return {"batch_norm": name, "step": index * EVERY, "test_accuracy": float(accuracies.mean())}
-
-
-def _drifts(name: str, percentiles: np.ndarray) -> dict:
-    own, relative = (float(of(percentiles).mean()) for of in (drift, relative_drift))
-    return {"batch_norm": name, "drift": own, "relative_drift": relative}
+@exhibit.table(tolerance=0.02)
+def drift(s):
+    numbers = {"drift": drift_of, "relative_drift": relative_drift_of}
+    return [
+        {"batch_norm": name}
+        | {text: float(number(moving(s, name)).mean()) for text, number in numbers.items()}
+        for name in RULES
+    ]
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,163 +1,159 @@
-"""How far a random network stretches space: the singular values of its Jacobian, Pennington et al. 2017.
+"""Pennington, Schoenholz & Ganguli 2017, Resurrecting the sigmoid in deep learning through dynamical
+isometry.
 
-Pennington, Schoenholz & Ganguli, Resurrecting the sigmoid in deep learning through dynamical isometry. Square
-networks of 200 units without biases, depths L of 2 to 32, at criticality: linear and ReLU, Gaussian and
-orthogonal weights, and tanh orthogonal at a small sigma_w^2 above 1. J is the Jacobian of the last hidden
-layer with respect to the input, at one random input; ten networks each. (The paper works in the limit of wide
-networks; a Gaussian layer of n = 200 units deviates from it by about L / n.)
-
-    python experiments/pennington_2017.py [RESULTS] [--quick]
+How far does a random network stretch space? J is the Jacobian of the last hidden layer with respect to the
+input, at one random input. Its singular values are measured in {seeds} networks of each kind, with
+L = {depths} layers of {width} units without biases, all critical; tanh with sigma_w^2 a little above 1. The
+paper's theory is that of infinitely wide networks; Gaussian layers of n units deviate from it by about L / n.
 """
+
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme
-from initlab.analysis.claims import Claim
-from initlab.analysis.measure import jacobian_singular_values
-from initlab.plotting.marks import pictures
+from initlab import initialize
+from initlab.gallery import Exhibit
+from initlab.measure.jacobian import jacobian_singular_values
 from initlab.plotting.style import Look, styled
-from initlab.runner.exhibits import Exhibit, run_script
 
-SOURCE = "Pennington, Schoenholz & Ganguli 2017"
-SEEDS = 10
-KINDS = {
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Dynamical isometry",
+    question="signal",
+    finding="Orthogonal weights keep all directions alike in linear layers, and in tanh layers while signals "
+    "are small; ReLU layers flatten most directions, whatever their weights.",
+    width=200,
+    depths=(2, 4, 8, 16, 32),
+    size=0.3,
+    small_size=0.05,
+    seeds=10,
+    quick={"width": 100, "depths": (2, 4, 8)},
+)
+NETWORKS = {
     "linear, Gaussian": ("identity", "lecun", Look("#0072B2", "o", "-")),
     "linear, orthogonal": ("identity", "orthogonal", Look("#56B4E9", "s", "--")),
     "ReLU, Gaussian": ("relu", "he", Look("#D55E00", "D", "-")),
     "ReLU, orthogonal": ("relu", "orthogonal(gain=relu)", Look("#E69F00", "^", "--")),
     "tanh, orthogonal": ("tanh", "orthogonal(gain=1.01)", Look("#009E73", "P", "-.")),
 }
-VARIANCE = "the slope of Var(s^2) / mean(s^2)^2 over depth L, s the singular values of J"
+SOURCE = "Pennington, Schoenholz & Ganguli 2017"
+FLOOR = 2e-3  # of what is drawn, for a logarithmic axis has no 0
 
 
-def slope_claim(name: str, kind: str, slope: float, lesson: str = "") -> Claim:
-    """A claim that the variance of squared singular values grows by so much a layer."""
-    told = {0: "0", 1: "L"}.get(slope, f"{slope:g} L")
-    statement = f"{kind}: at criticality the variance of the squared singular values is {told}"
-    low, high = (-0.02, 0.02) if slope == 0 else (0.75 * slope, 1.25 * slope)
-    reason = (
-        "the theory of wide networks, give or take a quarter" if slope else "theory: none; a fiftieth a layer"
-    )
-    return Claim(
-        name, statement, f"{SOURCE}, section 2.5", VARIANCE, reason, low=low, high=high, lesson=lesson
-    )
+@exhibit.kept
+def singular_values(s, kind, depth, size):
+    """Of each network's Jacobian at an input from N(0, size^2), from the largest down, (seeds, width)."""
+    activation, scheme, _ = NETWORKS[kind]
+    sizes = [s.width] * (depth + 1) + [1]
+    networks = initialize(sizes, [scheme] * s.seeds, range(s.seeds), activation, "float64")
+    inputs = size * np.random.default_rng(0).standard_normal((1, s.width))
+    return {"values": jacobian_singular_values(networks, inputs)[:, 0]}
 
 
-CLAIMS = {
-    "linear, Gaussian": slope_claim("linear_gaussian", "Linear, Gaussian weights", 1),
-    "linear, orthogonal": slope_claim("linear_orthogonal", "Linear, orthogonal weights", 0),
-    "ReLU, Gaussian": slope_claim(
-        "relu_gaussian",
-        "ReLU, Gaussian weights",
-        2,
-        "With n = 200 units the slope comes out lower by terms of L / n, which the theory leaves out.",
-    ),
-    "ReLU, orthogonal": slope_claim("relu_orthogonal", "ReLU, orthogonal weights", 1),
-}
-ISOMETRY = Claim(
-    "tanh_isometry",
-    "Orthogonal tanh networks near criticality are isometric at any depth: singular values are near 1",
-    f"{SOURCE}, section 3",
-    "Var(s^2) / mean(s^2)^2 at the greatest depth, for signals of two sizes",
-    "near 1: a variance of at most a tenth",
-    high=0.1,
-    lesson="It depends on how small the signal is: slopes of tanh differ from 1 by z^2, and layers multiply. "
-    "The paper takes sigma_w^2 so near 1 that q* falls like 1/L; a signal that begins at 0.3 is not small "
-    "enough for 32 layers, one at 0.05 is.",
-)
-NEVER = Claim(
-    "relu_never",
-    "ReLU networks are never isometric, orthogonal or not",
-    f"{SOURCE}, section 2.5",
-    "the fraction of singular values below a tenth of the largest, orthogonal weights, greatest depth",
-    "at least half: each layer switches half of its units off",
-    low=0.5,
-)
-
-
-def spectra(activation: str, scheme: str, depth: int, width: int, size: float = 0.3) -> np.ndarray:
-    """Singular values of each network's Jacobian at a random input, (SEEDS, width)."""
-    sizes = [width] * (depth + 1) + [1]
-    schemes = [Scheme.parse(scheme)] * SEEDS
-    networks = Ensemble.from_schemes(sizes, schemes, range(SEEDS), activation, "float64")
-    inputs = size * np.random.default_rng(0).standard_normal((1, width))
-    return jacobian_singular_values(networks, inputs)[:, 0]
-
-
-def relative_variance(values: np.ndarray) -> np.ndarray:
-    """`Var(s^2) / mean(s^2)^2` of each network, (SEEDS,)."""
-    squares = values**2
+def relative_variance(s, kind, depth, size):
+    """`Var(s^2) / mean(s^2)^2` over the singular values s of each network, (seeds,)."""
+    squares = singular_values(s, kind, depth, size)["values"] ** 2
     return squares.var(axis=1) / squares.mean(axis=1) ** 2
 
 
-def slopes(depths: list[int], variances: np.ndarray) -> list[float]:
-    """Of each network's variance over depth, by least squares; variances are (depths, SEEDS)."""
-    return [float(np.polyfit(depths, one, 1)[0]) for one in variances.T]
+def slope(s, kind):
+    """Of each network's relative variance over depth, by least squares, (seeds,)."""
+    return np.polyfit(s.depths, [relative_variance(s, kind, depth, s.size) for depth in s.depths], 1)[0]
 
 
+def slope_claim(kind, slope, low, high, reason="theory of wide networks, give or take a quarter"):
+    """Decorate the measurement of the claim that the variance grows by so much with each layer."""
+    return exhibit.claim(
+        f"{kind} weights: at criticality the variance of the squared singular values is {slope}",
+        source=f"{SOURCE}, section 2.5",
+        quantity="slope of Var(s^2) / mean(s^2)^2 over depth L, s the singular values of J",
+        low=low,
+        high=high,
+        reason=reason,
+    )
+
+
+@slope_claim("Linear, Gaussian", "L", 0.75, 1.25)
+def linear_gaussian(s):
+    return slope(s, "linear, Gaussian")
+
+
+@slope_claim("Linear, orthogonal", "0", -0.02, 0.02, "theory: none; a fiftieth per layer")
+def linear_orthogonal(s):
+    return slope(s, "linear, orthogonal")
+
+
+@slope_claim("ReLU, Gaussian", "2 L", 1.5, 2.5)
+def relu_gaussian(s):
+    return slope(s, "ReLU, Gaussian")
+
+
+@slope_claim("ReLU, orthogonal", "L", 0.75, 1.25)
+def relu_orthogonal(s):
+    return slope(s, "ReLU, orthogonal")
+
+
+@exhibit.claim(
+    "Orthogonal tanh networks near criticality are isometric at any depth: singular values are near 1",
+    source=f"{SOURCE}, section 3",
+    quantity="Var(s^2) / mean(s^2)^2 at the greatest depth, for inputs of two sizes",
+    high=0.1,
+    reason="near 1: a variance of at most a tenth",
+    lesson="The signal must be small: slopes of tanh differ from 1 by z^2, and the layers multiply them. The "
+    "paper takes sigma_w^2 so near 1 that q* falls like 1/L; a signal that begins at {size} is too large for "
+    "the greatest depth, a signal that begins at {small_size} is not.",
+)
+def tanh_isometry(s):
+    variance = partial(relative_variance, s, "tanh, orthogonal", s.depths[-1])
+    return {f"for inputs of size {size:g}": variance(size) for size in (s.small_size, s.size)}
+
+
+@exhibit.claim(
+    "ReLU networks are never isometric, orthogonal or not",
+    source=f"{SOURCE}, section 2.5",
+    quantity="fraction of singular values below a tenth of the largest, orthogonal weights, greatest depth",
+    low=0.5,
+    reason="at least half: each layer switches half of its units off",
+)
+def relu_never(s):
+    values = singular_values(s, "ReLU, orthogonal", s.depths[-1], s.size)["values"]
+    return (values < 0.1 * values.max(axis=1, keepdims=True)).mean(axis=1)
+
+
+@exhibit.figure("Means of {seeds} networks of width {width}; values below 0.002 are drawn there.")
 @styled
-def draw(depths: list[int], variances: dict[str, np.ndarray], last: dict[str, np.ndarray]) -> Figure:
-    """Variance against depth, and all singular values at the greatest depth, from the largest down."""
+def spectra(s):
     figure = Figure(figsize=(9.4, 4.0))
     left, right = figure.subplots(1, 2)
-    for kind, (_, _, style) in KINDS.items():
-        middle = variances[kind].mean(axis=1)
-        left.plot(
-            depths, np.maximum(middle, 2e-3), style.dash, color=style.color, marker=style.marker, label=kind
-        )
-        values = np.sort(last[kind].mean(axis=0))[::-1]
-        every = max(1, len(values) // 12)
-        share = np.arange(len(values)) / len(values)
-        right.plot(
-            share,
-            np.maximum(values, 2e-3),
-            style.dash,
-            color=style.color,
-            marker=style.marker,
-            markevery=every,
-        )
+    for kind, (_, _, style) in NETWORKS.items():
+        means = [relative_variance(s, kind, depth, s.size).mean() for depth in s.depths]
+        values = singular_values(s, kind, s.depths[-1], s.size)["values"].mean(axis=0)
+        line = {"color": style.color, "linestyle": style.dash, "marker": style.marker}
+        left.plot(s.depths, np.maximum(means, FLOOR), label=kind, **line)
+        share = np.arange(s.width) / s.width
+        right.plot(share, np.maximum(values, FLOOR), markevery=s.width // 12, **line)
     left.set(xlabel="depth L", ylabel="Var(s²) / mean(s²)²", xscale="log", yscale="log", ylim=(1e-3, 200))
-    left.set_xticks(depths, [str(depth) for depth in depths])
+    left.set_xticks(s.depths, map(str, s.depths))
     left.minorticks_off()
-    left.set_title("All spectra but linear orthogonal spread")
-    right.set(
-        xlabel="rank of the singular value, as a share",
-        ylabel=f"singular value s at L = {depths[-1]}",
-        yscale="log",
-    )
-    right.set_title("and only that one keeps all directions")
+    left.set_title("Only linear orthogonal layers do not spread")
+    right.set(xlabel="rank of the singular value, as a share", yscale="log")
+    right.set_ylabel(f"singular value s at L = {s.depths[-1]}")
+    right.set_title("ReLU and Gaussian: most values near 0")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "pennington_2017", "Dynamical isometry", __doc__, quick)
-    depths, width = ([2, 4, 8], 100) if quick else ([2, 4, 8, 16, 32], 200)
-    values = {
-        kind: [spectra(activation, scheme, depth, width) for depth in depths]
-        for kind, (activation, scheme, _) in KINDS.items()
-    }
-    variances = {kind: np.array([relative_variance(one) for one in all_]) for kind, all_ in values.items()}
-    last = {kind: all_[-1] for kind, all_ in values.items()}
-    figure = draw(depths, variances, last)
-    caption = "Left: spread of squared singular values; right: all; at least 0.002. Means of ten networks."
-    exhibit.figure("spectra", pictures(figure), caption)
-    rows = [
-        {"network": kind, "depth": depth, "relative_variance": float(variances[kind][i].mean())}
-        for kind in KINDS
-        for i, depth in enumerate(depths)
+@exhibit.table()
+def variances(s):
+    return [
+        {"network": kind, "depth": depth, "relative_variance": float(variance.mean())}
+        for kind in NETWORKS
+        for depth in s.depths
+        for variance in [relative_variance(s, kind, depth, s.size)]
     ]
-    exhibit.table("variances", rows)
-    for kind, claim in CLAIMS.items():
-        exhibit.claim(claim, slopes(depths, variances[kind]))
-    activation, scheme, _ = KINDS["tanh, orthogonal"]
-    sizes = {size: spectra(activation, scheme, depths[-1], width, size) for size in (0.05, 0.3)}
-    measured = {f"inputs of size {size:g}": relative_variance(one).tolist() for size, one in sizes.items()}
-    exhibit.claim(ISOMETRY, measured)
-    exhibit.claim(NEVER, [float((one < 0.1 * one.max()).mean()) for one in last["ReLU, orthogonal"]])
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,210 +1,200 @@
-"""Length and correlation of signals in random tanh networks: Poole et al. 2016.
+"""Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli 2016, Exponential expressivity in deep neural networks
+through transient chaos.
 
-Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli, Exponential expressivity in deep neural networks through
-transient chaos. Pairs of inputs of given length and correlation go through 30 tanh layers of 1000 units (as
-in the paper) with sigma_b^2 = 0.09 (the paper's 0.3^2), for sigma_w = 1.3, 2.5 and 4; five networks each. To
-see the end of the ordered phase, near whose border things go slowly, 150 layers of 300 units are added.
-Predictions are those of mean-field theory, by quadrature.
-
-    python experiments/poole_2016.py [RESULTS] [--quick]
+Inputs of several lengths, and pairs of inputs of several correlations, go through {depth} tanh layers of
+{width} units, with biases of standard deviation {sigma_b} and weights of variance sigma_w^2 / n, for
+sigma_w = {sigma_w}; {seeds} networks each. The paper's layers have 1000 units. Near the border of the
+ordered phase signals converge slowly: to see where they end, {long_depth} layers of {long_width} units are
+added. Mean-field theory predicts all curves, by quadrature.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme
-from initlab.analysis.claims import Claim
-from initlab.analysis.theory import correlation_map, length_map, phase
-from initlab.nn.starts import Start
-from initlab.plotting.marks import pictures
+from initlab import Initialization, Scheme, initialize, phase
+from initlab.gallery import Exhibit
 from initlab.plotting.style import Look, styled
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab.theory.mean_field import correlation_map, length_map
 
-SIGMA_W, SIGMA_B = (1.3, 2.5, 4.0), 0.3
-CORRELATIONS = (0.1, 0.5, 0.9, 0.99)
-LENGTHS = (0.1, 1.0, 4.0, 16.0)
-SEEDS = 5
-LOOKS = dict(
-    zip(
-        SIGMA_W,
-        (Look("#0072B2", "o", "-"), Look("#E69F00", "s", "--"), Look("#D55E00", "^", "-.")),
-        strict=True,
-    )
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Order and chaos of random signals",
+    question="signal",
+    finding="A few layers forget the length of an input; small weights make all inputs alike, and large ones "
+    "separate even the most similar, as mean-field theory predicts.",
+    sigma_w=(1.3, 2.5, 4.0),
+    sigma_b=0.3,
+    lengths=(0.1, 1.0, 4.0, 16.0),
+    correlations=(0.1, 0.5, 0.9, 0.99),
+    width=1000,
+    depth=30,
+    early=8,
+    long_width=300,
+    long_depth=150,
+    seeds=5,
+    quick={"width": 400},
 )
+LOOKS = (Look("#0072B2", "o", "-"), Look("#E69F00", "s", "--"), Look("#D55E00", "^", "-."))
 SOURCE = "Poole et al. 2016"
 
-FORGOTTEN = Claim(
-    "length_forgotten",
+
+def end(s, sigma_w):
+    """Where infinitely deep networks end: q* and c*."""
+    return phase("tanh", sigma_w**2, s.sigma_b**2)
+
+
+@exhibit.kept
+def signals(s, sigma_w, width, depth):
+    """In each layer, lengths of the inputs and correlations of the pairs, (seeds, depth, inputs or pairs)."""
+    bias, weights = Scheme("normal", {"std": s.sigma_b}), Scheme("variance_scaling", {"scale": sigma_w**2})
+    sizes, lengths, correlations = [width] * (depth + 1) + [1], [], []
+    for seed in range(s.seeds):
+        rng = np.random.default_rng(seed)
+        network = initialize(sizes, [Initialization(weights, bias=bias)], seed, "tanh", "float64")
+        network.forward(rng.standard_normal((len(s.lengths), width)) * np.sqrt(s.lengths)[:, None])
+        lengths.append([(z[0] ** 2).mean(axis=1) for z in network.pre_activations[:-1]])
+        network.forward(pairs(s, sigma_w, width, rng))
+        correlations.append([cosines(z[0]) for z in network.pre_activations[:-1]])
+    return {"lengths": lengths, "correlations": correlations}
+
+
+def pairs(s, sigma_w, width, rng):
+    """The first inputs of all pairs, then the second, (2 pairs, width); their first layer's length is q*."""
+    square = (end(s, sigma_w).q - s.sigma_b**2) / sigma_w**2
+    first, orthogonal = np.linalg.qr(rng.standard_normal((width, 2)))[0].T * np.sqrt(width * square)
+    c = np.array(s.correlations)[:, None]
+    return np.concatenate([0 * c + first, c * first + np.sqrt(1 - c**2) * orthogonal])
+
+
+def cosines(z):
+    """Of each pair, (pairs,)."""
+    first, second = np.split(z / np.linalg.norm(z, axis=1, keepdims=True), 2)
+    return (first * second).sum(axis=1)
+
+
+def next_correlations(s, sigma_w, correlations):
+    """One layer on, by theory, of signals of length q*; rounding errors must not take them beyond 1."""
+    q = end(s, sigma_w).q
+    return [correlation_map("tanh", min(c, 1.0), q, sigma_w**2, s.sigma_b**2) for c in correlations]
+
+
+@exhibit.kept
+def predictions(s, sigma_w):
+    """The same by theory, (depth, inputs or pairs); the first layer is linear in the inputs."""
+    w2, b2 = sigma_w**2, s.sigma_b**2
+    q, lengths = end(s, sigma_w).q, [np.array(s.lengths) * w2 + b2]
+    correlations = [(np.array(s.correlations) * (q - b2) + b2) / q]
+    for _ in range(s.depth - 1):
+        lengths.append([length_map("tanh", length, w2, b2) for length in lengths[-1]])
+        correlations.append(next_correlations(s, sigma_w, correlations[-1]))
+    return {"lengths": lengths, "correlations": correlations}
+
+
+def measured(s, sigma_w):
+    """Lengths and correlations in the networks of the paper's size."""
+    return signals(s, sigma_w, s.width, s.depth)
+
+
+@exhibit.claim(
     "Whatever the length of the input, after a few layers the signal has one and the same length q*",
-    f"{SOURCE}, section 2, figure 1",
-    "the largest |q / q* - 1| among four input lengths, after 8 layers, with the predicted q*",
-    "the same: within a tenth; single networks of width 1000 scatter by some percent",
+    source=f"{SOURCE}, section 2, figure 1",
+    quantity="largest |q / q* - 1| among the input lengths {lengths}, after {early} layers",
     high=0.1,
-    lesson="On the average the length is that of theory; but single networks of 1000 units scatter by 6 to "
-    "8 % around it, and in the worst of four inputs some by more than a tenth.",
+    reason="the same: within a tenth; single networks of width 1000 scatter by some percent",
+    lesson="On average the length is that of theory; but it scatters from network to network, and for the "
+    "worst of the inputs it is sometimes off by more than a tenth.",
 )
-ORDER = Claim(
-    "order_converges",
-    "In the ordered phase, here sigma_w = 1.3, all inputs become alike: c* = 1",
-    f"{SOURCE}, section 3, figure 2",
-    "1 - c of two inputs of c = 0.1, after 150 layers",
-    "alike: less than a hundredth",
+def length_forgotten(s):
+    return {
+        f"for sigma_w = {sigma_w:g}": np.abs(lengths[:, s.early - 1] / end(s, sigma_w).q - 1).max(axis=1)
+        for sigma_w in s.sigma_w
+        for lengths in [measured(s, sigma_w)["lengths"]]
+    }
+
+
+@exhibit.claim(
+    "In the ordered phase, here sigma_w = {sigma_w[0]}, all inputs become alike: c* = 1",
+    source=f"{SOURCE}, section 3, figure 2",
+    quantity="1 - c of two inputs of c = {correlations[0]}, after {long_depth} layers of {long_width}",
     high=0.01,
+    reason="alike: less than a hundredth",
 )
-CHAOS = Claim(
-    "chaos_separates",
-    "In the chaotic phase, here sigma_w = 4, almost equal inputs are driven apart, to c* < 1",
-    f"{SOURCE}, section 3, figure 2",
-    "c of two inputs of c = 0.99, after 30 layers",
-    "driven apart: below 0.5",
+def order_converges(s):
+    return 1 - signals(s, s.sigma_w[0], s.long_width, s.long_depth)["correlations"][:, -1, 0]
+
+
+@exhibit.claim(
+    "In the chaotic phase, here sigma_w = {sigma_w[2]}, almost equal inputs are driven apart, to c* < 1",
+    source=f"{SOURCE}, section 3, figure 2",
+    quantity="c of two inputs of c = {correlations[3]}, after {depth} layers",
     high=0.5,
+    reason="driven apart: below 0.5",
 )
-SAME_END = Claim(
-    "chaos_has_one_end",
-    "In the chaotic phase all pairs of inputs come to the same correlation, which theory tells",
-    f"{SOURCE}, section 3",
-    "the largest distance from the predicted c* among pairs of c = 0.1 to 0.99, after 30 layers, sigma_w = 4",
-    "what 1000 units leave to chance is 1/sqrt(1000) = 0.03; three times that",
+def chaos_separates(s):
+    return measured(s, s.sigma_w[2])["correlations"][:, -1, -1]
+
+
+@exhibit.claim(
+    "In the chaotic phase all pairs of inputs come to the same correlation, which theory predicts",
+    source=f"{SOURCE}, section 3",
+    quantity="largest |c - c*| among the pairs, after {depth} layers, sigma_w = {sigma_w[2]}",
     high=0.1,
-    lesson="They come to one neighbourhood, 0.03 give or take what chance leaves in single networks.",
+    reason="three times 1/sqrt(1000) = 0.03, which 1000 units leave to chance",
+    lesson="They come near to the predicted correlation, up to what chance leaves in single networks.",
 )
-MAP = Claim(
-    "map_is_exact",
-    "The correlation map of mean-field theory describes networks of 1000 units",
-    f"{SOURCE}, figure 2A",
-    "root mean square of measured minus predicted correlation after one layer, over pairs and sigma_w",
-    "1/sqrt(1000) = 0.03",
+def chaos_has_one_end(s):
+    ends = measured(s, s.sigma_w[2])["correlations"][:, -1]
+    return np.abs(ends - end(s, s.sigma_w[2]).c).max(axis=1)
+
+
+@exhibit.claim(
+    "The correlation map of mean-field theory describes networks of {width} units",
+    source=f"{SOURCE}, figure 2A",
+    quantity="root mean square of measured minus predicted c in the second layer, over pairs and sigma_w",
     high=0.03,
+    reason="1/sqrt(1000) = 0.03",
 )
+def map_is_exact(s):
+    errors = []
+    for sigma_w in s.sigma_w:
+        c = measured(s, sigma_w)["correlations"]
+        errors.append([second - next_correlations(s, sigma_w, first) for first, second in c[:, :2]])
+    return np.sqrt(np.square(errors).mean(axis=(0, 2)))
 
 
-def pairs(rng: np.random.Generator, width: int, length: float) -> np.ndarray:
-    """Two inputs for each correlation, of mean square `length`, (2 C, width)."""
-    one, other = np.linalg.qr(rng.standard_normal((width, 2)))[0].T * np.sqrt(width * length)
-    return np.concatenate([[one, c * one + np.sqrt(1 - c * c) * other] for c in CORRELATIONS])
-
-
-def start(sigma_w: float) -> Start:
-    """Weights and biases of the paper."""
-    bias = Scheme("normal", {"std": SIGMA_B})
-    return Start(Scheme("variance_scaling", {"scale": sigma_w**2}), bias=bias)
-
-
-def measure(sigma_w: float, seed: int, width: int, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths (depth, L) for each input length; correlations (depth, C) of pairs that begin at length q*."""
-    sizes = [width] * (depth + 1) + [1]
-    network = Ensemble.from_schemes(sizes, [start(sigma_w)], seed, "tanh", "float64")
-    rng = np.random.default_rng(seed)
-    inputs = rng.standard_normal((len(LENGTHS), width)) * np.sqrt(np.array(LENGTHS))[:, None]
-    network.forward(inputs)
-    lengths = np.array([(z[0] ** 2).mean(axis=1) for z in network.pre_activations[:-1]])
-    q = phase("tanh", sigma_w**2, SIGMA_B**2).q
-    network.forward(pairs(rng, width, (q - SIGMA_B**2) / sigma_w**2))
-    layers = [z[0].reshape(len(CORRELATIONS), 2, -1) for z in network.pre_activations[:-1]]
-    return lengths, np.array([_cosines(z) for z in layers])
-
-
-def _cosines(z: np.ndarray) -> np.ndarray:
-    unit = z / np.linalg.norm(z, axis=-1, keepdims=True)
-    return (unit[:, 0] * unit[:, 1]).sum(axis=-1)
-
-
-def predict(sigma_w: float, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same by theory; the first layer is linear in the input."""
-    w2, b2 = sigma_w**2, SIGMA_B**2
-    q, end = np.array(LENGTHS) * w2 + b2, phase("tanh", w2, b2).q
-    c = (np.array(CORRELATIONS) * (end - b2) + b2) / end
-    lengths, correlations = [q], [c]
-    for _ in range(depth - 1):
-        lengths.append(np.array([length_map("tanh", one, w2, b2) for one in lengths[-1]]))
-        correlations.append(
-            np.array([correlation_map("tanh", min(one, 1.0), end, w2, b2) for one in correlations[-1]])
-        )
-    return np.array(lengths), np.array(correlations)
-
-
+@exhibit.figure("Lines: mean-field theory; points: the mean of {seeds} networks of {width} units.")
 @styled
-def draw(measured, predicted) -> Figure:
-    """Lengths and correlations against depth: lines by theory, points measured."""
+def maps(s):
     figure = Figure(figsize=(9, 3.9))
     left, right = figure.subplots(1, 2)
-    for sigma_w, style in LOOKS.items():
-        for axes, index in ((left, 0), (right, 1)):
-            points = np.mean([one[index] for one in measured[sigma_w]], axis=0)
-            layers = np.arange(1, len(points) + 1)
-            axes.plot(layers, predicted[sigma_w][index], color=style.color, linestyle=style.dash, linewidth=1)
-            every = slice(None, None, max(1, len(layers) // 15))
-            for column in points.T:
-                axes.plot(layers[every], column[every], style.marker, color=style.color, markersize=4)
-            if index == 0:
-                axes.plot(
-                    [],
-                    [],
-                    style.marker,
-                    color=style.color,
-                    linestyle=style.dash,
-                    label=f"$\\sigma_w$ = {sigma_w:g} ({'order' if sigma_w < 2 else 'chaos'})",
-                )
-    left.set(
-        yscale="log", xlabel="layer", ylabel="length q of the signal", xlim=(0.5, min(12, len(layers)) + 0.5)
-    )
+    for sigma_w, style in zip(s.sigma_w, LOOKS, strict=True):
+        for axes, name in ((left, "lengths"), (right, "correlations")):
+            layer = np.arange(1, s.depth + 1)
+            axes.plot(layer, predictions(s, sigma_w)[name], style.dash, color=style.color, linewidth=1)
+            points = measured(s, sigma_w)[name].mean(axis=0)[::2]
+            axes.plot(layer[::2], points, style.marker, color=style.color, markersize=4)
+        label = f"$\\sigma_w$ = {sigma_w:g} ({'order' if end(s, sigma_w).chi < 1 else 'chaos'})"
+        left.plot([], [], style.dash, marker=style.marker, color=style.color, label=label)
+    left.set(yscale="log", xlabel="layer", ylabel="length q of the signal", xlim=(0.5, 12.5))
     left.set_title("The length of the input is forgotten")
     right.set(xlabel="layer", ylabel="correlation c of two inputs", ylim=(-0.06, 1.03))
-    right.set_title("Order aligns inputs, chaos parts them")
+    right.set_title("Order aligns inputs, chaos separates them")
     left.legend(loc="upper right")
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "poole_2016", "Order and chaos of random signals", __doc__, quick)
-    width, depth = (400, 30) if quick else (1000, 30)
-    measured = {w: [measure(w, seed, width, depth) for seed in range(SEEDS)] for w in SIGMA_W}
-    predicted = {w: predict(w, depth) for w in SIGMA_W}
-    figure = draw(measured, predicted)
-    caption = "Lines: mean-field theory; points: the mean of five networks of 1000 units."
-    exhibit.figure("maps", pictures(figure), caption)
-    exhibit.table("correlations", rows(measured, predicted))
-    ends = {w: phase("tanh", w * w, SIGMA_B**2) for w in SIGMA_W}
-    exhibit.claim(
-        FORGOTTEN,
-        {
-            f"sigma_w = {w:g}": [float(np.abs(one[0][7] / ends[w].q - 1).max()) for one in measured[w]]
-            for w in SIGMA_W
-        },
-    )
-    exhibit.claim(ORDER, [1 - float(measure(1.3, seed, 300, 150)[1][-1, 0]) for seed in range(SEEDS)])
-    exhibit.claim(CHAOS, [float(one[1][-1, -1]) for one in measured[4.0]])
-    exhibit.claim(SAME_END, [float(np.abs(one[1][-1] - ends[4.0].c).max()) for one in measured[4.0]])
-    exhibit.claim(MAP, [_map_error(measured, seed) for seed in range(SEEDS)])
-    exhibit.close()
-
-
-def _map_error(measured, seed: int) -> float:
-    """Of the second layer's correlations, predicted from the first's as measured."""
-    errors = []
-    for w in SIGMA_W:
-        c = measured[w][seed][1]
-        q = phase("tanh", w * w, SIGMA_B**2).q
-        said = [correlation_map("tanh", one, q, w * w, SIGMA_B**2) for one in c[0]]
-        errors += list(c[1] - said)
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def rows(measured, predicted) -> list[dict[str, float]]:
-    """What is drawn on the right."""
+@exhibit.table()
+def correlations(s):
     return [
-        {
-            "sigma_w": w,
-            "layer": layer + 1,
-            "first_correlation": c,
-            "measured": float(np.mean([one[1][layer, i] for one in measured[w]])),
-            "predicted": float(predicted[w][1][layer, i]),
-        }
-        for w in SIGMA_W
-        for layer in range(len(predicted[w][1]))
-        for i, c in enumerate(CORRELATIONS)
+        {"sigma_w": sigma_w, "layer": layer + 1, "first_correlation": c, "measured": float(mean[layer, i])}
+        | {"predicted": float(predictions(s, sigma_w)["correlations"][layer, i])}
+        for sigma_w in s.sigma_w
+        for mean in [measured(s, sigma_w)["correlations"].mean(axis=0)]
+        for layer in range(s.depth)
+        for i, c in enumerate(s.correlations)
     ]
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,87 +1,116 @@
-"""Greedy layer-wise pretraining of deep sigmoid networks: Hinton et al. 2006, Bengio et al. 2007.
+"""Hinton et al. 2006 and Bengio et al. 2007: greedy layer-wise pretraining of deep sigmoid networks.
 
 Hinton, Osindero & Teh, A fast learning algorithm for deep belief nets; Bengio, Lamblin, Popovici &
-Larochelle, Greedy layer-wise training of deep networks. A 784-100x5-10 sigmoid network on MNIST from
-weights N(0, 0.01^2), as they are, and pretrained by restricted Boltzmann machines or denoising
-autoencoders, 600 batches of 100 for each layer; then 1000 steps of plain gradient descent at rate 0.5, five
-seeds. Beside them stands a scheme of after the time, four times Glorot's weights, that needs no
-pretraining. (The papers train far longer and wider, and compare test errors of 1.2 to 2.4 %; here the order
-is compared, not the values.)
-
-    python experiments/pretraining.py [RESULTS] [--quick]
+Larochelle, Greedy layer-wise training of deep networks. A sigmoid network of {layers} hidden layers of
+{width} units starts from small random weights, N(0, 0.01^2), or is pretrained: layer by layer, with {batches}
+batches for each, as restricted Boltzmann machines or as denoising autoencoders. Then it learns MNIST by
+{steps} steps of plain gradient descent at rate {rate}, with {seeds} seeds. We add a later scheme that needs
+no pretraining, four times Glorot's weights. The papers train far longer and wider, and compare test errors of
+1.2 to 2.4 %; we compare the order only.
 """
 
 from pathlib import Path
 
-from initlab import load_experiment, loss_figure, run_experiment
-from initlab.analysis.claims import Claim
-from initlab.plotting.marks import pictures
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab import load_experiment, loss_figure
+from initlab.gallery import Exhibit
+from initlab.init.scheme import SCHEMES
 
 CONFIG = Path(__file__).parents[1] / "configs" / "pretraining.yaml"
-ACCURACY = "accuracy on the test images after 1000 steps"
-STUCK = Claim(
-    "random_does_not_train",
+RUN = load_experiment(CONFIG).points()[0][1]
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Greedy layer-wise pretraining",
+    question="remedy",
+    finding="From small random weights a deep sigmoid network does not learn; pretrained it does, and from "
+    "weights of the right scale it does so without pretraining.",
+    layers=len(RUN.network.hidden),
+    width=RUN.network.hidden[0],
+    batches=int(SCHEMES["pretrained_rbm"].parameters()["steps"].default),
+    steps=RUN.train.steps,
+    rate=RUN.train.optimizer.arguments["lr"],
+    seeds=5,
+    quick={"steps": 300},
+)
+OPINION = "the received opinion of 2006 to 2010"
+ACCURACY = "accuracy on the test images after {steps} steps"
+
+
+def results(s):
+    changes = [f"train.steps={s.steps}", f"sweep.seed={list(range(s.seeds))}"]
+    return exhibit.train(load_experiment(CONFIG, changes))
+
+
+def reached(s, start):
+    return results(s).histories.of(start).numbers("test_accuracy", missing=0.0)
+
+
+@exhibit.claim(
     "From small random weights, N(0, 0.01^2), a deep sigmoid network does not train",
-    "the received opinion of 2006 to 2010; in Bengio et al. 2007 it trains from larger ones, but worse",
-    ACCURACY,
-    "not at all: the most frequent class is 11.35 %",
+    source=f"{OPINION}; in Bengio et al. 2007 it trains from larger weights, but worse",
+    quantity=ACCURACY,
     high=0.15,
+    reason="not at all: the most frequent class is 11.35 %",
 )
-TRAINS = Claim(
-    "pretrained_trains",
-    "Pretrained layer by layer, it trains",
-    "Bengio et al. 2007, section 5; Hinton et al. 2006",
-    ACCURACY,
-    "as well as shallow ones in so many steps: at least .9",
+def random_does_not_train(s):
+    return reached(s, "std=0.01")
+
+
+@exhibit.claim(
+    "Pretrained layer by layer, a deep sigmoid network trains",
+    source="Bengio et al. 2007, section 5; Hinton et al. 2006",
+    quantity=ACCURACY,
     low=0.9,
+    reason="as well as shallow networks in as many steps: at least .9",
 )
-BOLTZMANN_BETTER = Claim(
-    "rbm_beats_autoencoder",
-    "Boltzmann machines make the better start than autoencoders",
-    "Bengio et al. 2007, table 2: 1.2 against 1.4 % test error",
-    "test accuracy from Boltzmann machines minus that from autoencoders",
-    "better: a difference above 0",
+def pretrained_trains(s):
+    machines, encoders = reached(s, "pretrained_rbm"), reached(s, "pretrained_autoencoder")
+    return {"Boltzmann machines": machines, "autoencoders": encoders}
+
+
+@exhibit.claim(
+    "Boltzmann machines make a better start than autoencoders",
+    source="Bengio et al. 2007, table 2: 1.2 against 1.4 % test error",
+    quantity=f"{ACCURACY}, from Boltzmann machines minus that from autoencoders",
     low=0.0,
-    lesson="Not with these few steps, and with noise in the autoencoders, which the paper's had not:"
-    " Vincent et al. 2008 found denoising to make up for the difference.",
+    reason="better: a difference above 0",
+    otherwise="Denoising autoencoders make a slightly better start than Boltzmann machines",
+    lesson="Our training is short, and our autoencoders have noise, which the paper's do not. Vincent et al. "
+    "2008 report that denoising makes up for the difference.",
 )
-NEEDED = Claim(
-    "pretraining_is_needed",
+def rbm_beats_autoencoder(s):
+    return reached(s, "pretrained_rbm") - reached(s, "pretrained_autoencoder")
+
+
+@exhibit.claim(
     "Without pretraining deep sigmoid networks cannot be trained",
-    "the received opinion of 2006 to 2010",
-    "test accuracy from four times Glorot's weights, without pretraining",
-    "cannot be trained: at most .5",
+    source=OPINION,
+    quantity=f"{ACCURACY}, from four times Glorot's weights",
     high=0.5,
-    lesson="The right variance does it in no time: what was wanting was the start's scale, not "
-    "knowledge of the data. With ten times the layers it would be another matter.",
+    reason="cannot be trained: at most .5",
+    otherwise="Without pretraining deep sigmoid networks train, from weights of the right scale",
+    lesson="What is missing from the small weights is their scale, not knowledge of the data. "
+    "With ten times the layers it would be another matter.",
 )
+def pretraining_is_needed(s):
+    return reached(s, "xavier_sigmoid")
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "pretraining", "Greedy layer-wise pretraining", __doc__, quick)
-    changes = ["train.steps=300"] if quick else []
-    experiment = load_experiment(CONFIG, ["sweep.seed=[0, 1, 2, 3, 4]", *changes])
-    outcome = run_experiment(experiment, exhibit.training)
-    figure = loss_figure(
-        outcome.groups, "The right scale alone does what pretraining needs 3000 batches more for"
-    )
-    caption = "Training loss; curves of pretrained networks begin after as many steps as that took batches."
-    exhibit.figure("loss", pictures(figure), caption)
-    found = {one.label: [record.test_accuracy for record in one.records] for one in outcome.groups}
-    rows = [
-        {"start": label, "seed": seed, "test_accuracy": accuracy}
-        for label, accuracies in found.items()
-        for seed, accuracy in enumerate(accuracies)
+@exhibit.figure(
+    "Training loss. Curves of pretrained networks begin after the batches that pretraining takes."
+)
+def loss(s):
+    title = f"The right scale alone replaces {s.layers * s.batches} batches of pretraining"
+    return loss_figure(results(s).conditions, title)
+
+
+@exhibit.table(tolerance=0.005)
+def accuracies(s):
+    return [
+        {"start": history.label, "seed": history.seed, "test_accuracy": history.test_accuracy}
+        for history in results(s).histories
     ]
-    exhibit.table("accuracies", rows)
-    boltzmann, encoder = found["pretrained_rbm"], found["pretrained_autoencoder"]
-    exhibit.claim(STUCK, found["std=0.01"])
-    exhibit.claim(TRAINS, {"Boltzmann machines": boltzmann, "autoencoders": encoder})
-    exhibit.claim(BOLTZMANN_BETTER, [b - e for b, e in zip(boltzmann, encoder, strict=True)])
-    exhibit.claim(NEEDED, found["xavier_sigmoid"])
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

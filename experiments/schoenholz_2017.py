@@ -1,147 +1,155 @@
-"""Which depths train: Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, Deep information propagation.
+"""Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, Deep information propagation.
 
-Tanh networks of 64 units (the paper: 300) with sigma_b^2 = 0.05, for eight sigma_w^2 from 1 to 4 and depths
-of 5 to 80 layers, take 150 steps of gradient descent with batches of 50 on MNIST at the better of the rates
-0.01 and 0.05; five seeds. A depth counts as trainable where the network then classifies at least 30 % of
-the test images. The depth scales xi are those of mean-field theory; the paper quotes 6 xi as the bound, and
-here the constant is fitted.
-
-    python experiments/schoenholz_2017.py [RESULTS] [--quick]
+Tanh networks of {depths} hidden layers of {width} units (the paper: 300) with sigma_b^2 = {sigma_b2} and
+sigma_w^2 of {variances} learn MNIST by gradient descent: {steps} steps, batches of {batch_size}, {seeds}
+seeds. Of the rates {rates}, each depth and sigma_w^2 has the one with the highest mean accuracy on
+{held_out} held-out training images. A network counts as trained where it classifies at least {success} of
+the test images. The depth scales xi are those of mean-field theory. The paper quotes 6 xi as the bound; here
+the constant is fitted.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import spearmanr
 
-from initlab import Ensemble, Optimizer, Scheme, open_dataset
-from initlab.analysis.claims import Claim
-from initlab.analysis.theory import critical_sigma_w2, phase
-from initlab.nn.starts import Start
-from initlab.plotting.marks import pictures
+from initlab import Initialization, Scheme, critical_sigma_w2, phase, train_at_best_rate
+from initlab.gallery import Exhibit
 from initlab.plotting.style import styled
-from initlab.runner.exhibits import Exhibit, run_script
 
-SOURCE = "Schoenholz et al. 2017, section 5"
-SIGMA_B2, SEEDS, RATES, SUCCESS = 0.05, 5, (0.01, 0.05), 0.3
-VARIANCES = (1.0, 1.25, 1.5, 1.76, 2.0, 2.5, 3.0, 4.0)
-DEPTHS = (5, 10, 20, 40, 80)
-ORDER = Claim(
-    "depth_follows_scale",
-    "Networks train as deep as their depth scale allows",
-    f"{SOURCE}, figure 5",
-    "rank correlation over sigma_w^2 of the deepest trainable depth with the depth scale xi",
-    "follows: at least 0.6",
-    low=0.6,
-    lesson="The grid of depths is coarse, and in 150 steps the deepest networks have hardly begun; "
-    "ties lower the correlation.",
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Which depths train",
+    question="depth",
+    finding="Tanh networks train about as deep as the depth scale of mean-field theory allows, the deepest "
+    "near the critical variance.",
+    width=64,
+    depths=(5, 10, 20, 40, 80),
+    sigma_b2=0.05,
+    variances=(1.0, 1.25, 1.5, 1.76, 2.0, 2.5, 3.0, 4.0),
+    steps=150,
+    batch_size=50,
+    rates=(0.01, 0.05),
+    held_out=5000,
+    success=0.3,
+    seeds=5,
+    quick={"depths": (5, 10, 20, 40), "steps": 60},
 )
-SIX = Claim(
-    "six_scales",
+SOURCE = "Schoenholz et al. 2017, section 5, figure 5"
+LONGEST = 1e3  # stands for the infinite depth scale of the critical point
+
+
+@exhibit.kept
+def reached(s, depth):
+    """Test accuracy at the best rate, (variances, seeds)."""
+    bias = Scheme("normal", {"std": s.sigma_b2**0.5})
+    starts = [Initialization(Scheme("variance_scaling", {"scale": w2}), bias=bias) for w2 in s.variances]
+    histories = train_at_best_rate(
+        starts,
+        hidden=[s.width] * depth,
+        activation="tanh",
+        steps=s.steps,
+        batch_size=s.batch_size,
+        rates=s.rates,
+        validation=s.held_out,
+        seeds=range(s.seeds),
+    )
+    return {"accuracy": [histories.of(str(start)).numbers("test_accuracy", 0.0) for start in starts]}
+
+
+def accuracies(s):
+    """(depths, variances, seeds)."""
+    return np.array([reached(s, depth)["accuracy"] for depth in s.depths])
+
+
+def depth_scales(s):
+    """For each sigma_w^2 the shorter depth scale of gradients and correlations, (variances,)."""
+    phases = [phase("tanh", w2, s.sigma_b2) for w2 in s.variances]
+    return np.minimum([np.nanmin([p.xi_gradient, p.xi_correlation]) for p in phases], LONGEST)
+
+
+@exhibit.claim(
+    "Networks train as deep as their depth scale allows",
+    source=SOURCE,
+    quantity="rank correlation over sigma_w^2 of the deepest trainable depth with the depth scale xi",
+    low=0.6,
+    reason="follows: at least 0.6",
+    lesson="The grid of depths is coarse, and in {steps} steps the deepest networks have hardly begun; ties "
+    "lower the correlation.",
+)
+def depth_follows_scale(s):
+    depths = np.array(s.depths)[:, None, None]
+    deepest = np.where(accuracies(s) >= s.success, depths, 0).max(axis=0)
+    return [float(spearmanr(depth_scales(s), deepest[:, seed]).statistic) for seed in range(s.seeds)]
+
+
+@exhibit.claim(
     "The bound lies at about 6 depth scales",
-    f"{SOURCE}, figure 5: the line 6 xi; others fit 4.5",
-    "the factor k for which `depth <= k xi` tells trainable networks from others with fewest mistakes",
-    "about 6: within 4.5 and 7.5",
+    source=f"{SOURCE}: the line 6 xi; others fit 4.5",
+    quantity="the factor k for which `depth <= k xi` separates trained networks from others best",
     low=4.5,
     high=7.5,
+    reason="about 6: within 4.5 and 7.5",
     lesson="The constant is no law: it depends on steps, rate and width, here few, mild and small.",
 )
-NEAR_CRITICAL = Claim(
-    "deepest_near_critical",
+def six_scales(s):
+    trains = accuracies(s) >= s.success
+    return [fitted_factor(trains[:, :, seed], depth_scales(s), s.depths) for seed in range(s.seeds)]
+
+
+def fitted_factor(trains, scales, depths):
+    """The middle of those k for which `depth <= k xi` is mistaken least; trains is (depths, scales)."""
+    factors = np.geomspace(0.5, 50, 200)
+    mistakes = [((np.array(depths)[:, None] <= k * scales) != trains).sum() for k in factors]
+    return float(np.exp(np.log(factors[mistakes == min(mistakes)]).mean()))
+
+
+@exhibit.claim(
     "The deepest networks train near the critical sigma_w^2",
-    f"{SOURCE}, figure 5",
-    "the sigma_w^2 of the most accurate networks at the greatest depth, over the critical one, 1.76",
-    "near: within a factor of 1.5",
+    source=SOURCE,
+    quantity="the sigma_w^2 of the most accurate networks at the greatest depth, over the critical one",
     low=1 / 1.5,
     high=1.5,
+    reason="near: within a factor of 1.5",
 )
+def deepest_near_critical(s):
+    best = accuracies(s)[-1].argmax(axis=0)
+    return np.array(s.variances)[best] / critical_sigma_w2("tanh", s.sigma_b2)
 
 
-def accuracies(depth: int, steps: int) -> dict[str, np.ndarray]:
-    """Test accuracy at the better rate, (sigma_w^2, SEEDS)."""
-    mnist = open_dataset("mnist")
-    images, test = mnist.train_images[:] / np.float32(255), mnist.test_images[:2000] / np.float32(255)
-    bias = Scheme("normal", {"std": SIGMA_B2**0.5})
-    starts = [Start(Scheme("variance_scaling", {"scale": w2}), bias=bias) for w2 in VARIANCES]
-    grid = [(start, seed, lr) for start in starts for seed in range(SEEDS) for lr in RATES]
-    chosen_starts, seeds, rates = zip(*grid, strict=True)
-    networks = Ensemble.from_schemes([784, *[64] * depth, 10], chosen_starts, seeds, "tanh")
-    sgd, rng = Optimizer("sgd", lr=rates), np.random.default_rng(0)
-    with np.errstate(all="ignore"):
-        for _ in range(steps):
-            chosen = rng.integers(len(images), size=50)
-            networks.train_step(images[chosen], mnist.train_labels[chosen], sgd)
-        reached = networks.accuracy(test, mnist.test_labels[:2000])
-    return {"reached": reached.reshape(len(VARIANCES), SEEDS, len(RATES)).max(axis=-1)}
-
-
-def depth_scale(w2: float) -> float:
-    """The shorter one of gradients and correlations; infinite at the critical point."""
-    end = phase("tanh", w2, SIGMA_B2)
-    return min(scale for scale in (end.xi_gradient, end.xi_correlation) if not np.isnan(scale))
-
-
-def fitted_factor(trained: np.ndarray, scales: np.ndarray, depths: tuple[int, ...]) -> float:
-    """k of `depth <= k xi` with the fewest mistakes, the middle of the best; trained is (D, sigma_w^2)."""
-    factors = np.geomspace(0.5, 50, 200)
-    column = np.array(depths)[:, None]
-    mistakes = [int(((column <= k * scales) != trained).sum()) for k in factors]
-    best = factors[np.array(mistakes) == min(mistakes)]
-    return float(np.exp(np.log(best).mean()))
-
-
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's, with mean ranks for ties."""
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(x, y).statistic)
-
-
+@exhibit.figure(
+    "Test accuracy after {steps} steps, mean of {seeds} seeds; lines: multiples of the depth scale."
+)
 @styled
-def draw(found: np.ndarray, scales: np.ndarray, factor: float, depths: tuple[int, ...]) -> Figure:
-    """A map of accuracies, with the fitted bound and the paper's over it."""
+def map(s):
     figure = Figure(figsize=(6.6, 4.2))
-    axes = figure.add_subplot()
-    image = axes.imshow(found.mean(axis=2), cmap="cividis", vmin=0, vmax=1, aspect="auto", origin="lower")
-    for k, dash, told in ((6.0, "--", "the paper's"), (factor, "-", "fitted")):
-        with np.errstate(all="ignore"):
-            reach = np.log(np.minimum(k * scales, 1e3))
-            height = np.interp(reach, np.log([*depths, 2 * depths[-1]]), range(len(depths) + 1), right=9)
-        label = f"{k:.2g} depth scales, {told}"
-        axes.plot(range(len(VARIANCES)), height, dash, color="white", linewidth=2, label=label)
-    axes.set(ylim=(-0.5, len(depths) - 0.5), xlabel="$\\sigma_w^2$", ylabel="hidden layers")
-    axes.set_xticks(range(len(VARIANCES)), [f"{one:g}" for one in VARIANCES])
-    axes.set_yticks(range(len(depths)), [str(one) for one in depths])
+    axes = figure.add_subplot(xlabel="$\\sigma_w^2$", ylabel="hidden layers")
+    shown = {"cmap": "cividis", "vmin": 0, "vmax": 1, "aspect": "auto", "origin": "lower"}
+    image = axes.imshow(accuracies(s).mean(axis=2), **shown)
+    ends = [*s.depths, 2 * s.depths[-1]]  # the rows of the map, evenly spaced in their logarithms
+    for k, dash, origin in ((6.0, "--", "the paper's"), (np.mean(six_scales(s)), "-", "fitted")):
+        rows = np.interp(np.log(k * depth_scales(s)), np.log(ends), np.arange(len(ends)), right=len(ends))
+        axes.plot(rows, dash, color="white", linewidth=2, label=f"{k:.2g} depth scales, {origin}")
+    axes.set_xticks(range(len(s.variances)), [f"{w2:g}" for w2 in s.variances])
+    axes.set_yticks(range(len(s.depths)), s.depths)
+    axes.set_ylim(-0.5, len(s.depths) - 0.5)
     axes.grid(visible=False)
-    axes.set_title("Deep tanh networks train near the critical $\\sigma_w^2$ of 1.76")
+    critical = critical_sigma_w2("tanh", s.sigma_b2)
+    axes.set_title(f"Deep tanh networks train near the critical $\\sigma_w^2$ of {critical:.3g}")
     axes.legend(loc="upper right", facecolor="#444444", labelcolor="white", framealpha=0.8, frameon=True)
     figure.colorbar(image, ax=axes, label="test accuracy")
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "schoenholz_2017", "Which depths train", __doc__, quick)
-    depths, steps = (DEPTHS[:4], 60) if quick else (DEPTHS, 150)
-    found = np.array([exhibit.kept(accuracies, depth, steps)["reached"] for depth in depths])
-    scales = np.array([depth_scale(w2) for w2 in VARIANCES])
-    trained = found >= SUCCESS
-    factors = [fitted_factor(trained[:, :, seed], scales, depths) for seed in range(SEEDS)]
-    figure = draw(found, scales, float(np.mean(factors)), depths)
-    caption = "Test accuracy after 150 steps, mean of five seeds; lines: multiples of the depth scale."
-    exhibit.figure("map", pictures(figure), caption)
-    deepest = np.where(trained, np.array(depths)[:, None, None], 0).max(axis=0)
-    capped = np.minimum(scales, 1e3)
-    exhibit.claim(ORDER, [rank_correlation(capped, deepest[:, seed]) for seed in range(SEEDS)])
-    exhibit.claim(SIX, factors)
-    critical = critical_sigma_w2("tanh", SIGMA_B2)
-    best = [VARIANCES[int(found[-1, :, seed].argmax())] / critical for seed in range(SEEDS)]
-    exhibit.claim(NEAR_CRITICAL, best)
-    rows = [
-        {"sigma_w2": w2, "depth": depth, "depth_scale": capped[j], "test_accuracy": float(found[i, j].mean())}
-        for i, depth in enumerate(depths)
-        for j, w2 in enumerate(VARIANCES)
+@exhibit.table()
+def trained(s):
+    means, scales = accuracies(s).mean(axis=2), depth_scales(s)
+    return [
+        {"sigma_w2": w2, "depth": depth, "depth_scale": scales[j], "test_accuracy": float(means[i, j])}
+        for i, depth in enumerate(s.depths)
+        for j, w2 in enumerate(s.variances)
     ]
-    exhibit.table("map", rows)
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

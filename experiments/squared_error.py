@@ -1,34 +1,43 @@
-"""A steeper loss, or another optimizer, instead of better weights: advice from a Chinese question, measured.
+"""A Chinese question on the initialization of deep networks: its other remedies, losses and optimizers.
 
-The question lists what helps where deep networks are hard to train, besides initial weights: a cost function
-of steeper gradient, "cross-entropy rather than MSE", and another algorithm, "RMSprop rather than gradient
-descent". Here 784-100-100-10 tanh networks learn MNIST for 200 steps, batches of 100, five seeds, from
-Xavier's weights and from std=1, which make a network sure and wrong at first. Squared error is that of the
-softmax probabilities, or of the logits themselves. Losses and optimizers differ in the size of their steps,
-so each is tried at twelve rates, 0.0001 to 300, of which the best in the mean over seeds counts: by accuracy
-on 2000 test images, which is the same yardstick for all.
-
-    python experiments/squared_error.py [RESULTS] [--quick]
+The question lists what helps where deep networks are hard to train: besides other initial weights a cost
+function of steeper gradient, "cross-entropy rather than MSE", and another algorithm, "RMSprop rather than
+gradient descent". Here tanh networks of two layers of {width} units learn MNIST for {steps} steps, batches of
+{batch_size}, {seeds} seeds, from Xavier's weights and from std=1, which makes a network sure and wrong at
+first. The squared error is that of the softmax probabilities, or of the logits themselves. Losses and
+optimizers differ in the size of their steps, so each has the rate of {rates} with the highest mean accuracy
+over seeds on {held_out} held-out training images. A network that diverges counts as one that gives every
+image the first class, which is right for {diverged} of the test images.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 
-from initlab import Ensemble, Optimizer, Purpose, open_dataset, stream
-from initlab.analysis.claims import Claim
-from initlab.data.inputs import prepare_inputs
+from initlab import Optimizer, initialize, train, train_at_best_rate
+from initlab.data.datasets import open_dataset
+from initlab.data.examples import prepared_examples
+from initlab.gallery import Exhibit
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import StepRule
-from initlab.plotting.marks import headline, pictures
-from initlab.plotting.style import styled
-from initlab.runner.exhibits import Exhibit, run_script
+from initlab.plotting.elements import headline, mean_and_range
+from initlab.plotting.style import Look, styled
 
-SEEDS = range(5)
-RATES = (0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
-SIZES = [784, 100, 100, 10]
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Cross-entropy, squared error, RMSProp",
+    question="remedy",
+    finding="From Xavier's weights every loss learns at its best rate; from weights that are too large, "
+    "squared error falls far behind cross-entropy.",
+    width=100,
+    steps=200,
+    batch_size=100,
+    rates=(0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+    held_out=5000,
+    seeds=5,
+    diverged=0.098,
+    images=1000,
+    quick={"steps": 20},
+)
 STARTS = {"Xavier": "xavier", "std=1": "std=1"}
 METHODS = {
     "cross-entropy, SGD": ("cross_entropy", "sgd"),
@@ -36,141 +45,136 @@ METHODS = {
     "squared error of probabilities, SGD": ("squared_error", "sgd"),
     "squared error of logits, SGD": ("squared_error_logits", "sgd"),
 }
-BEST, RMSPROP, PROBABILITIES, LOGITS = METHODS
-Average = Callable[[np.ndarray], float]
+LOOKS = [
+    Look("#0072B2", "o", "-"),
+    Look("#009E73", "s", "--"),
+    Look("#D55E00", "D", "-."),
+    Look("#CC79A7", "^", ":"),
+]
+ENTROPY, RMSPROP, *SQUARED = METHODS
 QUESTION = "Chinese question on the initialization of deep networks, its list of remedies"
-TITLE = "At its best rate each loss learns from Xavier's weights; from std=1 squared error falls behind"
-
-FASTER = Claim(
-    "cross_entropy_faster",
-    "Cross-entropy learns faster than squared error",
-    QUESTION,
-    "test accuracy after 200 steps with cross-entropy, less that with squared error, each at its best rate",
-    "at least one per cent of the images",
-    low=0.01,
-    lesson="A part of its reputation is the size of its gradient: squared error, averaged over ten classes, "
-    "needs a rate ten times as large.",
-)
-OPTIMIZER = Claim(
-    "rmsprop_faster",
-    "RMSProp learns faster than gradient descent",
-    QUESTION,
-    "test accuracy after 200 steps with RMSProp, less that with gradient descent, each at its best rate",
-    "at least one per cent of the images",
-    low=0.01,
-    lesson="So shallow a network learns by both, RMSProp at a rate a hundred times smaller or more.",
-)
-FADES = Claim(
-    "fades_where_wrong",
-    "The gradient of squared error on probabilities fades where the network is sure and wrong",
-    "Nielsen, Neural Networks and Deep Learning, chapter 3, there for sigmoid outputs",
-    "size of the gradient on the logits of wrongly classified images, from std=1 over that from Xavier",
-    "fades: less than half",
-    high=0.5,
-    lesson="The softmax's slope p (1 - p) goes to 0 at both ends; cross-entropy divides it out. What is left "
-    "in the mean comes from the images on which the network is undecided.",
-)
 
 
-@np.errstate(all="ignore")
-def train(start: str, method: str, steps: int) -> dict[str, np.ndarray]:
-    """Test accuracies (rates, seeds); a network that diverges stays at one class."""
+@exhibit.kept
+def trained(s, start, method):
+    """The best rate, test accuracies at it, (seeds,), and those at each rate, (rates, seeds)."""
     loss, optimizer = METHODS[method]
-    dataset = open_dataset("mnist")
-    prepare = prepare_inputs("unit", dataset)
-    networks = len(RATES) * len(SEEDS)
-    ensemble = Ensemble.from_schemes(SIZES, [STARTS[start]] * networks, [*SEEDS] * len(RATES), "tanh")
-    update = Optimizer(optimizer, lr=np.repeat(RATES, len(SEEDS)))
-    rule, batches = StepRule(loss=loss), [stream(seed, Purpose.BATCHES) for seed in SEEDS]
-    for _ in range(steps):
-        chosen = np.stack([rng.integers(len(dataset.train_labels), size=100) for rng in batches])
-        images, labels = prepare(dataset.train_images[chosen], "float32"), dataset.train_labels[chosen]
-        all_rates = np.tile(images, (len(RATES), 1, 1)), np.tile(labels, (len(RATES), 1))
-        ensemble.train_step(*all_rates, update, rule)
-    accuracies = ensemble.accuracy(prepare(dataset.test_images[:2000], "float32"), dataset.test_labels[:2000])
-    return {"reached": accuracies.reshape(len(RATES), len(SEEDS))}
+    how = {
+        "hidden": [s.width] * 2,
+        "activation": "tanh",
+        "steps": s.steps,
+        "batch_size": s.batch_size,
+        "loss": loss,
+        "validation": s.held_out,
+        "seeds": range(s.seeds),
+    }
+    best = train_at_best_rate([STARTS[start]], rates=s.rates, optimizer=optimizer, **how)
+    each = train([STARTS[start]] * len(s.rates), optimizer=Optimizer(optimizer, lr=s.rates), **how)
+    return {
+        "rate": best[0].learning_rate,
+        "best": best.numbers("test_accuracy", missing=s.diverged),
+        "each": each.numbers("test_accuracy", missing=s.diverged).reshape(len(s.rates), s.seeds),
+    }
 
 
-def best(accuracies: np.ndarray) -> np.ndarray:
-    """Those over seeds, at the rate that is best in their mean."""
-    return accuracies[accuracies.mean(axis=1).argmax()]
+def lead(s, start, method, slower):
+    """Of a method over another one, each at its best rate, seed by seed."""
+    return trained(s, start, method)["best"] - trained(s, start, slower)["best"]
 
 
-def faded(loss: str, seed: int, average: Average) -> float:
-    """The average gradient on the logits of wrongly classified images, from std=1 over that from Xavier."""
-    dataset = open_dataset("mnist")
-    images = prepare_inputs("unit", dataset)(dataset.train_images[:1000], "float64")
-    labels = dataset.train_labels[:1000]
-    pair = Ensemble.from_schemes(SIZES, ["std=1", "xavier"], seed, "tanh", "float64")
+@exhibit.claim(
+    "Cross-entropy learns faster than squared error",
+    source=QUESTION,
+    quantity="test accuracy after {steps} steps with cross-entropy, minus that with squared error",
+    low=0.01,
+    reason="at least one per cent of the images",
+    lesson="Part of its reputation is the size of its gradient: squared error is averaged over ten classes, "
+    "so that of the probabilities needs a rate about ten times as large.",
+)
+def cross_entropy_faster(s):
+    pairs = [(name, start) for name in SQUARED for start in STARTS]
+    return {
+        f"{name.removesuffix(', SGD')} from {start}": lead(s, start, ENTROPY, name) for name, start in pairs
+    }
+
+
+@exhibit.claim(
+    "RMSProp learns faster than gradient descent",
+    source=QUESTION,
+    quantity="test accuracy after {steps} steps with RMSProp, minus that with gradient descent",
+    low=0.01,
+    reason="at least one per cent of the images",
+    lesson="Both train so shallow a network, RMSProp at a rate a hundred times smaller or more.",
+)
+def rmsprop_faster(s):
+    return {f"from {start}": lead(s, start, RMSPROP, ENTROPY) for start in STARTS}
+
+
+@exhibit.claim(
+    "The gradient of squared error on probabilities fades where the network is sure and wrong",
+    source="Nielsen, Neural Networks and Deep Learning, chapter 3, there for sigmoid outputs",
+    quantity="size of the gradient on the logits of wrongly classified images, of {images}: that from std=1 "
+    "divided by that from Xavier",
+    high=0.5,
+    reason="fades: less than half",
+    lesson="The softmax's slope p (1 - p) goes to 0 at both ends, and cross-entropy divides it out. What is "
+    "left in the mean comes from the images on which the network is undecided.",
+)
+def fades_where_wrong(s):
+    return {
+        name: [faded(s, "squared_error", seed, average) for seed in range(s.seeds)]
+        for name, average in (("the root mean square", root_mean_square), ("the median image", np.median))
+    }
+
+
+def faded(s, loss, seed, average):
+    """The average gradient on the logits of images that both networks misclassify: std=1 over Xavier."""
+    examples = prepared_examples(open_dataset("mnist"), dtype="float64")
+    images, labels = examples.train_inputs[: s.images], examples.train_labels[: s.images]
+    pair = initialize([784, s.width, s.width, 10], ["std=1", "xavier"], seed, "tanh", "float64")
     logits = pair.forward(images)
     wrong = (logits.argmax(axis=2) != labels).all(axis=0)
     _, gradient = LOSSES[loss](logits[:, wrong], labels[wrong])
     sure, unsure = np.linalg.norm(gradient, axis=2)
-    return float(average(sure) / average(unsure))
+    return average(sure) / average(unsure)
 
 
-def root_mean_square(values: np.ndarray) -> float:
-    """Of the given values."""
-    return float(np.sqrt((values**2).mean()))
+def root_mean_square(values):
+    return np.sqrt((values**2).mean())
 
 
-AVERAGES: dict[str, Average] = {"root mean square": root_mean_square, "median image": np.median}
-
-
+@exhibit.figure(
+    "Lines: means over {seeds} seeds; bands: from the worst seed to the best. Rings: the chosen rates."
+)
 @styled
-def rate_figure(trained: dict[tuple[str, str], np.ndarray]) -> Figure:
-    """Accuracy against rate, a panel for each start, a line for each method; bands: worst to best."""
+def rates(s):
     figure = Figure(figsize=(10, 4.4))
-    headline(figure, TITLE)
-    looks = (("#0072B2", "o-"), ("#009E73", "s--"), ("#D55E00", "D-."), ("#CC79A7", "^:"))
+    headline(
+        figure,
+        "At its best rate each loss learns from Xavier's weights; from std=1 squared error falls behind",
+    )
     for axes, start in zip(figure.subplots(1, 2, sharey=True), STARTS, strict=True):
-        for method, (color, mark) in zip(METHODS, looks, strict=True):
-            values = trained[start, method]
-            axes.plot(RATES, values.mean(axis=1), mark, color=color, markersize=4, label=method)
-            axes.fill_between(RATES, values.min(axis=1), values.max(axis=1), color=color, alpha=0.15)
-        axes.set(xscale="log", xlabel="learning rate", ylim=(0, 1))
-        axes.set_title(f"from {start}", fontsize=10)
+        for method, style in zip(METHODS, LOOKS, strict=True):
+            own = trained(s, start, method)
+            mean_and_range(axes, s.rates, own["each"].T, style, method, every=1)
+            axes.plot(
+                own["rate"], own["best"].mean(), "o", color=style.color, markersize=12, fillstyle="none"
+            )
+        axes.set(xscale="log", xlabel="learning rate", ylim=(0, 1), title=f"from {start}")
     figure.axes[0].set_ylabel("accuracy on test images")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-@threadpool_limits.wrap(limits=1)
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "squared_error", "Cross-entropy, squared error, RMSProp", __doc__, quick)
-    steps = 20 if quick else 200
-    trained = {
-        (start, method): exhibit.kept(train, start, method, steps)["reached"]
+@exhibit.table(tolerance=0.02)
+def accuracy(s):
+    return [
+        {"start": start, "method": method, "lr": rate, "test_accuracy": float(own.mean())}
         for start in STARTS
         for method in METHODS
-    }
-    figure = rate_figure(trained)
-    exhibit.figure(
-        "rates", pictures(figure), f"{TITLE}. Lines: means over five seeds; bands: worst to best seed."
-    )
-
-    def lead(start: str, one: str, other: str) -> list[float]:
-        return (best(trained[start, one]) - best(trained[start, other])).tolist()
-
-    squared = (PROBABILITIES, LOGITS)
-    exhibit.claim(
-        FASTER, {f"{name}, from {start}": lead(start, BEST, name) for name in squared for start in STARTS}
-    )
-    exhibit.claim(OPTIMIZER, {f"from {start}": lead(start, RMSPROP, BEST) for start in STARTS})
-    exhibit.claim(
-        FADES, {name: [faded("squared_error", seed, one) for seed in SEEDS] for name, one in AVERAGES.items()}
-    )
-    exhibit.table("accuracy", [row for key, values in trained.items() for row in _rows(*key, values)])
-    exhibit.close()
-
-
-def _rows(start: str, method: str, accuracies: np.ndarray) -> list[dict]:
-    network = {"start": start, "method": method}
-    return [
-        network | {"lr": lr, "test_accuracy": float(own.mean())}
-        for lr, own in zip(RATES, accuracies, strict=True)
+        for rate, own in zip(s.rates, trained(s, start, method)["each"], strict=True)
     ]
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,135 +1,131 @@
-"""Random walk initialization: Sussillo & Abbott 2014.
+"""Sussillo & Abbott 2014, Random walk initialization for training very deep feedforward networks.
 
-Sussillo & Abbott, Random walk initialization for training very deep feedforward networks. The logarithm of
-a gradient's length does a random walk from layer to layer on its way back; a gain g of the weights N(0, g^2
-/ n) is right where the walk does not drift. Networks of 200 layers of width 30 (linear, ReLU), 1000 of
-each; the gradient at the last layer is random, and inputs are N(0, 1). Groups of a hundred networks make
-ten measurements.
-
-    python experiments/sussillo_abbott_2014.py [RESULTS] [--quick]
+On its way back through a network, the logarithm of a gradient's squared length takes a random walk from
+layer to layer. A gain g of the weights, drawn from N(0, g^2 / n), is right where the walk does not drift.
+Networks of {depth} layers of width {width} are linear or ReLU, without biases; their inputs, and the
+gradients at their ends, are drawn from N(0, 1). {groups} groups of {networks} networks give {groups}
+measurements. A network whose gradient dies has no logarithm and is left out. The paper also trains.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, Scheme
-from initlab.analysis.claims import Claim
-from initlab.plotting.marks import pictures
+from initlab import initialize
+from initlab.gallery import Exhibit
 from initlab.plotting.style import Look, styled
-from initlab.runner.exhibits import Exhibit, run_script
 
-SOURCE = "Sussillo & Abbott 2014"
-GROUPS = 10
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Random walks of gradients",
+    question="signal",
+    finding="The paper's gains, a little above 1 for linear layers and above He's for ReLU, remove the drift "
+    "of the typical gradient; the spread still grows with depth.",
+    width=30,
+    depth=200,
+    groups=10,
+    networks=100,
+    span=100,
+    quick={"depth": 60, "networks": 20},
+)
 WALKS = {
     "linear, g = 1": ("identity", "lecun", Look("#0072B2", "o", "--")),
     "linear, the paper's g": ("identity", "random_walk(activation=identity)", Look("#0072B2", "s", "-")),
     "ReLU, g = √2 (He)": ("relu", "he", Look("#D55E00", "D", "--")),
     "ReLU, the paper's g": ("relu", "random_walk", Look("#D55E00", "^", "-")),
 }
-DRIFT = "the drift of log(squared length of the gradient) in 100 layers, mean over networks"
-NO_DRIFT = "no drift: less than a factor e^0.5 = 1.6 in 100 layers"
+SECTION = "Sussillo & Abbott 2014, section"
+DRIFT = {
+    "source": f"{SECTION} 3",
+    "quantity": "change of ln(squared length of the gradient) over {span} layers, mean over networks",
+}
+NONE = {"low": -0.5, "high": 0.5, "reason": "no drift: less than a factor e^0.5 = 1.6 in {span} layers"}
 
 
-def no_drift(name: str, statement: str, lesson: str = "") -> Claim:
-    """A claim that the walk of a gain does not drift."""
-    return Claim(name, statement, f"{SOURCE}, section 3", DRIFT, NO_DRIFT, low=-0.5, high=0.5, lesson=lesson)
+@exhibit.kept
+def logarithms(s, name):
+    """`ln |d_l|^2 / |d_L|^2` from the last hidden layer L back to the first, (groups, networks, depth).
+
+    It is nan for a network whose gradient dies.
+    """
+    activation, scheme, _ = WALKS[name]
+    shape, sizes = (s.networks, 1, s.width), [s.width] * (s.depth + 2)
+    logs = np.empty((s.groups, s.networks, s.depth))
+    for group in range(s.groups):
+        seeds, rng = range(group * s.networks, (group + 1) * s.networks), np.random.default_rng(group)
+        ensemble = initialize(sizes, [scheme] * s.networks, seeds, activation, "float64")
+        ensemble.forward(rng.standard_normal(shape))
+        ensemble.backward(rng.standard_normal(shape))
+        squares = [(d**2).sum(axis=(1, 2)) for d in reversed(ensemble.pre_activation_gradients)]
+        logs[group] = np.log(np.where(np.all(squares, axis=0), squares, np.nan)).T
+    return {"walks": logs - logs[:, :, :1]}
 
 
-LINEAR = no_drift("linear_gain", "For linear layers the gain exp(1/(2n)) takes the drift away")
-RELU = no_drift("relu_gain", "For ReLU the gain sqrt(2) exp(1.2 / (max(n, 6) - 2.4)) takes the drift away")
-NEEDED = Claim(
-    "he_drifts",
-    "At width 30 He's gain lets gradients drift towards 0",
-    f"{SOURCE}, section 3",
-    DRIFT,
-    "a drift below -0.5",
+def drift(s, name):
+    """Over `span` layers, the mean of each group, (groups,)."""
+    return np.nanmean(logarithms(s, name)["walks"][:, :, -1], axis=1) * s.span / (s.depth - 1)
+
+
+@exhibit.claim("For linear layers the gain exp(1/(2n)) takes the drift away", **DRIFT, **NONE)
+def linear_gain(s):
+    return drift(s, "linear, the paper's g")
+
+
+@exhibit.claim("For ReLU the gain sqrt(2) exp(1.2 / (max(n, 6) - 2.4)) takes it away", **DRIFT, **NONE)
+def relu_gain(s):
+    return drift(s, "ReLU, the paper's g")
+
+
+@exhibit.claim(
+    "At width {width} He's gain lets gradients drift towards 0",
+    **DRIFT,
     high=-0.5,
-    lesson="He's gain keeps the mean of the squared gradient; the typical network, whose logarithm "
-    "counts, loses, and a few win much. The gap closes like 1/width.",
+    reason="a drift below -0.5",
+    lesson="He's gain keeps the mean of the squared gradient, which a few networks with large gradients "
+    "dominate; in the typical network gradients shrink. The gap closes like 1/width.",
 )
-SPREAD = Claim(
-    "spread_grows",
-    "The spread of the logarithm grows with depth as that of a random walk: its variance is linear in depth",
-    f"{SOURCE}, section 2",
-    "Var(log) at full depth over that at half of it, ReLU with the paper's gain",
-    "linear: 2, give or take a quarter",
+def he_drifts(s):
+    return drift(s, "ReLU, g = √2 (He)")
+
+
+@exhibit.claim(
+    "The logarithm spreads with depth as a random walk does: its variance is linear in depth",
+    source=f"{SECTION} 2",
+    quantity="Var(ln squared length) at full depth over that at half of it, ReLU with the paper's gain",
     low=1.5,
     high=2.5,
+    reason="linear: 2, give or take a quarter",
 )
+def spread_grows(s):
+    variances = np.nanvar(logarithms(s, "ReLU, the paper's g")["walks"], axis=1)
+    return variances[:, -1] / variances[:, s.depth // 2]
 
 
-def walks(activation: str, scheme: str, group: int, networks: int, depth: int) -> np.ndarray:
-    """log(squared gradient) of each network from the last hidden layer back to the first, (M, depth)."""
-    width = 30
-    seeds = range(group * networks, (group + 1) * networks)
-    sizes = [width] * (depth + 1) + [width]
-    ensemble = Ensemble.from_schemes(sizes, [Scheme.parse(scheme)] * networks, seeds, activation, "float64")
-    rng = np.random.default_rng(group)
-    ensemble.forward(rng.standard_normal((networks, 1, width)))
-    ensemble.backward(rng.standard_normal((networks, 1, width)))
-    with np.errstate(divide="ignore"):
-        squares = [np.log((d**2).sum(axis=(1, 2))) for d in ensemble.pre_activation_gradients[::-1]]
-    found = np.array(squares).T
-    return found[np.isfinite(found).all(axis=1)]
-
-
-def drift(found: np.ndarray) -> float:
-    """In 100 layers, mean over networks."""
-    depth = found.shape[1]
-    return float((found[:, -1] - found[:, 0]).mean() * 100 / (depth - 1))
-
-
+@exhibit.figure("Means over all networks for each gain; band: the middle two thirds for ReLU, the paper's g.")
 @styled
-def draw(found: dict[str, np.ndarray]) -> Figure:
-    """The mean walk of each gain, and the band that holds two thirds of the networks for ReLU."""
+def walks(s):
     figure = Figure(figsize=(7.6, 4.2))
     axes = figure.add_subplot()
     for name, (_, _, style) in WALKS.items():
-        relative = found[name] - found[name][:, :1]
-        layers = np.arange(relative.shape[1])
-        every = max(1, len(layers) // 10)
-        axes.plot(
-            layers,
-            relative.mean(axis=0),
-            style.dash,
-            color=style.color,
-            marker=style.marker,
-            markevery=every,
-            label=name,
-        )
-    low, high = np.quantile(relative, [1 / 6, 5 / 6], axis=0)
-    axes.fill_between(layers, low, high, color=style.color, alpha=0.15, linewidth=0)
-    axes.set(xlabel="layers that the gradient has passed", ylabel="log(squared length), mean over networks")
+        logs = logarithms(s, name)["walks"].reshape(-1, s.depth)
+        line = {"color": style.color, "marker": style.marker, "markevery": s.depth // 10}
+        axes.plot(np.nanmean(logs, axis=0), style.dash, label=name, **line)
+    low, high = np.nanquantile(logs, [1 / 6, 5 / 6], axis=0)
+    axes.fill_between(range(s.depth), low, high, color=style.color, alpha=0.15, linewidth=0)
+    axes.set(xlabel="layers that the gradient has passed", ylabel="ln(squared length), mean over networks")
     axes.set_title("A little more than He's gain keeps the typical gradient")
     axes.legend(loc="lower left")
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "sussillo_abbott_2014", "Random walks of gradients", __doc__, quick)
-    networks, depth = (20, 60) if quick else (100, 200)
-    groups = {
-        name: [walks(activation, scheme, group, networks, depth) for group in range(GROUPS)]
-        for name, (activation, scheme, _) in WALKS.items()
-    }
-    found = {name: np.concatenate(parts) for name, parts in groups.items()}
-    figure = draw(found)
-    caption = "The mean walk of 1000 networks of width 30 for each gain; band: two thirds of the last one's."
-    exhibit.figure("walks", pictures(figure), caption)
-    drifts = {name: [drift(one) for one in parts] for name, parts in groups.items()}
-    rows = [
-        {"walk": name, "networks": len(found[name]), "drift": float(np.mean(one))}
-        for name, one in drifts.items()
+@exhibit.table()
+def drifts(s):
+    living = {name: np.isfinite(logarithms(s, name)["walks"][:, :, -1]) for name in WALKS}
+    return [
+        {"walk": name, "networks": int(living[name].sum()), "drift": float(drift(s, name).mean())}
+        for name in WALKS
     ]
-    exhibit.table("drifts", rows)
-    exhibit.claim(LINEAR, drifts["linear, the paper's g"])
-    exhibit.claim(RELU, drifts["ReLU, the paper's g"])
-    exhibit.claim(NEEDED, drifts["ReLU, g = √2 (He)"])
-    half = depth // 2
-    relative = [one - one[:, :1] for one in groups["ReLU, the paper's g"]]
-    exhibit.claim(SPREAD, [float(one[:, -1].var() / one[:, half].var()) for one in relative])
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

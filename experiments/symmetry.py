@@ -1,234 +1,221 @@
-"""Units that begin equal stay equal: zeros, constants, and the little noise that tells units apart.
+"""Japanese slides on Saito's "Deep Learning from Scratch", section 6.2: why the weights are not simply all 0.
 
-Japanese slides on Saito's "Deep Learning from Scratch", section 6.2, ask why weights are not simply all 0,
-and derive the gradients of a network of two sigmoid units: where the units are equal, so are their gradients,
-for ever. An Italian article says that with zeros all activations are zero and so are the gradients. Here a
-784-16-10 network learns MNIST by 1000 steps of gradient descent, rate 0.1, batches of 100, over five seeds:
-from zeros, from 0.01 everywhere (0.1 already saturates sigmoid units), from 0.01 and a little noise, from
-Xavier's weights, and from those with output weights of 0. A seed chooses weights and batches; from equal
-weights it chooses the batches alone. Units count as distinct where they differ by more than rounding on 1000
-images. All is in float64, for rounding too is a noise, which training amplifies. The slides show no training;
-the network, its width and its steps are ours.
-
-    python experiments/symmetry.py [RESULTS] [--quick]
+The slides derive the gradients of two sigmoid units: equal units have equal gradients, and so they stay equal
+for ever. They show no training; the network, its width and its steps are ours. Here a 784-{units}-10 network
+learns MNIST by {steps} steps of gradient descent, rate {rate}, batches of {batch_size}, {seeds} seeds: from
+zeros, from {constant} everywhere, from {constant} and normal noise, from Xavier's weights, and from Xavier's
+with output weights of 0. A seed chooses weights and batches; where all weights are equal, the batches alone.
+All is in float64, because training amplifies rounding like any other noise.
 """
+
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 
-from initlab import Ensemble, Optimizer, Purpose, Scheme, open_dataset, stream
-from initlab.analysis.claims import Claim
-from initlab.analysis.tracking import track
-from initlab.data.inputs import prepare_inputs
-from initlab.nn.starts import Start
-from initlab.plotting.marks import headline, pictures
+from initlab import Ensemble, Initialization, Scheme, train
+from initlab.gallery import Exhibit
+from initlab.plotting.elements import headline, mean_and_range
 from initlab.plotting.style import distinct_looks, styled
-from initlab.runner.exhibits import Exhibit, run_script
 
-SEEDS = range(5)
-UNITS, BATCH, RATE, EVERY = 16, 100, 0.1, 50
-STARTS = {
-    "zeros": Start.of("zeros"),
-    "0.01": Start.of("constant(value=0.01)"),
-    "0.01 and noise of 1e-6": Start.of("normal(mean=0.01, std=0.000001)"),
-    "0.01 and noise of 1e-4": Start.of("normal(mean=0.01, std=0.0001)"),
-    "0.01 and noise of 1e-2": Start.of("normal(mean=0.01, std=0.01)"),
-    "Xavier": Start.of("xavier"),
-    "Xavier, output weights 0": Start(Scheme("xavier"), last=Scheme("zeros")),
-}
-EQUAL = ("zeros", "0.01")
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="Equal units stay equal",
+    question="symmetry",
+    finding="Units with equal weights stay equal and learn no more than a single unit can; the larger the "
+    "noise between them, the sooner they learn.",
+    units=16,
+    more_units=20,
+    steps=1000,
+    batch_size=100,
+    rate=0.1,
+    every=50,
+    seeds=5,
+    constant=0.01,
+    noises=(1e-6, 1e-4, 1e-2),
+    quick={"steps": 200},
+)
+ACTIVATIONS, EQUAL, HALF_ZERO = ("sigmoid", "tanh", "relu"), ("zeros", "constant"), "Xavier, output weights 0"
+PANELS = {"distinct_units": "distinct hidden units", "train_accuracy": "accuracy on training images"}
 SLIDES = "Japanese slides on Saito, Deep Learning from Scratch, 6.2"
-TITLE = "Units that begin equal stay one unit; noise of a ten-thousandth sets them free"
+CLASSIFIED = "the fraction of test images that the trained network classifies"
+ONE_CLASS = "the most frequent class for every image gives 0.1135"
 
-STAY = Claim(
-    "equal_stay_equal",
+
+def starts(s):
+    """How networks begin, by name."""
+    equal = {"zeros": "zeros", "constant": f"constant(value={s.constant})"}
+    noisy = {f"noise of {noise:g}": f"normal(mean={s.constant}, std={noise})" for noise in s.noises}
+    last_zero = Initialization(Scheme("xavier"), last=Scheme("zeros"))
+    return {**equal, **noisy, "Xavier": "xavier", HALF_ZERO: last_zero}
+
+
+@exhibit.kept
+def trained(s, activation, units, dtype="float64"):
+    """Test accuracy (starts, seeds), and what is tracked (starts, seeds, times)."""
+    histories = train(
+        list(starts(s).values()),
+        hidden=[units],
+        activation=activation,
+        dtype=dtype,
+        steps=s.steps,
+        batch_size=s.batch_size,
+        optimizer=f"sgd(lr={s.rate})",
+        seeds=range(s.seeds),
+        track_every=s.every,
+    )
+    entries, shape = [history.tracked for history in histories], (-1, s.seeds, s.steps // s.every + 1)
+    distinct = [entry["layers"]["distinct_units"][0] for own in entries for entry in own]
+    return {
+        "test_accuracy": histories.numbers("test_accuracy").reshape(-1, s.seeds),
+        "train_accuracy": np.reshape([entry["train_accuracy"] for own in entries for entry in own], shape),
+        "distinct_units": np.reshape(distinct, shape),
+    }
+
+
+def reached(s, activation):
+    """The test accuracies of each seed, by start."""
+    return dict(zip(starts(s), trained(s, activation, s.units)["test_accuracy"], strict=True))
+
+
+def most_distinct(s, start, *network):
+    """Of each seed, the largest number of distinct units at any time."""
+    return trained(s, *network)["distinct_units"][list(starts(s)).index(start)].max(axis=1)
+
+
+@exhibit.claim(
     "Units of a layer that begin with equal weights stay equal throughout the training",
-    SLIDES,
-    f"the most distinct units of the hidden layer, of {UNITS}, at any time of the training",
-    "equal units are one distinct unit",
+    source=SLIDES,
+    quantity="the most distinct units of the hidden layer, of {units}, at any time of the training",
     high=1,
-    lesson="Equal units receive equal gradients. This holds for every equal start and activation function, "
-    "not for zeros alone. On a computer rounding may tell them apart (see `rounding.csv`): 20 units of tanh "
-    "fall into two groups, whose sums the library for matrices rounds differently; 16 do not.",
+    reason="equal units are one distinct unit",
+    lesson="Equal units receive equal gradients. But rounding may make them differ (`rounding.csv`): in "
+    "float32, {more_units} tanh units fall into groups, whose sums the matrix library rounds differently.",
 )
-NOTHING = Claim(
-    "zeros_learn_nothing",
+def equal_stay_equal(s):
+    cases = product(EQUAL, ACTIVATIONS)
+    return {f"{name} from {start}": most_distinct(s, start, name, s.units) for start, name in cases}
+
+
+@exhibit.claim(
     "From weights that are all 0 the gradients are 0, and the network learns nothing",
-    "Italian article on initialization techniques, on zero initialization",
-    "the fraction of test images classified after training",
-    "one class for every image, the most frequent, gives 0.1135",
+    source="Italian article on initialization techniques, on zero initialization",
+    quantity=CLASSIFIED,
     high=0.12,
-    lesson="True where phi(0) = 0: with tanh and ReLU only the output biases learn, the frequencies of the "
-    "classes. A sigmoid unit gives 1/2 at first, so that the output weights do learn, and then the hidden "
-    "ones: all as one effective unit, which tells some of the digits apart.",
+    reason=ONE_CLASS,
+    lesson="This is true where phi(0) = 0: with tanh and ReLU only the output biases learn. A sigmoid unit "
+    "gives 1/2 at first, so the output weights learn, and then the hidden ones do.",
 )
-ANYTHING = Claim(
-    "equal_learn_nothing",
+def zeros_learn_nothing(s):
+    return {name: reached(s, name)["zeros"] for name in ACTIVATIONS}
+
+
+@exhibit.claim(
     "If all weights are equal, they have the same error and the model learns nothing",
-    "German answer on initial weights near 0, second paragraph",
-    "the fraction of test images classified after training from 0.01 everywhere",
-    "one class for every image gives 0.1135: at most 0.12",
+    source="German answer on initial weights near 0, second paragraph",
+    quantity=f"{CLASSIFIED}, from {{constant}} everywhere",
     high=0.12,
-    lesson="They stay equal, but they learn: as one unit, which tells two or three digits from the others. "
-    "It is the width that is lost, not all learning.",
+    reason=ONE_CLASS,
+    otherwise="If all weights are equal, the model still learns what a single unit can learn",
+    lesson="One unit separates two or three digits from the others: the network loses its width, no more.",
 )
-NOISE = Claim(
-    "noise_breaks",
+def equal_learn_nothing(s):
+    return {name: reached(s, name)["constant"] for name in ACTIVATIONS}
+
+
+@exhibit.claim(
     "Some spread of the initial weights is enough to break the symmetry",
-    SLIDES,
-    "test accuracy of sigmoid units from 0.01 and noise, less that from 0.01 everywhere, same batches",
-    "one unit tells few digits apart; many, if they differ, tell at least a fifth of all images more",
+    source=SLIDES,
+    quantity="test accuracy of sigmoid units with noise, minus that from {constant} everywhere",
     low=0.2,
-    lesson="The symmetric state is unstable: small differences grow. How long that takes is a matter of how "
-    "small they were, so that in a given number of steps the least noise may not do.",
+    reason="many units, if they differ, classify at least a fifth of all images more than one unit does",
+    lesson="The symmetric state is unstable: small differences grow, but the smallest need more steps.",
 )
-OUTPUT = Claim(
-    "output_may_be_zero",
+def noise_breaks(s):
+    sigmoid = reached(s, "sigmoid")
+    return {f"with {name}": own - sigmoid["constant"] for name, own in sigmoid.items() if "noise" in name}
+
+
+@exhibit.claim(
     "Output weights may be 0: there is no symmetry to break among them",
-    "Chinese answer, after Bengio 2012, Practical recommendations for gradient-based training",
-    "test accuracy of a network with output weights of 0, less that with Xavier's everywhere",
-    "no worse than Xavier's, by two per cent of the images",
+    source="Chinese answer, after Bengio 2012, Practical recommendations for gradient-based training",
+    quantity="test accuracy of a network with output weights of 0, minus that with Xavier's everywhere",
     low=-0.02,
+    reason="no worse than Xavier's, by two per cent of the images",
     lesson="Each output unit has a class of its own, and so a gradient of its own.",
 )
-FORMULAS = Claim(
-    "slide_gradients",
+def output_may_be_zero(s):
+    return {name: reached(s, name)[HALF_ZERO] - reached(s, name)["Xavier"] for name in ACTIVATIONS}
+
+
+@exhibit.claim(
     "The slides' gradients of two units, dL/da_1 = x w_1 (1 - w_1) a_3 (y - t) and so on, are right",
-    SLIDES,
-    "the largest difference from back-propagation, relative to the largest gradient, at random parameters",
-    "rounding",
+    source=SLIDES,
+    quantity="the largest difference from back-propagation at random parameters, over the largest gradient",
     high=1e-10,
-    lesson="They suppose the cross-entropy of y and t, which the slides do not say: squared error would "
-    "bring in a factor y (1 - y).",
+    reason="such differences are rounding",
+    lesson="The slides do not say that they suppose cross-entropy: squared error adds a factor y (1 - y).",
 )
+def slide_gradients(_):
+    return [formula_error(seed) for seed in range(20)]
 
 
-def formula_error(seed: int) -> float:
-    """How far they are off, for `w_i = sigmoid(a_i x + b_i)` and `y = sigmoid(a_3 w_1 + a_4 w_2 + b_3)`."""
+def formula_error(seed):
+    """Of the gradients for `w_i = sigmoid(a_i x + b_i)` and `y = sigmoid(a_3 w_1 + a_4 w_2 + b_3)`."""
     a1, a2, a3, a4, b1, b2, b3, x = np.random.default_rng(seed).standard_normal(8)
-    target = seed % 2
     network = Ensemble([[[a1, a2]], [[a3], [a4]]], [[b1, b2], [b3]], "sigmoid", "float64")
-    y = 1 / (1 + np.exp(-network.forward(np.array([[x]]))))
-    network.backward(y - target)
-    w1, w2 = network.activations[0].ravel()
-    d = y.item() - target
+    error = 1 / (1 + np.exp(-network.forward(np.array([[x]])))) - seed % 2
+    network.backward(error)
+    (w1, w2), d = network.activations[0].ravel(), error.item()
     h1, h2 = w1 * (1 - w1) * a3 * d, w2 * (1 - w2) * a4 * d
-    said = np.array([x * h1, x * h2, h1, h2, w1 * d, w2 * d])
-    return float(np.abs(said - network.gradients.ravel()[:-1]).max() / np.abs(said).max())
+    slides = np.array([x * h1, x * h2, h1, h2, w1 * d, w2 * d])
+    return float(np.abs(slides - network.gradients.ravel()[:-1]).max() / np.abs(slides).max())
 
 
-def train(activation: str, steps: int, units: int = UNITS) -> tuple[list[dict], dict[str, list[float]]]:
-    """What is seen of each start and seed every 50 steps, and the test accuracies by start."""
-    dataset = open_dataset("mnist")
-    prepare = prepare_inputs("unit", dataset)
-    probe, labels = prepare(dataset.train_images[:1000], "float64"), dataset.train_labels[:1000]
-    ensemble = Ensemble.from_schemes(
-        [784, units, 10],
-        [start for start in STARTS.values() for _ in SEEDS],
-        [*SEEDS] * len(STARTS),
-        activation,
-    )
-    names = [(name, seed) for name in STARTS for seed in SEEDS]
-    batches = [stream(seed, Purpose.BATCHES) for seed in SEEDS]
-    sgd, rows = Optimizer("sgd", lr=RATE), []
-    for step in range(steps + 1):
-        if step % EVERY == 0:
-            seen = track(ensemble, step, probe, labels)
-            rows += [_row(*name, activation, entry) for name, entry in zip(names, seen, strict=True)]
-        chosen = np.stack([rng.integers(len(dataset.train_labels), size=BATCH) for rng in batches])
-        chosen = np.tile(chosen, (len(STARTS), 1))
-        if step < steps:
-            ensemble.train_step(
-                prepare(dataset.train_images[chosen], "float64"), dataset.train_labels[chosen], sgd
-            )
-    accuracies = ensemble.accuracy(prepare(dataset.test_images, "float64"), dataset.test_labels)
-    return rows, dict(zip(STARTS, accuracies.reshape(len(STARTS), -1).tolist(), strict=True))
-
-
-def _row(start: str, seed: int, activation: str, entry: dict) -> dict:
-    return {
-        "activation": activation,
-        "start": start,
-        "seed": seed,
-        "step": entry["step"],
-        "train_accuracy": entry["train_accuracy"],
-        "distinct_units": entry["layers"]["distinct_units"][0],
-    }
-
-
+@exhibit.figure("Sigmoid units, of which there are {units}: the mean of {seeds} seeds, and their range.")
 @styled
-def symmetry_figure(rows: list[dict]) -> Figure:
-    """Distinct units and accuracy of sigmoid networks against steps, the mean over seeds."""
+def symmetry(s):
     figure = Figure(figsize=(9, 4))
-    headline(figure, TITLE)
-    panels = {
-        "distinct_units": "distinct hidden units of 16",
-        "train_accuracy": "accuracy on 1000 training images",
-    }
-    looks = distinct_looks([str(start.scheme) for start in STARTS.values()])
-    for axes, (what, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-        for name, look in zip(STARTS, looks, strict=True):
-            own = [row for row in rows if row["start"] == name and row["activation"] == "sigmoid"]
-            steps = sorted({row["step"] for row in own})
-            means = [np.mean([row[what] for row in own if row["step"] == step]) for step in steps]
-            style = {"color": look.color, "linestyle": look.dash, "marker": look.marker}
-            axes.plot(steps, means, markersize=4, markevery=3, label=name, **style)
-        axes.set(xlabel="steps", ylabel=label, ylim=(0, None))
+    headline(figure, "Units with equal weights stay equal; the larger the noise, the sooner they learn")
+    looks = distinct_looks([str(Initialization.of(start).scheme) for start in starts(s).values()])
+    for axes, (number, label) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+        for name, look, curves in zip(starts(s), looks, trained(s, "sigmoid", s.units)[number], strict=True):
+            mean_and_range(axes, np.arange(0, s.steps + 1, s.every), curves, look, name, every=3)
+        axes.set(xlabel="training step", ylabel=label, ylim=(0, None))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
-def most_distinct(rows: list[dict], activation: str, start: str) -> list[float]:
-    """For each seed, the largest number of distinct units at any time."""
-    own = [row for row in rows if (row["activation"], row["start"]) == (activation, start)]
-    return [max(row["distinct_units"] for row in own if row["seed"] == seed) for seed in SEEDS]
+# Which equal units come to differ depends on how the processor's matrix products round.
+@exhibit.table(tolerance=20)
+def rounding(s):
+    cases = product(("float64", "float32"), (s.units, s.more_units), EQUAL)
+    return [
+        {"dtype": dtype, "units": units, "start": start}
+        | {"most_distinct": int(most_distinct(s, start, "tanh", units, dtype).max())}
+        for dtype, units, start in cases
+    ]
 
 
-def less(first: list[float], second: list[float]) -> list[float]:
-    """The differences seed by seed."""
-    return [one - other for one, other in zip(first, second, strict=True)]
+@exhibit.table(tolerance=0.01)
+def training(s):
+    return [
+        {"activation": activation, "start": start, "seed": seed, "step": time * s.every}
+        | {number: float(trained(s, activation, s.units)[number][i, seed, time]) for number in PANELS}
+        for activation in ACTIVATIONS
+        for i, start in enumerate(starts(s))
+        for seed, time in np.ndindex(s.seeds, s.steps // s.every + 1)
+    ]
 
 
-@threadpool_limits.wrap(limits=1)
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "symmetry", "Equal units stay equal", __doc__, quick)
-    trained = {activation: train(activation, 200 if quick else 1000) for activation in ACTIVATIONS}
-    rows = [row for seen, _ in trained.values() for row in seen]
-    reached = {activation: accuracies for activation, (_, accuracies) in trained.items()}
-    figure = symmetry_figure(rows)
-    exhibit.figure("symmetry", pictures(figure), f"{TITLE}. Sigmoid units; means over five seeds.")
-    exhibit.claim(
-        STAY,
-        {f"{start}, {name}": most_distinct(rows, name, start) for start in EQUAL for name in ACTIVATIONS},
-    )
-    exhibit.claim(NOTHING, {name: reached[name]["zeros"] for name in ACTIVATIONS})
-    exhibit.claim(ANYTHING, {name: reached[name]["0.01"] for name in ACTIVATIONS})
-    sigmoid = reached["sigmoid"]
-    noisy = [name for name in STARTS if "noise" in name]
-    exhibit.claim(NOISE, {name: less(sigmoid[name], sigmoid["0.01"]) for name in noisy})
-    pairs = {name: (own["Xavier, output weights 0"], own["Xavier"]) for name, own in reached.items()}
-    exhibit.claim(OUTPUT, {name: less(*pair) for name, pair in pairs.items()})
-    exhibit.claim(FORMULAS, [formula_error(seed) for seed in range(20)])
-    rounded, _ = train("tanh", 200 if quick else 1000, units=20)
-    exhibit.table(
-        "rounding",
-        [_most(rounded, start, 20) for start in EQUAL] + [_most(rows, start, UNITS) for start in EQUAL],
-    )
-    exhibit.table("training", rows)
-    exhibit.table("test_accuracy", [_summary(*one) for one in reached.items()])
-    exhibit.close()
-
-
-def _most(rows: list[dict], start: str, units: int) -> dict:
-    return {"units": units, "start": start, "most_distinct": max(most_distinct(rows, "tanh", start))}
-
-
-def _summary(activation: str, accuracies: dict[str, list[float]]) -> dict:
-    means = {name: float(np.mean(values)) for name, values in accuracies.items()}
-    return {"activation": activation, **means}
+@exhibit.table(tolerance=0.01)
+def test_accuracy(s):
+    means = {name: trained(s, name, s.units)["test_accuracy"].mean(axis=1) for name in ACTIVATIONS}
+    return [
+        {"activation": name, **dict(zip(starts(s), own.tolist(), strict=True))} for name, own in means.items()
+    ]
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,207 +1,226 @@
-"""By what a layer multiplies the variance: the derivation that Russian notes and the papers have in common.
+"""The derivation that Russian notes on initialization share with Glorot & Bengio 2010 and He et al. 2015.
 
-A linear layer multiplies the variance of a signal by n_in Var(w), whatever the shape of the distribution:
-measured in 20 linear layers of 200 units for n_in Var(w) of 1/2, 1 and 2, and three distributions. Where the
-widths fall, 800-400-200-100-50, no variance keeps both directions: 1/n_in, 1/n_out and Glorot's compromise
-2/(n_in + n_out) are compared in the forward and in the backward direction. ReLU layers halve the mean square,
-for which He's 2/n_in makes up: ten layers of 200. Last, a German answer's law that gradients are proportional
-to the weights: five tanh layers of 100, standard deviations of 0.001 to 0.03. Inputs are N(0, 1), a thousand;
-twenty networks each, none of them trained.
-
-    python experiments/variance_law.py [RESULTS] [--quick]
+A linear layer multiplies the variance of a signal by n_in Var(w), whatever the distribution: measured in
+{layers} layers of {width} units, for n_in Var(w) of {factors} and three distributions. Where the widths fall,
+{falling}, 1/n_in, 1/n_out and Glorot's compromise 2/(n_in + n_out) are compared forward and backward. ReLU
+layers halve the mean square, for which He's 2/n_in makes up: {relu_layers} layers of {width}. Last, a German
+answer's law that gradients are proportional to the weights: {tanh_layers} tanh layers of {narrow}, standard
+deviations from {smallest} to {largest}. Inputs are N(0, 1), {samples} for each of {seeds} untrained networks.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import Ensemble, depth_profiles, measure_layers
-from initlab.analysis.claims import Claim
-from initlab.nn.initializers import Scheme
-from initlab.plotting.marks import headline, label_ends, mean_and_range, pictures
+from initlab import depth_profiles, initialize, measure_layers
+from initlab.gallery import Exhibit
+from initlab.init.scheme import Scheme
+from initlab.nn.streams import Purpose, stream
+from initlab.plotting.elements import headline, label_ends, mean_and_range
 from initlab.plotting.style import Look, look, styled
-from initlab.runner.exhibits import Exhibit, run_script
 
+exhibit = Exhibit(
+    __file__,
+    __doc__,
+    title="The variance law",
+    question="signal",
+    finding="Variances follow the law for every distribution; gradients are not proportional to the weights.",
+    linear={"layers": 20, "width": 200, "factors": (0.5, 1.0, 2.0), "falling": (800, 400, 200, 100, 50)},
+    nonlinear={"relu_layers": 10, "half_layer": 5, "tanh_layers": 5, "profile_layers": 10, "narrow": 100},
+    measured={"smallest": 0.001, "largest": 0.03, "samples": 1000, "seeds": 20},
+    quick={"seeds": 10},
+)
 RUSSIAN = "Russian notes on the initialization of weights"
-FACTORS, DISTRIBUTIONS = (0.5, 1.0, 2.0), ("normal", "uniform", "corrected_truncated_normal")
-FALLING = [800, 400, 200, 100, 50]
 RULES = {"in": "1/n_in", "out": "1/n_out", "average": "2/(n_in + n_out)"}
-LAW = Claim(
-    "variance_law",
+DISTRIBUTIONS = ("normal", "uniform", "corrected_truncated_normal")
+
+
+def inputs_of(seeds, samples, width):
+    """Inputs from N(0, 1), others for each seed, (seeds, samples, width)."""
+    return np.array([stream(seed, Purpose.INPUTS).standard_normal((samples, width)) for seed in range(seeds)])
+
+
+@exhibit.kept
+def layer_variances(s, factor, distribution):
+    """Of each linear layer's pre-activations, over inputs and units, (seeds, layers)."""
+    scheme = Scheme("variance_scaling", {"scale": factor, "distribution": distribution})
+    sizes = [s.width] * (s.layers + 2)
+    networks = initialize(sizes, [scheme] * s.seeds, range(s.seeds), "identity", "float64")
+    networks.forward(inputs_of(s.seeds, s.samples, s.width))
+    return {"z": np.array([z.var(axis=(1, 2)) for z in networks.pre_activations[:-1]]).T}
+
+
+@exhibit.claim(
     "A linear layer multiplies the variance by n_in Var(w), which grows, keeps or loses it",
-    f"{RUSSIAN}, on random numbers; Glorot & Bengio 2010, eq. 5",
-    "the factor per layer, the geometric mean over 20 layers, over n_in Var(w)",
-    "the same: within 5 %",
+    source=f"{RUSSIAN}, on random numbers; Glorot & Bengio 2010, eq. 5",
+    quantity="the factor of a layer, the geometric mean over {layers} layers, over n_in Var(w)",
     low=0.95,
     high=1.05,
+    reason="the same: within 5 %",
     lesson="Only the variance counts: normal, uniform and truncated draws do the same.",
 )
-COMPROMISE = Claim(
-    "glorot_is_a_compromise",
+def variance_law(s):
+    pairs = [(kind, factor) for kind in DISTRIBUTIONS for factor in s.factors]
+    measured = {pair: layer_variances(s, pair[1], pair[0])["z"] for pair in pairs}
+    return {
+        f"n Var(w) = {factor:g}, {kind}": (z[:, -1] / z[:, 0]) ** (1 / (s.layers - 1)) / factor
+        for (kind, factor), z in measured.items()
+    }
+
+
+@exhibit.kept
+def both_ways(s, fan):
+    """By what the falling layers multiply mean squares after each layer, (seeds, layers + 1)."""
+    schemes = [Scheme("variance_scaling", {"fan": fan})] * s.seeds
+    weights = initialize(s.falling, schemes, range(s.seeds), "identity", "float64").weights
+    backward = [W.swapaxes(1, 2) for W in reversed(weights)]
+    ways = {"forward": (weights, s.falling[0]), "backward": (backward, s.falling[-1])}
+    return {way: growth(inputs_of(s.seeds, s.samples, n), matrices) for way, (matrices, n) in ways.items()}
+
+
+def growth(signal, matrices):
+    """Mean squares of a signal after each matrix, over those before the first."""
+    squares = [(signal**2).mean(axis=(1, 2))]
+    for W in matrices:
+        signal = signal @ W
+        squares.append((signal**2).mean(axis=(1, 2)))
+    return np.array(squares).T / squares[0][:, None]
+
+
+@exhibit.claim(
     "Where n_in and n_out differ, 2/(n_in + n_out) is a compromise between the two directions",
-    f"{RUSSIAN}, on Xavier's method; Glorot & Bengio 2010, eq. 12",
-    "the larger |ln| of the forward and the backward factor of all layers, less that of the better of 1/n_in "
-    "and 1/n_out",
-    "a compromise is less far off than either: below 0",
+    source=f"{RUSSIAN}, on Xavier's method; Glorot & Bengio 2010, eq. 12",
+    quantity="the larger |ln| of the forward and the backward factor of all layers, less that of the better "
+    "of 1/n_in and 1/n_out",
     high=0.0,
+    reason="a compromise is less far off than either: below 0",
     lesson="It keeps neither direction exactly; each of the others keeps one and loses the other.",
 )
-HALVES = Claim(
-    "relu_halves",
+def glorot_is_a_compromise(s):
+    logs = {fan: [np.abs(np.log(way[:, -1])) for way in both_ways(s, fan).values()] for fan in RULES}
+    worst = {fan: np.max(ways, axis=0) for fan, ways in logs.items()}
+    return worst["average"] - np.minimum(worst["in"], worst["out"])
+
+
+@exhibit.kept
+def relu_networks(s):
+    """For each network Var z of each layer, and the mean square after the ReLU of one of them."""
+    seeds = 2 * s.seeds
+    networks = initialize([s.width] * (s.relu_layers + 2), ["he"] * seeds, range(seeds), "relu", "float64")
+    networks.forward(inputs_of(seeds, s.samples, s.width))
+    z = np.array([layer.var(axis=(1, 2)) for layer in networks.pre_activations])
+    return {"z": z, "square": (networks.activations[s.half_layer - 1] ** 2).mean(axis=(1, 2))}
+
+
+@exhibit.claim(
     "After ReLU the mean square of the inputs of a layer is half the variance of what came before",
-    f"{RUSSIAN}, on He's method; He et al. 2015, eq. 8",
-    "E[x^2] after the fifth ReLU over the variance of its inputs",
-    "half: within a tenth",
+    source=f"{RUSSIAN}, on He's method; He et al. 2015, eq. 8",
+    quantity="E[x^2] after ReLU number {half_layer} over the variance of its inputs",
     low=0.45,
     high=0.55,
+    reason="half: within a tenth",
 )
-HOLDS = Claim(
-    "he_holds_pre_activations",
+def relu_halves(s):
+    measured = relu_networks(s)
+    return measured["square"] / measured["z"][s.half_layer - 1]
+
+
+@exhibit.claim(
     "With Var(w) = 2/n_in the variance between ReLU layers, before the function, stays",
-    f"{RUSSIAN}, on He's method; He et al. 2015, eq. 10",
-    "the variance of the tenth layer's pre-activations over that of the first",
-    "stays: within a quarter",
+    source=f"{RUSSIAN}, on He's method; He et al. 2015, eq. 10",
+    quantity="the variance of the pre-activations of layer {relu_layers} over that of the first",
     low=0.75,
     high=1.25,
-    lesson="In the mean over networks; single ones scatter, the more so the narrower they are.",
+    reason="stays: within a quarter",
+    lesson="In the mean over networks; single networks scatter, the more the narrower they are.",
 )
-SUITS = Claim(
-    "xavier_suits_symmetric",
+def he_holds_pre_activations(s):
+    z = relu_networks(s)["z"]
+    return z[s.relu_layers - 1] / z[0]
+
+
+@exhibit.claim(
     "Xavier's rule suits the functions that are symmetric about 0, tanh and the sigmoid, and not ReLU",
-    f"{RUSSIAN}, on Xavier's method",
-    "by what a layer multiplies squared gradients, the geometric mean over ten layers of 100",
-    "suits where a layer keeps at least half of their square",
+    source=f"{RUSSIAN}, on Xavier's method",
+    quantity="by what a layer multiplies squared gradients, the geometric mean over {profile_layers} layers",
     low=0.5,
+    reason="suits where a layer keeps at least half of their square",
     lesson="The sigmoid is symmetric about 1/2 and has slope 1/4 there, of which the rule knows nothing: "
     "fifteen sixteenths of the square are lost. ReLU loses half, within the limit over few layers only.",
 )
-PROPORTIONAL = Claim(
-    "gradients_proportional",
+def xavier_suits_symmetric(s):
+    shape = {"depth": s.profile_layers, "width": s.narrow, "samples": s.samples, "seeds": s.seeds}
+    profiles = depth_profiles([Scheme("xavier")], ["tanh", "sigmoid", "relu"], **shape)
+    return {profile.activation: profile.gradient_factor for profile in profiles}
+
+
+@exhibit.claim(
     "Gradients are proportional to the weights, so that very small weights give very small gradients",
-    "German answer on initial weights near 0, last paragraph",
-    "the slope of ln gradient over ln std at the first of five tanh layers, std 0.001 to 0.03",
-    "proportional: a slope within 0.8 and 1.2",
+    source="German answer on initial weights near 0, last paragraph",
+    quantity="the slope of ln gradient over ln std, {smallest} to {largest}, at the first tanh layer",
     low=0.8,
     high=1.2,
-    lesson="Far worse than proportional: a gradient passes through all weights above its layer, here five "
-    "matrices, and goes with the fifth power.",
+    reason="proportional: a slope within 0.8 and 1.2",
+    otherwise="Gradients fall with a high power of the weights' size, far faster than in proportion",
+    lesson="A gradient passes through all weights above its layer, here {tanh_layers} matrices.",
 )
-
-
-def variances(scale: float, distribution: str, seeds: int) -> np.ndarray:
-    """Of each linear layer's pre-activations, over inputs and units, (seeds, 20)."""
-    scheme = Scheme("variance_scaling", {"scale": scale, "distribution": distribution})
-    networks = Ensemble.from_schemes([200] * 22, [scheme] * seeds, range(seeds), "identity", "float64")
-    networks.forward(np.random.default_rng(0).standard_normal((1000, 200)))
-    return np.array([z.var(axis=(1, 2)) for z in networks.pre_activations[:-1]]).T
-
-
-def both_ways(fan: str, seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """By what the falling layers multiply mean squares, forward and backward, after each layer."""
-    scheme, rng = Scheme("variance_scaling", {"fan": fan}), np.random.default_rng(0)
-    networks = Ensemble.from_schemes(FALLING, [scheme] * seeds, range(seeds), "identity", "float64")
-    forward = signal = rng.standard_normal((1, 1000, FALLING[0]))
-    backward = gradient = rng.standard_normal((1, 1000, FALLING[-1]))
-    sizes = [np.ones(seeds)], [np.ones(seeds)]
-    for weights in networks.weights:
-        signal = signal @ weights
-        sizes[0].append((signal**2).mean(axis=(1, 2)) / (forward**2).mean())
-    for weights in reversed(networks.weights):
-        gradient = gradient @ weights.swapaxes(1, 2)
-        sizes[1].append((gradient**2).mean(axis=(1, 2)) / (backward**2).mean())
-    return np.array(sizes[0]).T, np.array(sizes[1]).T
-
-
-def relu_layers(seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """What ReLU leaves of the mean square at the fifth layer, and Var z of the tenth over the first."""
-    networks = Ensemble.from_schemes([200] * 12, ["he"] * seeds, range(seeds), "relu", "float64")
-    networks.forward(np.random.default_rng(0).standard_normal((1000, 200)))
-    z = np.array([one.var(axis=(1, 2)) for one in networks.pre_activations])
-    return (networks.activations[4] ** 2).mean(axis=(1, 2)) / z[4], z[9] / z[0]
-
-
-def gradient_slopes(seeds: int) -> list[float]:
-    """Of ln rms gradient over ln std, for each seed."""
-    stds, rng = np.geomspace(0.001, 0.03, 6), np.random.default_rng(0)
-    inputs, labels = rng.standard_normal((200, 100)), rng.integers(10, size=200)
-    sizes = []
+def gradients_proportional(s):
+    stds = np.geomspace(s.smallest, s.largest, 6)
+    sizes = [s.narrow] * (s.tanh_layers + 1) + [10]
+    gradients = []
     for std in stds:
-        schemes = [Scheme("normal", {"std": float(std)})] * seeds
-        networks = Ensemble.from_schemes([100] * 6 + [10], schemes, range(seeds), "tanh", "float64")
-        sizes.append([layers[0].gradient_std for layers in measure_layers(networks, inputs, labels)])
-    return [float(np.polyfit(np.log(stds), np.log(one), 1)[0]) for one in np.array(sizes).T]
+        schemes = [Scheme("normal", {"std": float(std)})] * s.seeds
+        networks = initialize(sizes, schemes, range(s.seeds), "tanh", "float64")
+        labels = np.arange(200) % 10
+        layers = measure_layers(networks, inputs_of(s.seeds, 200, s.narrow), labels)
+        gradients.append([first.gradient_std for first, *_ in layers])
+    return [np.polyfit(np.log(stds), np.log(values), 1)[0] for values in np.array(gradients).T]
 
 
+@exhibit.figure("Untrained linear networks: the mean of {seeds}, and their range.")
 @styled
-def draw(linear: dict[float, np.ndarray], falling: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """The variance through linear layers of one width, and through falling ones in both directions."""
+def variances(s):
     figure = Figure(figsize=(10.4, 3.4))
     headline(figure, "n Var(w) = 1 keeps the variance; where widths fall, no rule keeps both directions")
-    left, middle, right = figure.subplots(1, 3)
+    left, *ways = figure.subplots(1, 3)
     greys = (Look("#999999", "v", ":"), Look("#000000", "o", "-"), Look("#666666", "^", "--"))
-    for (factor, values), style in zip(linear.items(), greys, strict=True):
-        layers = np.arange(1, values.shape[1] + 1)
-        mean_and_range(left, layers, values, style, f"n Var(w) = {factor:g}")
-    for fan, way in falling.items():
-        style = look({"in": "lecun", "out": "classic", "average": "xavier"}[fan])
-        for axes, values in zip((middle, right), way, strict=True):
-            mean_and_range(axes, np.arange(len(FALLING)), values, style, RULES[fan])
-    left.set(
-        yscale="log", xlabel="layer", ylabel="variance of pre-activations", title="20 linear layers of 200"
-    )
-    middle.set(
-        yscale="log", ylabel="mean square, forward", title="800-400-200-100-50, forward", ylim=(0.03, 30)
-    )
-    middle.set_xticks(range(len(FALLING)), [str(width) for width in FALLING])
-    right.set(yscale="log", ylabel="mean square, backward", ylim=(0.03, 30))
-    right.set_title("the same, backward")
-    right.set_xticks(range(len(FALLING)), [str(width) for width in reversed(FALLING)])
-    for axes in (middle, right):
-        axes.set_xlabel("width of the layer reached")
-    for axes in (left, middle, right):
+    for factor, style in zip(s.factors, greys, strict=True):
+        z = layer_variances(s, factor, "normal")["z"]
+        mean_and_range(left, np.arange(1, s.layers + 1), z, style, f"n Var(w) = {factor:g}")
+    for axes, way in zip(ways, ("forward", "backward"), strict=True):
+        for fan, scheme in zip(RULES, ("lecun", "classic", "xavier"), strict=True):
+            squares = both_ways(s, fan)[way]
+            mean_and_range(axes, np.arange(len(s.falling)), squares, look(scheme), RULES[fan])
+        widths = s.falling if way == "forward" else s.falling[::-1]
+        axes.set_xticks(range(len(widths)), [str(width) for width in widths])
+        axes.set(ylabel=f"mean square, {way}", ylim=(0.03, 30), xlabel="width of the layer reached")
+        axes.set_title(f"{'-'.join(map(str, widths))}, {way}")
+    left.set(xlabel="layer", ylabel="variance of pre-activations")
+    left.set_title(f"{s.layers} linear layers of {s.width}")
+    for axes in (left, *ways):
+        axes.set_yscale("log")
         label_ends(axes, gap=0.08)
     return figure
 
 
-def main(results: str = "results", quick: bool = False) -> None:
-    exhibit = Exhibit(results, "variance_law", "The variance law", __doc__, quick)
-    seeds = 10 if quick else 20
-    linear = {(scale, kind): variances(scale, kind, seeds) for kind in DISTRIBUTIONS for scale in FACTORS}
-    falling = {fan: both_ways(fan, seeds) for fan in RULES}
-    normal = {scale: linear[scale, "normal"] for scale in FACTORS}
-    caption = "Untrained linear networks: the mean of twenty, and their range."
-    exhibit.figure("variances", pictures(draw(normal, falling)), caption)
-    factors = {
-        f"n Var(w) = {scale:g}, {kind}": (one[:, -1] / one[:, 0]) ** (1 / 19) / scale
-        for (scale, kind), one in linear.items()
-    }
-    exhibit.claim(LAW, factors)
-    worst = {
-        fan: np.max([np.abs(np.log(way[:, -1])) for way in ways], axis=0) for fan, ways in falling.items()
-    }
-    exhibit.claim(COMPROMISE, worst["average"] - np.minimum(worst["in"], worst["out"]))
-    halved, held = relu_layers(2 * seeds)
-    exhibit.claim(HALVES, halved)
-    exhibit.claim(HOLDS, held)
-    profiles = depth_profiles(
-        [Scheme("xavier")], ["tanh", "sigmoid", "relu"], depth=10, width=100, samples=1000, seeds=seeds
-    )
-    exhibit.claim(SUITS, {one.activation: one.gradient_factor for one in profiles})
-    exhibit.claim(PROPORTIONAL, gradient_slopes(seeds))
-    rows = [
-        {"n_var_w": scale, "distribution": kind, "layer": i + 1, "variance": float(value)}
-        for (scale, kind), one in linear.items()
-        for i, value in enumerate(one.mean(axis=0))
+@exhibit.table()
+def layer_means(s):
+    return [
+        {"n_var_w": factor, "distribution": kind, "layer": i + 1, "variance": float(value)}
+        for kind in DISTRIBUTIONS
+        for factor in s.factors
+        for i, value in enumerate(layer_variances(s, factor, kind)["z"].mean(axis=0))
     ]
-    exhibit.table("variances", rows)
-    ways = [
+
+
+@exhibit.table()
+def falling_widths(s):
+    return [
         {"rule": RULES[fan], "direction": way, "layers": i, "mean_square": float(value)}
-        for fan, both in falling.items()
-        for way, one in zip(("forward", "backward"), both, strict=True)
-        for i, value in enumerate(one.mean(axis=0))
+        for fan in RULES
+        for way, squares in both_ways(s, fan).items()
+        for i, value in enumerate(squares.mean(axis=0))
     ]
-    exhibit.table("falling_widths", ways)
-    exhibit.close()
 
 
 if __name__ == "__main__":
-    run_script(main)
+    exhibit.main()

@@ -1,15 +1,16 @@
-"""initlab: what does the initial weight distribution do to a deep network?
+"""initlab: what do the initial weights do to a network?
 
 In a notebook, without any config:
 
 >>> import numpy as np
->>> from initlab import Ensemble, Optimizer
->>> ensemble = Ensemble.from_schemes([4, 8, 3], ["he", "xavier", "std=0.01"], activation="tanh")
->>> inputs, labels = np.eye(4), np.array([0, 1, 2, 0])
->>> ensemble.forward(inputs).shape
-(3, 4, 3)
->>> ensemble.train_step(inputs, labels, Optimizer("sgd", lr=0.1)).shape
-(3,)
+>>> import initlab
+>>> rng = np.random.default_rng(0)
+>>> x, y = rng.standard_normal((200, 5)), rng.integers(3, size=200)
+>>> histories = initlab.train(["he", "xavier", "std=0.01"], (x, y), steps=50, hidden="8x2")
+>>> figure = initlab.loss_figure(histories)
+>>> networks = initlab.initialize([5, 8, 8, 3], ["he", "xavier"])
+>>> networks.forward(x).shape
+(2, 200, 3)
 
 The names below are loaded when they are first used, so that `import initlab` is instant.
 """
@@ -18,69 +19,88 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initlab.analysis.diagnosis import diagnose
-    from initlab.analysis.explain import explain
-    from initlab.analysis.measure import measure_layers
-    from initlab.analysis.profile import depth_profiles
-    from initlab.analysis.untrained import layer_panels
     from initlab.data.datasets import open_dataset
-    from initlab.nn.initializers import Scheme
+    from initlab.diagnosis.verdict import diagnose
+    from initlab.gallery.claims import Claim
+    from initlab.init.networks import initialize
+    from initlab.init.per_layer import Initialization
+    from initlab.init.scheme import Scheme
+    from initlab.measure.depth import depth_profiles
+    from initlab.measure.histograms import layer_panels, network_panels
+    from initlab.measure.layers import measure_layers
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
-    from initlab.nn.streams import Purpose, stream
-    from initlab.plotting.curves import loss_figure
     from initlab.plotting.depth import depth_figure
-    from initlab.plotting.figures import draw_figures
     from initlab.plotting.histograms import histogram_figure
-    from initlab.plotting.style import render
-    from initlab.runner.config import load_experiment
-    from initlab.runner.store import Store
+    from initlab.plotting.loss import loss_figure
+    from initlab.runner.config import Experiment, load_experiment
+    from initlab.runner.results import load_results
     from initlab.runner.sweep import run_experiment
+    from initlab.theory.explain import explain
+    from initlab.theory.gains import gain
+    from initlab.theory.layers import predict_layers
+    from initlab.theory.mean_field import critical_sigma_w2, phase
+    from initlab.training.rates import train_at_best_rate
+    from initlab.training.train import train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Claim": "initlab.gallery.claims",
     "Ensemble": "initlab.nn.network",
+    "Experiment": "initlab.runner.config",
+    "Initialization": "initlab.init.per_layer",
     "Optimizer": "initlab.nn.optimizers",
-    "Purpose": "initlab.nn.streams",
-    "Scheme": "initlab.nn.initializers",
-    "Store": "initlab.runner.store",
-    "layer_panels": "initlab.analysis.untrained",
+    "Scheme": "initlab.init.scheme",
+    "critical_sigma_w2": "initlab.theory.mean_field",
     "depth_figure": "initlab.plotting.depth",
-    "depth_profiles": "initlab.analysis.profile",
-    "diagnose": "initlab.analysis.diagnosis",
-    "draw_figures": "initlab.plotting.figures",
-    "explain": "initlab.analysis.explain",
+    "depth_profiles": "initlab.measure.depth",
+    "diagnose": "initlab.diagnosis.verdict",
+    "explain": "initlab.theory.explain",
+    "gain": "initlab.theory.gains",
     "histogram_figure": "initlab.plotting.histograms",
+    "initialize": "initlab.init.networks",
+    "layer_panels": "initlab.measure.histograms",
     "load_experiment": "initlab.runner.config",
-    "loss_figure": "initlab.plotting.curves",
-    "measure_layers": "initlab.analysis.measure",
+    "load_results": "initlab.runner.results",
+    "loss_figure": "initlab.plotting.loss",
+    "measure_layers": "initlab.measure.layers",
+    "network_panels": "initlab.measure.histograms",
     "open_dataset": "initlab.data.datasets",
-    "render": "initlab.plotting.style",
+    "phase": "initlab.theory.mean_field",
+    "predict_layers": "initlab.theory.layers",
     "run_experiment": "initlab.runner.sweep",
-    "stream": "initlab.nn.streams",
+    "train": "initlab.training.train",
+    "train_at_best_rate": "initlab.training.rates",
 }
 
-__all__ = [
+__all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, record
+    "train",
+    "train_at_best_rate",
+    "initialize",
     "Ensemble",
-    "Optimizer",
-    "Purpose",
     "Scheme",
-    "Store",
-    "depth_figure",
-    "depth_profiles",
-    "diagnose",
-    "draw_figures",
-    "explain",
-    "histogram_figure",
-    "layer_panels",
-    "load_experiment",
-    "loss_figure",
-    "measure_layers",
+    "Initialization",
+    "Optimizer",
     "open_dataset",
-    "render",
+    "measure_layers",
+    "layer_panels",
+    "network_panels",
+    "depth_profiles",
+    "loss_figure",
+    "histogram_figure",
+    "depth_figure",
+    "explain",
+    "gain",
+    "predict_layers",
+    "phase",
+    "critical_sigma_w2",
+    "diagnose",
+    "Experiment",
+    "load_experiment",
     "run_experiment",
-    "stream",
+    "load_results",
+    "Claim",
 ]
 
 
@@ -88,3 +108,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'initlab' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,8 +1,11 @@
-"""Fixtures: a cache of the tests' own, a small dataset of IDX files, a small experiment."""
+"""Fixtures: a cache of the tests' own, a small dataset of IDX files, a small experiment, the command."""
 
 import gzip
+import signal
 import struct
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,6 +64,29 @@ def small_config(tmp_path, small_data):
     path = tmp_path / "small.yaml"
     path.write_text(SMALL_CONFIG.format(data=small_data.name))
     return path
+
+
+@pytest.fixture
+def initlab_here(monkeypatch, capsys):
+    """Run the command within this process: its words -> exit code and output, as of a process."""
+    from initlab.cli import main
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["initlab", *map(str, words)])
+        monkeypatch.setattr(
+            sys, "unraisablehook", sys.unraisablehook
+        )  # main() sets it and a signal's handler
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        output = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=output.out, stderr=output.err)
+
+    return run
 
 
 def record_bytes(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,7 @@
-"""The command as a person uses it: a process, its output, its exit code."""
+"""The command as a person uses it: its output and exit code.
+
+A process of its own where imports, signals or workers matter; else within this one, which is quicker.
+"""
 
 import json
 import os
@@ -10,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from initlab.nn.initializers import INITIALIZERS
+from initlab import __version__
+from initlab.init.scheme import SCHEMES
 
 
 def initlab(*arguments, cwd=None, **environment):
@@ -35,12 +39,41 @@ def test_help_loads_neither_numpy_nor_matplotlib():
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_the_version_loads_neither_numpy_nor_matplotlib():
+    code = (
+        "import sys; sys.argv = ['initlab', '--version']\n"
+        "from initlab.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'numpy', 'matplotlib', 'pydantic', 'yaml'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == f"initlab {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["config"]], ids=["initlab", "initlab config"])
+def test_the_help_of_each_command_fits_a_line(initlab_here, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, commands = initlab_here(*words, "--help").stdout.partition("Commands:\n")
+    lines = commands.splitlines()
+    assert lines
+    assert not [line for line in lines if line.endswith("...")]
+
+
+def test_a_shipped_config_is_run_by_its_name_from_any_folder(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = ["--set", "train.steps=2", "--set", "sweep.seed=[0]", "--set", "sweep.init=[he]"]
+    done = initlab_here("run", "mnist", "--jobs", 0, "--quiet", *few)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results/mnist/loss.png").is_file()
+
+
 def test_training_loads_no_matplotlib():
     code = "import sys, initlab.runner.sweep; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(small_config, tmp_path):
+def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(initlab_here, small_config, tmp_path):
     first = initlab("run", small_config, "--results", tmp_path / "r", "--jobs", 2)
     assert first.returncode == 0, first.stderr
     assert [line.split()[0] for line in first.stdout.splitlines()[1:]] == ["he", "std=0.01", "huge"]
@@ -54,21 +87,30 @@ def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(small_con
     assert written == expected | {"loss.png", "loss.svg"}
     pictures = {name: (folder / name).read_bytes() for name in ("loss.png", "loss.svg")}
     (folder / "loss.png").unlink()
-    second = initlab("run", small_config, "--results", tmp_path / "r")
+    second = initlab_here("run", small_config, "--results", tmp_path / "r")
     assert second.stdout == first.stdout
     assert "0 runs trained, 6 had a record already" in second.stderr
     assert {name: (folder / name).read_bytes() for name in pictures} == pictures
 
 
-def test_run_json_is_for_programs(small_config, tmp_path):
-    done = initlab("run", small_config, "--results", tmp_path / "r", "--json", "--quiet")
+def test_run_json_is_for_programs(initlab_here, small_config, tmp_path):
+    done = initlab_here("run", small_config, "--jobs", 0, "--results", tmp_path / "r", "--json", "--quiet")
     assert [row["label"] for row in json.loads(done.stdout)] == ["he", "std=0.01", "huge"]
     assert done.stderr == ""
 
 
-def test_set_overrides_the_config(small_config, tmp_path):
-    done = initlab(
-        "run", small_config, "--results", tmp_path, "--set", "sweep.init=[lecun]", "--set", "train.steps=3"
+def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
+    done = initlab_here(
+        "run",
+        small_config,
+        "--jobs",
+        0,
+        "--results",
+        tmp_path,
+        "--set",
+        "sweep.init=[lecun]",
+        "--set",
+        "train.steps=3",
     )
     assert done.returncode == 0
     assert done.stdout.splitlines()[1].startswith("lecun")
@@ -79,6 +121,9 @@ def test_set_overrides_the_config(small_config, tmp_path):
     ("arguments", "code", "message"),
     [
         (["run", "nowhere.yaml"], 5, "nowhere.yaml: cannot read the config: No such file"),
+        (["run", "nowhere"], 2, "unknown config 'nowhere'; known: activations, "),
+        (["run", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
+        (["config", "show", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
         (["run", "."], 5, "cannot read the config: Is a directory"),
         (["run", "broken.yaml"], 2, "broken.yaml:2:6: mapping values are not allowed"),
         (["run", "small.yaml", "--set", "trian.steps=1"], 2, "unknown key 'trian'; did you mean 'train'?"),
@@ -114,12 +159,15 @@ def test_set_overrides_the_config(small_config, tmp_path):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_told_in_words_with_its_exit_code(small_data, tmp_path, arguments, code, message):
+def test_a_mistake_is_reported_in_words_with_its_exit_code(
+    initlab_here, small_data, tmp_path, arguments, code, message, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.yaml").write_text("name: x\n  bad: [1,\n")
     (tmp_path / "cut").mkdir()
     for file in small_data.iterdir():
         (tmp_path / "cut" / file.name).write_bytes(file.read_bytes()[:1000])
-    done = initlab(*arguments, cwd=tmp_path)
+    done = initlab_here(*arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -128,60 +176,53 @@ def test_a_mistake_is_told_in_words_with_its_exit_code(small_data, tmp_path, arg
 
 
 def test_a_run_that_cannot_be_trained_is_recorded_with_its_cause_while_the_rest_goes_on(
-    small_config, tmp_path
+    initlab_here, small_config, tmp_path
 ):
-    huge = [
-        "--set",
-        "sweep.network.hidden=[8x2, 100000x50]",
-        "--set",
-        "sweep.init=[he]",
-        "--results",
-        tmp_path,
-    ]
-    done = initlab("run", small_config, *huge)
+    words = ["run", small_config, "--jobs", 0, "--results", tmp_path, "--set", "sweep.init=[he]"]
+    words += ["--set", "sweep.network.hidden=[8x2, 100000x50]"]
+    done = initlab_here(*words)
     assert done.returncode == 1
     assert done.stderr.count("failed: not enough memory for this network or batch") == 2
-    assert "Traceback" not in done.stderr
     assert "4 runs trained" in done.stderr
-    again = initlab("run", small_config, *huge)
+    again = initlab_here(*words)
     assert again.returncode == 1
     assert "0 runs trained, 4 had a record" in again.stderr
-    retried = initlab("run", small_config, *huge, "--retry-failed")
+    retried = initlab_here(*words, "--retry-failed")
     assert "2 runs trained, 2 had a record" in retried.stderr
 
 
-def test_histogram_draws_and_prints_the_same_numbers(tmp_path):
-    command = ["histogram", "--init", "he", "--init", "std=1"]
-    table = initlab(*command, cwd=tmp_path)
+def test_histogram_draws_and_prints_the_same_numbers(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["histogram", "--init", "he", "--init", "std=1", "--depth", 3]
+    table = initlab_here(*words)
     assert table.returncode == 0, table.stderr
-    assert len(table.stdout.splitlines()) == 1 + 3 * 2 * 5
+    assert len(table.stdout.splitlines()) == 1 + 3 * 2 * 3
     assert (tmp_path / "results/histogram/he-std=1.png").is_file()
-    told = initlab(
-        "histogram", "--init", "he", "--init", "std=1", "--json", "--output", "a.svg", cwd=tmp_path
-    )
-    rows = json.loads(told.stdout)
+    rows = json.loads(initlab_here(*words, "--json", "--output", "a.svg").stdout)
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
     for row, line in zip(rows, table.stdout.splitlines()[1:], strict=True):
         assert f"{row['std']:.4g}" in line.split()
         assert f"{row['above_range']:,}" == line.split()[-1]
 
 
-def test_histogram_options(tmp_path):
+def test_histogram_options(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     options = ["--activation", "tanh", "--depth", 2, "--width", 30, "--samples", 50, "--bins", 7, "--seed", 3]
-    done = initlab("histogram", *options, "--range", "0,1", "--json", cwd=tmp_path)
+    done = initlab_here("histogram", *options, "--range", "0,1", "--json")
     rows = json.loads(done.stdout)
     assert [row["layer"] for row in rows] == [1, 2]
     assert 0.3 < rows[0]["clipped"] < 0.7
     assert rows[0]["below_range"] == round(rows[0]["clipped"] * 30 * 50)
 
 
-def test_depth_draws_and_prints_predicted_and_measured(tmp_path):
+def test_depth_draws_and_prints_predicted_and_measured(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     words = ["depth", "--init", "he", "--activation", "relu", "--depth", 6, "--width", 50, "--seeds", 3]
-    told = initlab(*words, cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[1].split()[-1] == "1"
+    done = initlab_here(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].split()[-1] == "1"
     assert (tmp_path / "results/depth/he-relu.png").is_file()
-    rows = json.loads(initlab(*words, "--json", cwd=tmp_path).stdout)
+    rows = json.loads(initlab_here(*words, "--json").stdout)
     assert [row["layer"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[0]["activation_std_low"] <= rows[0]["activation_std"] <= rows[0]["activation_std_high"]
 
@@ -205,53 +246,59 @@ cli.main()
     assert (done.returncode, done.stderr) == (code, "")
 
 
-def test_schemes_lists_all_with_formula_and_source():
-    listed = json.loads(initlab("schemes", "--json").stdout)
+def test_schemes_lists_all_with_formula_and_source(initlab_here):
+    listed = json.loads(initlab_here("schemes", "--json").stdout)
     rows = listed["schemes"]
-    assert {row["name"] for row in rows} == set(INITIALIZERS)
-    text = initlab("schemes").stdout
+    assert {row["name"] for row in rows} == set(SCHEMES)
+    text = initlab_here("schemes").stdout
     assert all(row["formula"] in text and row["source"] in text for row in rows)
 
 
-def test_explain_tells_law_names_and_theory():
-    text = initlab("explain", "torch:linear", "--layer", "784x100").stdout
+def test_explain_prints_law_names_and_theory(initlab_here):
+    text = initlab_here("explain", "torch:linear", "--layer", "784x100").stdout
     assert "torch:linear is classic" in text
     assert "sigma_w^2 = n_in Var W = 0.3333" in text
-    told = json.loads(initlab("explain", "he", "--json").stdout)
-    relu = next(one for one in told["outlooks"] if one["activation"] == "relu")
-    assert (told["sigma_w2"], relu["regime"], relu["deepest"]) == (2, "critical", None)
-    wrong = initlab("explain", "he", "--layer", "big")
+    explanation = json.loads(initlab_here("explain", "he", "--json").stdout)
+    (relu,) = [outlook for outlook in explanation["outlooks"] if outlook["activation"] == "relu"]
+    assert (explanation["sigma_w2"], relu["regime"], relu["deepest"]) == (2, "critical", None)
+    wrong = initlab_here("explain", "he", "--layer", "big")
     assert (wrong.returncode, "write inputs and units" in wrong.stderr) == (2, True)
 
 
-def test_diagnose_tells_layers_criteria_and_a_cure():
-    text = initlab("diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "100x6").stdout
+def test_diagnose_prints_layers_criteria_and_a_cure(initlab_here):
+    text = initlab_here("diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "100x6").stdout
     assert text.startswith("std=0.01, tanh, 784-100x6-10: does not train (vanishing)")
     assert "Theory would take lecun" in text
-    (one,) = json.loads(initlab("diagnose", "--init", "zeros", "--hidden", "50,20", "--json").stdout)
-    assert (one["sizes"], one["words"][0], one["cure"]["scheme"]) == ([784, 50, 20, 10], "symmetric", "he")
+    (diagnosis,) = json.loads(
+        initlab_here("diagnose", "--init", "zeros", "--hidden", "50,20", "--json").stdout
+    )
+    assert (diagnosis["sizes"], diagnosis["words"][0], diagnosis["cure"]["scheme"]) == (
+        [784, 50, 20, 10],
+        "symmetric",
+        "he",
+    )
 
 
-def test_diagnose_reads_a_config():
+def test_diagnose_reads_a_config(initlab_here):
     config = Path(__file__).parents[1] / "configs" / "mnist.yaml"
-    lines = initlab("diagnose", config).stdout.splitlines()
+    lines = initlab_here("diagnose", config).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["std=1", "std=0.01", "book:xavier", "he"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--hidden", "100xx3"], "write units and layers"),
         (["--activation", "rleu"], "did you mean 'relu'"),
         (["--data", "nowhere"], "no such folder"),
         (["configs.yaml", "--init", "he"], "either a config"),
-        (["--set", "name=x"], "there is none"),
+        (["--set", "name=x"], "no config is given"),
     ],
 )
-def test_diagnose_refuses_what_it_cannot_read(arguments, told):
+def test_diagnose_refuses_what_it_cannot_read(initlab_here, arguments, message):
     code = 3 if "--data" in arguments else 2
-    refused = initlab("diagnose", *arguments)
-    assert (refused.returncode, told in refused.stderr) == (code, True), refused.stderr
+    refused = initlab_here("diagnose", *arguments)
+    assert (refused.returncode, message in refused.stderr) == (code, True), refused.stderr
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,5 +1,6 @@
-"""The README: its Python runs, its commands exist, its pictures and numbers are those committed."""
+"""The README: its notebook runs, its commands exist, its pictures and numbers are those committed."""
 
+import ast
 import csv
 import re
 import shlex
@@ -14,9 +15,24 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_python_runs():
+def test_the_notebook_runs_and_each_cell_shows_something():
+    """Every statement as a cell of its own; an expression is shown as a picture or as a table."""
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    exec(compile(code, "README.md", "exec"), {})
+    names: dict = {}
+    shown = []
+    for statement in ast.parse(code).body:
+        if isinstance(statement, ast.Expr):
+            value = eval(compile(ast.Expression(statement.value), "README.md", "eval"), names)
+            shown.append(next(kind for kind in ("_repr_png_", "_repr_html_") if hasattr(value, kind)))
+            assert getattr(value, shown[-1])()
+        else:
+            exec(compile(ast.Module([statement], []), "README.md", "exec"), names)
+    assert shown == ["_repr_html_", "_repr_png_", "_repr_png_", "_repr_html_"]
+    assert len(names["histories"]) == 9
+
+
+def test_it_is_short():
+    assert len(README.split()) <= 1100
 
 
 def test_links_and_pictures_exist():
@@ -27,14 +43,18 @@ def test_links_and_pictures_exist():
 @pytest.mark.parametrize("line", re.findall(r"^initlab (?:.* )?(?:configs|--|  #).*", README, re.M))
 def test_commands_are_understood(line):
     command, *options = shlex.split(line, comments=True)[1:]
-    told = CliRunner().invoke(app, [command, "--help"])
-    assert told.exit_code == 0
-    assert all(option in told.stdout for option in options if option.startswith("--"))
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert all(option in result.stdout for option in options if option.startswith("--"))
+
+
+def committed(path):
+    with (ROOT / "results" / path).open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_the_numbers_are_those_committed():
-    with (ROOT / "results/book_mnist_loss/summary.csv").open() as file:
-        rows = {row["label"]: row for row in csv.DictReader(file)}
+    rows = {row["label"]: row for row in committed("book_mnist_loss/summary.csv")}
     for label, start in (("std=0.01", "| std=0.01"), ("Xavier", "| the book's Xavier"), ("He", "| He,")):
         (line,) = [line for line in README.splitlines() if line.startswith(start)]
         loss, accuracy = line.split("|")[2:4]
@@ -45,3 +65,12 @@ def test_the_numbers_are_those_committed():
             assert mean == pytest.approx(float(row[quantity]), abs=0.51 * 10**-digits)
             ours = (float(row[f"{quantity}_high"]) - float(row[f"{quantity}_low"])) / 2
             assert half == pytest.approx(ours, abs=0.51 * 10**-digits)
+
+
+def test_the_shares_of_the_gradient_are_those_committed():
+    rows = {row["scheme"]: row for row in committed("sigmoid_gradients/gradient_factors.csv")}
+    sentence = re.search(r"keeps (\d+) %.*?theory:\s(\d+) %\), but only (\d+) %", README, re.S)
+    measured, theory, xavier = map(int, sentence.groups())
+    assert measured == round(100 * float(rows["std=1"]["gradient_factor"]))
+    assert theory == round(100 * float(rows["std=1"]["predicted"]))
+    assert xavier == round(100 * float(rows["book:xavier"]["gradient_factor"]))

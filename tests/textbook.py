@@ -1,4 +1,6 @@
-"""One network, float64, as a textbook writes it: the independent reference for correctness and for speed."""
+"""One network in float64 as a textbook writes it, the independent reference; and random layers for tests."""
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +15,15 @@ FUNCTIONS = {
     "relu": (lambda z: np.where(z > 0, z, 0.0), lambda z: np.where(z > 0, 1.0, 0.0)),
     "identity": (lambda z: z, lambda z: np.ones_like(z)),
 }
+
+
+def random_layers(networks, sizes, seed=0):
+    """Weights (M, n_in, n_out) and biases (M, n_out) of each layer; the networks' scales are 0.5 to 1.5."""
+    rng, scales = np.random.default_rng(seed), np.linspace(0.5, 1.5, networks)
+    shapes = [(networks, n_in, n_out) for n_in, n_out in pairwise(sizes)]
+    weights = [rng.normal(0, shape[1] ** -0.5, shape) * scales[:, None, None] for shape in shapes]
+    biases = [0.1 * rng.standard_normal((networks, shape[2])) for shape in shapes]
+    return weights, biases
 
 
 class Network:

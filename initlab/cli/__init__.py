@@ -1,6 +1,6 @@
 """The command line: parse, call one function, print.
 
-One module for each family of commands. What a command needs is imported within it, so that `--help` and
+One module for each family of commands. A command imports what it needs when it runs, so that `--help` and
 completion answer at once.
 """
 
@@ -12,10 +12,11 @@ import threading
 from initlab.cli.terminal import app, fail
 from initlab.errors import InitlabError, StorageError, UsageError
 
-# In the order of --help.
+# The order of --help.
 # isort: off
-from initlab.cli import training
-from initlab.cli import untrained
+from initlab.cli import run
+from initlab.cli import histogram
+from initlab.cli import depth
 from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
@@ -28,19 +29,22 @@ __all__ = [
     "app",
     "configs",
     "data",
+    "depth",
     "diagnosis",
     "gallery",
+    "histogram",
     "main",
     "records",
+    "run",
     "schemes",
-    "training",
-    "untrained",
 ]
 
 
 def main() -> None:
-    """The `initlab` command. Exit codes: 0 done, 1 runs failed or records damaged, 2 usage or config,
-    3 data, 4 locked, 5 input or output, 130 and 143 interrupted.
+    """The `initlab` command.
+
+    Exit codes: 0 done, 1 runs failed or records damaged, 2 usage or config, 3 data, 4 locked, 5 input or
+    output, 130 and 143 interrupted.
     """
     signal.signal(signal.SIGTERM, _end)
     sys.unraisablehook = _interrupt_again
@@ -59,7 +63,7 @@ def _end(_signal: int, _frame: object) -> None:
 
 
 def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Send a signal again that came while Python was in a destructor, where its exception is lost."""
+    """Repeat a signal that came during a destructor, where Python drops the exception."""
     lost = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(unraisable.exc_type)
     if lost is None:
         sys.__unraisablehook__(unraisable)

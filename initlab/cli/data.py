@@ -10,10 +10,13 @@ from initlab.cli.terminal import app, print_table, say
 @app.command()
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Datasets to download; without one, all known are listed.")
+        list[str] | None, typer.Argument(help="Datasets to download; without a name, all are listed.")
     ] = None,
 ) -> None:
-    """Download datasets into the cache, each file checked against its published SHA-256."""
+    """Download datasets, or list them.
+
+    Each file is checked against its published SHA-256. This is the only command that uses the network.
+    """
     if not names:
         _list()
         return
@@ -23,11 +26,12 @@ def fetch(
 
 def _list() -> None:
     from initlab.data.datasets import DATASETS, whereabouts
-    from initlab.nn.calls import parameters_of
+    from initlab.registry import parameters_of
 
     rows = []
     for name, function in DATASETS.items():
-        arguments = ", ".join(f"{key}={one.default}" for key, one in parameters_of(function).items())
+        parameters = parameters_of(function)
+        arguments = ", ".join(f"{key}={parameter.default}" for key, parameter in parameters.items())
         rows.append([name, whereabouts(name), arguments or None])
     print_table(["dataset", "state", "arguments"], rows)
 
@@ -40,12 +44,12 @@ def _fetch(name: str) -> None:
 
     with tqdm(unit="B", unit_scale=True, disable=None) as bar:
 
-        def progress(file: str, received: int, total: int | None) -> None:
+        def show(file: str, received: int, total: int | None) -> None:
             if received == 0:
                 bar.set_description(file)
                 bar.reset(total)
             bar.update(received - bar.n)
 
-        fetched = fetch_dataset(name, progress)
-    what = f"{len(fetched)} files fetched" if fetched else "all files were there already"
-    say(f"{name}: {what}: {download_folder(name)}")
+        fetched = fetch_dataset(name, show)
+    outcome = f"{len(fetched)} files fetched" if fetched else "all files were there already"
+    say(f"{name}: {outcome}: {download_folder(name)}")

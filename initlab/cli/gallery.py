@@ -1,6 +1,5 @@
 """`initlab reproduce` and `initlab claims`: published results, from a checkout."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +8,9 @@ import typer
 from initlab.cli.terminal import JsonOption, ResultsOption, app, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from initlab.runner.gallery import Reproduction
+    from initlab.gallery.reproduce import Reproduction
 
 
 @app.command()
@@ -27,27 +26,29 @@ def reproduce(
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the experiments.")] = False,
 ) -> None:
-    """Reproduce published results: run experiments of a checkout, decide their claims, write their pages.
+    """Reproduce published results, and decide their claims.
 
-    What was interrupted goes on where it was when the command is run again: what an experiment has measured
-    or trained is kept in the folder training of the results, and used again while the code is the same.
+    The experiments come with a checkout. An interrupted command is run again and goes on where it was: what
+    an experiment has measured or trained is kept in the folder `training` of the results, and is used again
+    while its code is the same.
     """
-    from initlab.runner import gallery
+    from initlab.gallery import reproduce as gallery
+    from initlab.gallery.pages import write_index
     from initlab.runner.sweep import available_cores
 
     scripts = gallery.chosen_experiments(names or [], gallery.experiments())
     if list_:
-        rows = [[one.stem, _first_line(gallery.load(one).__doc__)] for one in scripts]
+        rows = [[one.stem, gallery.load(one).exhibit.title] for one in scripts]
         print_table(["experiment", "what it is"], rows)
         return
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [
-            progress.told(one)
+            progress.report(one)
             for one in gallery.run_all(task, scripts, results, quick, workers, progress.running)
         ]
     if not check and not quick:
-        gallery.write_index(results)
+        write_index(results)
     _conclude(done, check, results)
 
 
@@ -68,7 +69,7 @@ class _Progress:
     def running(self, names: "Sequence[str]") -> None:
         self._bar.set_postfix_str(", ".join(names))
 
-    def told(self, one: "Reproduction") -> "Reproduction":
+    def report(self, one: "Reproduction") -> "Reproduction":
         self._bar.clear()
         say(f"{one.name}: failed" if one.failure else f"{one.name}: {one.seconds:.0f} s")
         self._bar.update()
@@ -88,40 +89,28 @@ def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> Non
     raise typer.Exit(1 if drifts or failures else 0)
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n")[0]
-
-
 @app.command()
 def claims(
     names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """Print every claim with what was measured and the verdict."""
+    """Print the claims with measurements and verdicts."""
     from initlab.errors import UsageError, unknown_name
-    from initlab.runner.gallery import read_claims
+    from initlab.gallery.pages import counted, read_exhibits
 
-    exhibits = read_claims(results)
+    exhibits = read_exhibits(results)
     for name in names or []:
         if name not in exhibits:
             raise UsageError(f"{results}: {unknown_name('experiment', name, exhibits)}")
-    found = [
-        {"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]
-    ]
+    rows = [{"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]]
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
-    print_table(["experiment", "verdict", "claim", "measured", "range"], [_row(claim) for claim in found])
-    say(_counted(claim["verdict"] for claim in found))
+    print_table(["experiment", "verdict", "claim", "measured", "range"], [_row(claim) for claim in rows])
+    say(f"{counted(claim['verdict'] for claim in rows)}.")
 
 
 def _row(claim: dict[str, Any]) -> "Sequence[object]":
     means = [f"{one['mean']:.4g}" for one in claim["findings"]]
     return [claim["experiment"], claim["verdict"], claim["name"], ", ".join(means), claim["range"]]
-
-
-def _counted(verdicts: "Iterable[str]") -> str:
-    counts = Counter(verdicts)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
-    return f"{counts.total()} claims{': ' if told else ''}{told}."

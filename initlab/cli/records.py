@@ -1,21 +1,23 @@
-"""`initlab list`, `compare`, `export` and `verify`: what has been trained."""
+"""`initlab list`, `compare`, `export` and `verify`: the records of trained experiments."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import JsonOption, ResultsOption, app, fail, number, print_json, print_table, say
+from initlab.cli.terminal import JsonOption, ResultsOption, app, fail, print_json, print_table, say
 from initlab.errors import UsageError
 
 
 @app.command("list")
 def list_records(
-    experiment: Annotated[str | None, typer.Argument(help="An experiment; without, all are listed.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="An experiment; without a name, all are listed.")
+    ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """List the experiments, or the runs of one, with their outcomes."""
+    """List the experiments, or the runs of one."""
     from initlab.runner.reports import experiment_rows, run_rows
     from initlab.runner.store import find_store
 
@@ -23,48 +25,52 @@ def list_records(
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(list(rows[0]), [[number(value) for value in row.values()] for row in rows])
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
     else:
         say(f"{results}: no records")
 
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A run's id, or enough of its beginning; EXPERIMENT/RUN.")],
-    second: Annotated[str, typer.Argument(help="Another's.")],
+    first: Annotated[str, typer.Argument(help="The id of a run, its beginning, or EXPERIMENT/RUN.")],
+    second: Annotated[str, typer.Argument(help="The id of another run.")],
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show in what two runs differ: their settings, their results, and from which step on."""
+    """Show how two runs differ, and from which step on."""
     from initlab.runner.reports import compare as compare_runs
 
-    told = compare_runs(results, first, second)
-    keys = ("outcome", "diverged_at", "final_loss", "test_loss", "test_accuracy")
-    numbers = {key: (getattr(told.first, key), getattr(told.second, key)) for key in keys}
+    comparison = compare_runs(results, first, second)
+    a, b = comparison.first, comparison.second
+    left, right = ({"outcome": record.outcome, **record.numbers()} for record in (a, b))
+    numbers = {key: (left[key], right[key]) for key in left}
     if as_json:
-        print_json({"settings": told.settings, "results": numbers, "same_until_step": told.same_until})
+        same = {"same_until_step": comparison.same_until}
+        print_json({"settings": comparison.settings, "results": numbers, **same})
         return
-    rows = [[key, number(one), number(other)] for key, (one, other) in {**told.settings, **numbers}.items()]
-    print_table(["", told.first.id, told.second.id], rows)
-    if "failed" in (told.first.outcome, told.second.outcome):
-        return
-    same = "every step" if told.same_until is None else f"the steps before {told.same_until}"
-    say(f"The losses have the same bits in {same}.")
+    print_table(["", a.id, b.id], [[key, *pair] for key, pair in {**comparison.settings, **numbers}.items()])
+    if "failed" not in (a.outcome, b.outcome):
+        same_steps = comparison.same_until
+        steps = "every step" if same_steps is None else f"the steps before {same_steps}"
+        say(f"The losses have the same bits in {steps}.")
 
 
 @app.command()
 def export(
     experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
     results: ResultsOption = Path("results"),
-    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated lines, the default.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated lines, the default.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print every record of an experiment with all its settings and numbers, one in a row."""
+    """Print all records of an experiment, one in a row.
+
+    A row has all settings and numbers of a run.
+    """
     from initlab.runner.reports import export_rows
     from initlab.runner.store import find_store, table_text
 
     if as_csv and as_json:
-        raise UsageError("--csv and --json: choose one")
+        raise UsageError("give --csv or --json, not both")
     rows = export_rows(find_store(results, experiment))
     if as_json:
         print_json(rows)
@@ -75,21 +81,24 @@ def export(
 
 @app.command()
 def verify(
-    experiment: Annotated[str | None, typer.Argument(help="An experiment; without, all.")] = None,
+    experiment: Annotated[str | None, typer.Argument(help="An experiment; without a name, all.")] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """Check records against their checksums, and whether this machine gives the same last bits."""
+    """Check records against their checksums.
+
+    Also counts the records of other machines: training their runs here may give other last bits.
+    """
     from initlab.runner.reports import verify as verify_store
     from initlab.runner.store import experiments, find_store
 
     names = [experiment] if experiment else experiments(results)
-    told = [verify_store(find_store(results, name)) for name in names]
+    checks = [verify_store(find_store(results, name)) for name in names]
     if as_json:
-        print_json([vars(one) for one in told])
+        print_json([vars(check) for check in checks])
     else:
-        rows = [[one.experiment, one.whole, len(one.damaged), len(one.foreign)] for one in told]
+        rows = [[check.experiment, check.whole, len(check.damaged), len(check.foreign)] for check in checks]
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)
-    damaged = [f"{one.experiment}/{run}" for one in told for run in one.damaged]
+    damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
     if damaged:
         fail("\n".join(f"{name}: damaged; run its config again to mend it" for name in damaged), 1)

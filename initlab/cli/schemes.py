@@ -1,78 +1,75 @@
-"""`initlab schemes` and `initlab explain`: the list, and what a scheme really draws."""
+"""`initlab schemes` and `initlab explain`: the list of schemes, and the distribution behind one."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import JsonOption, app, finite, number, print_json, print_table
+from initlab.cli.terminal import JsonOption, app, print_json, print_table
 from initlab.errors import UsageError
 
 if TYPE_CHECKING:
-    from initlab.analysis.explain import Explanation, Outlook
+    from initlab.theory.explain import Explanation, Outlook
 
 
 @app.command()
 def schemes(as_json: JsonOption = False) -> None:
-    """List the schemes with their formulas and sources, and the names of other libraries."""
-    from initlab.nn.initializers import ALIASES, DIALECTS, INITIALIZERS
+    """List the schemes with formulas and sources.
 
-    rows: list[dict[str, Any]] = []
-    for name, known in sorted(INITIALIZERS.items()):
-        also = sorted(alias for alias, target in ALIASES.items() if target == name)
-        rows.append({"name": name, "formula": known.formula, "source": known.source, "also": also})
+    The names that other libraries give them follow.
+    """
+    from initlab.init.scheme import LIBRARY_NAMES
+
     if as_json:
-        print_json({"schemes": rows, "names_elsewhere": {name: one.means for name, one in DIALECTS.items()}})
+        names = {name: entry.means for name, entry in LIBRARY_NAMES.items()}
+        print_json({"schemes": _scheme_rows(), "names_elsewhere": names})
         return
     typer.echo(
         "n_in: inputs of a unit; n_out: units of the layer. Arguments go in brackets: he(scale=1.8).\n"
     )
-    for row in rows:
-        others = f" (also {', '.join(row['also'])})" if row["also"] else ""
-        typer.echo(f"{row['name']}{others}\n    {row['formula']}\n    {row['source']}")
+    for row in _scheme_rows():
+        aliases = f" (also {', '.join(row['also'])})" if row["also"] else ""
+        typer.echo(f"{row['name']}{aliases}\n    {row['formula']}\n    {row['source']}")
     typer.echo("\nThe names of other libraries, which `initlab explain` translates:")
-    for name, foreign in DIALECTS.items():
-        typer.echo(f"{name}\n    {foreign.means}")
+    for name, entry in LIBRARY_NAMES.items():
+        typer.echo(f"{name}\n    {entry.means}")
+
+
+def _scheme_rows() -> list[dict[str, Any]]:
+    from initlab.init.scheme import SCHEMES
+
+    return [
+        {"name": name, "formula": law.formula, "source": law.source, "also": sorted(law.also)}
+        for name, law in sorted(SCHEMES.items())
+    ]
 
 
 @app.command()
 def explain(
     scheme: Annotated[str, typer.Argument(help="A scheme, as he, or torch:linear, 'keras:he_normal'.")],
     layer: Annotated[
-        str, typer.Option(metavar="INxOUT", help="The layer whose weights are drawn, as 784x100.")
+        str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a scheme really draws, what else it equals, and what networks become that begin so."""
-    from initlab.analysis.explain import explain as explain_scheme
+    """Explain a scheme: distribution, other names, effect.
 
-    told = explain_scheme(scheme, _layer_shape(layer))
+    The effect is what mean-field theory predicts for wide and deep networks of each activation function.
+    """
+    from initlab.theory.explain import explain as explain_scheme
+
+    explanation = explain_scheme(scheme, _layer_shape(layer))
     if as_json:
-        print_json(_explained(told))
+        outlooks = [vars(outlook) for outlook in explanation.outlooks]
+        print_json({**vars(explanation), "scheme": str(explanation.scheme), "outlooks": outlooks})
         return
-    for line in _explanation_lines(told, layer):
-        typer.echo(line)
-    if not told.outlooks:
+    typer.echo("\n".join(_explanation_lines(explanation, layer)))
+    if explanation.outlooks:
+        _print_outlooks(explanation.outlooks)
+    else:
         typer.echo(
-            "Theory says nothing of it: its weights are not uncorrelated with mean 0, or depend on data."
+            "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
         )
-        return
-    typer.echo("\nIn wide networks without biases, layer after layer:")
-    print_table(
-        [
-            "activation",
-            "variance leads to",
-            "gradient factor",
-            "regime",
-            "trainable depth",
-            "critical sigma_w^2",
-        ],
-        [_outlook_cells(one) for one in told.outlooks],
-    )
-    typer.echo(
-        "The gradient factor is what a layer multiplies squared gradients by. Trainable depth: about 6\n"
-        "depth scales (Schoenholz et al. 2017), a rule for deep networks under plain gradient descent."
-    )
 
 
 def _layer_shape(text: str) -> tuple[int, int]:
@@ -82,35 +79,33 @@ def _layer_shape(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _explanation_lines(told: "Explanation", layer: str) -> list[str]:
-    lines = [f"{told.text} is {told.scheme}: {told.formula}", f"Source: {told.source}"]
-    if told.means:
-        lines.insert(1, f"There: {told.means}.")
-    if told.variance is not None and told.sigma_w2 is not None:
-        std = told.variance**0.5
-        lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {told.sigma_w2:.4g}")
-    if told.equals:
-        lines.append(f"Draws the same as: {', '.join(told.equals)}")
-    if told.equals_here:
-        lines.append(f"For this layer alone, also the same as: {', '.join(told.equals_here)}")
+def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
+    lines = [f"{explanation.text} is {explanation.scheme}: {explanation.formula}"]
+    if explanation.means:
+        lines.append(f"There: {explanation.means}.")
+    lines.append(f"Source: {explanation.source}")
+    if explanation.variance is not None:
+        std, sigma_w2 = explanation.variance**0.5, explanation.sigma_w2
+        lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
+    if explanation.equals:
+        lines.append(f"Same weights in every layer: {', '.join(explanation.equals)}")
+    if explanation.equals_here:
+        lines.append(f"Same weights in a layer of this shape: {', '.join(explanation.equals_here)}")
     return lines
 
 
-def _outlook_cells(one: "Outlook") -> list[object]:
-    ends = {0.0: "0: it dies away", float("inf"): "it explodes"}
-    depth = "any" if one.deepest == float("inf") else f"{one.deepest:.0f}"
-    length = ends.get(one.length, f"{one.length:.4g}")
-    return [one.activation, length, f"{one.chi:.4g}", one.regime, depth, number(one.critical)]
+def _print_outlooks(outlooks: "list[Outlook]") -> None:
+    typer.echo("\nIn wide networks without biases, layer after layer:")
+    header = ["activation", "variance", "gradient factor", "regime", "trainable depth", "critical sigma_w^2"]
+    print_table(header, [_outlook_cells(outlook) for outlook in outlooks])
+    typer.echo(
+        "Variance: the limit in deep layers. Gradient factor: a layer multiplies squared gradients by it.\n"
+        "Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent."
+    )
 
 
-def _explained(told: "Explanation") -> dict[str, Any]:
-    """As plain values; what is infinite is null."""
-    finite = {
-        field: [_finite(vars(one)) for one in told.outlooks] if field == "outlooks" else value
-        for field, value in vars(told).items()
-    }
-    return {**finite, "scheme": str(told.scheme)}
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: finite(value) if isinstance(value, float) else value for key, value in values.items()}
+def _outlook_cells(outlook: "Outlook") -> list[object]:
+    ends = {0.0: "0 (vanishes)", float("inf"): "explodes"}
+    length = ends.get(outlook.length, f"{outlook.length:.4g}")
+    depth = "any" if outlook.deepest == float("inf") else f"{outlook.deepest:.0f}"
+    return [outlook.activation, length, f"{outlook.chi:.4g}", outlook.regime, depth, outlook.critical]

@@ -1,4 +1,4 @@
-"""What all commands share: the app, common options, and how tables, JSON, messages and figures come out.
+"""The parts that all commands share: the app, common options, and output as tables, JSON, messages, figures.
 
 Tables and JSON go to standard output, messages to standard error.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab import __version__
 from initlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,57 +21,98 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
+    epilog="Exit codes: 0 done; 1 runs failed, records damaged or claims drifted; 2 usage or config; 3 data; "
+    "4 locked; 5 input or output; 130 and 143 interrupted.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+CONFIG_HELP = "A YAML file, or the name of a shipped config, as mnist."
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config; repeatable."),
 ]
-ResultsOption = Annotated[Path, typer.Option(help="The folder for the experiments' folders.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+ResultsOption = Annotated[Path, typer.Option(help="The folder that holds a folder for each experiment.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def number(value: object) -> object:
-    """A number as tables show it, with five digits; anything else as it is."""
-    return f"{value:.5g}" if isinstance(value, float) else value
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"initlab {__version__}")
+        raise typer.Exit
 
 
-def finite(value: float) -> float | None:
-    """The value, or None where JSON has no number for it."""
-    return value if math.isfinite(value) else None
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """The options of `initlab` itself."""
+
+
+def number(value: object, digits: int = 5) -> str:
+    """A value in a table: a float to some digits, a dash for None.
+
+    Args:
+        value: of any type.
+        digits: the significant ones.
+
+    >>> number(0.123456789), number(None), number(300)
+    ('0.12346', '-', '300')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def print_json(value: Any) -> None:
-    """Print for programs; a number that is not finite is a mistake here."""
-    typer.echo(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+    """Print for programs; a number that JSON does not have, as infinity, becomes null."""
+    typer.echo(json.dumps(_json(value), indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> None:
-    """Print aligned columns; None is shown as a dash."""
-    from initlab.runner.tables import aligned
+    """Print aligned columns.
 
-    shown = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    typer.echo(aligned([list(header), *shown]))
+    Args:
+        header: names of the columns.
+        rows: a value for each column, shown as by `number`.
+    """
+    from initlab.training.tables import aligned
+
+    typer.echo(aligned([list(header), *(list(map(number, row)) for row in rows)]))
 
 
 def say(message: str) -> None:
-    """Print a message for the reader, apart from the output."""
+    """Print a message on standard error."""
     typer.echo(message, err=True)
 
 
 def fail(message: str, code: int) -> None:
-    """End with a message and an exit code."""
+    """End the command.
+
+    Args:
+        message: of one or more lines.
+        code: the exit code.
+    """
     for line in message.splitlines():
         say(f"initlab: {line}")
     sys.exit(code)
 
 
 class Bar:
-    """A progress bar on standard error, where that is a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
 
     def __init__(self, shown: bool) -> None:
         self.shown = shown
@@ -84,6 +126,12 @@ class Bar:
             self.bar.close()
 
     def update(self, done: int, total: int) -> None:
+        """Show so many of all runs as done.
+
+        Args:
+            done: the runs recorded so far.
+            total: the runs to train.
+        """
         from tqdm import tqdm
 
         if self.bar is None:
@@ -92,19 +140,24 @@ class Bar:
 
 
 def file_name(words: "Iterable[str]") -> str:
-    """A safe file name of the given words."""
+    """A safe file name that consists of words."""
     letters = "-".join(words)
     return "".join(c if c.isalnum() or c in ".-=" else "_" for c in letters).strip("._")[:80]
 
 
 def check_suffix(target: Path) -> None:
-    """Refuse a figure's file whose format is not known, before anything is computed."""
+    """Refuse a file name of an unknown picture format, before anything is computed."""
     if target.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--output {target}: the name must end in .png, .svg or .pdf")
 
 
 def write_figure(figure: "Figure", target: Path) -> None:
-    """Draw into a file, whose folder is made."""
+    """Draw a figure into a file, and make its folder.
+
+    Args:
+        figure: what is drawn.
+        target: a name that ends in .png, .svg or .pdf.
+    """
     from initlab.plotting.style import render
 
     picture = render(figure, target.suffix[1:])

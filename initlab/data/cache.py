@@ -1,26 +1,28 @@
-"""Unpacked datasets in the user's cache: packed file -> unpacked beside -> renamed -> checked at every use.
+"""Unpacked datasets in the user's cache: packed file -> part file -> renamed -> checked at every use.
 
-A cached file carries the SHA-256 of its packed source and its own in its name, so whatever befell it is
-noticed, and mended from the source. The folder is the system's usual one, or `INITLAB_CACHE`.
+The name of a cached file holds the SHA-256 of its packed source and its own. So any damage is noticed, and
+the file is unpacked again. The folder is the system's usual one, or `INITLAB_CACHE`.
 """
 
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
 from initlab.errors import DataError, StorageError
+from initlab.files import open_part, unique_part
 
+# Bounds the disk that a gzip bomb can fill; the largest known file of this family, EMNIST's, has 0.55 GB.
 LARGEST = 2 << 30
 _CHUNK = 1 << 20
 
 
 def cache_folder() -> Path:
-    """Where unpacked datasets lie; deleting it is always safe."""
+    """The folder of unpacked and fetched datasets; deleting it is always safe."""
     return Path(os.environ.get("INITLAB_CACHE") or platformdirs.user_cache_dir("initlab"))
 
 
@@ -31,7 +33,7 @@ def sha256(path: Path) -> str:
 
 
 def unpack(packed: Path) -> tuple[Path, str]:
-    """The unpacked copy of a gzip file, and its SHA-256; unpacked anew unless an intact copy is there.
+    """The unpacked copy of a gzip file, and its SHA-256; an intact copy is used again.
 
     Raises:
         DataError: when the file is damaged or truncated, or holds more than 2 GiB.
@@ -53,28 +55,22 @@ def unpack(packed: Path) -> tuple[Path, str]:
 
 
 def _unpack_anew(packed: Path, prefix: str) -> tuple[Path, str]:
-    descriptor, name = tempfile.mkstemp(dir=cache_folder(), suffix=".part")
-    part = Path(name)
-    try:
-        digest = _copy_unpacked(packed, descriptor)
+    with open_part(unique_part(cache_folder())) as part:
+        digest = _copy_unpacked(packed, part.file)
         final = cache_folder() / f"{prefix}-{digest}.idx"
-        os.replace(part, final)
-        return final, digest
-    finally:
-        part.unlink(missing_ok=True)
+        part.publish(final)
+    return final, digest
 
 
-def _copy_unpacked(packed: Path, descriptor: int) -> str:
+def _copy_unpacked(packed: Path, target: BinaryIO) -> str:
     digest, size = hashlib.sha256(), 0
-    with os.fdopen(descriptor, "wb") as target, gzip.open(packed, "rb") as source:
+    with gzip.open(packed, "rb") as source:
         for chunk in iter(lambda: _read_packed(source, packed), b""):
             size += len(chunk)
             if size > LARGEST:
                 raise DataError(f"{packed}: holds more than {LARGEST:,} bytes")
             digest.update(chunk)
             target.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
     return digest.hexdigest()
 
 

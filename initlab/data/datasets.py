@@ -1,7 +1,7 @@
 """Datasets by name or by folder: `mnist`, `clusters(classes=4)` or a folder -> Dataset.
 
-To add a named one, write a function that returns it, under `DATASETS`; its keyword-only arguments can be
-given in the name.
+To add a dataset, write a function that returns it under `@DATASETS.register()`; its keyword-only arguments
+can be given in the name.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from initlab.data.cache import sha256
 from initlab.data.downloads import SOURCES, fetched_folder, missing_files
 from initlab.data.folders import Dataset, read_folder
 from initlab.data.synthetic import check_limits, clusters, teacher
-from initlab.errors import DataError, UsageError, unknown_name
-from initlab.nn.calls import checked_arguments, parameters_of, read_call
+from initlab.errors import DataError, UsageError
+from initlab.registry import Registry, parameters_of, written_call
 
 __all__ = [
     "DATASETS",
@@ -37,6 +37,10 @@ _MNIST_SHA256 = {
 }
 
 
+DATASETS: Registry[Callable[..., Dataset]] = Registry("dataset")
+
+
+@DATASETS.register()
 def mnist() -> Dataset:
     """MNIST: 60,000 and 10,000 handwritten digits of 28 x 28 pixels, shipped with initlab.
 
@@ -49,6 +53,7 @@ def mnist() -> Dataset:
     return read_folder(folder)
 
 
+@DATASETS.register()
 def fashion_mnist() -> Dataset:
     """Fashion-MNIST: 60,000 and 10,000 pictures of clothes of 28 x 28 pixels, in 10 classes.
 
@@ -57,6 +62,7 @@ def fashion_mnist() -> Dataset:
     return read_folder(fetched_folder("fashion_mnist"))
 
 
+@DATASETS.register()
 def kmnist() -> Dataset:
     """Kuzushiji-MNIST: 60,000 and 10,000 cursive Japanese characters of 28 x 28 pixels, in 10 classes.
 
@@ -66,21 +72,16 @@ def kmnist() -> Dataset:
     return read_folder(fetched_folder("kmnist"))
 
 
-DATASETS: dict[str, Callable[..., Dataset]] = {
-    "mnist": mnist,
-    "fashion_mnist": fashion_mnist,
-    "kmnist": kmnist,
-    "clusters": clusters,
-    "teacher": teacher,
-}
+DATASETS.register()(clusters)
+DATASETS.register()(teacher)
 
 
 @lru_cache(maxsize=4)
 def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset:
-    """Open a dataset by its name, or any folder of four IDX files named as MNIST's, gzipped or not.
+    """Open a dataset by its name, or a folder of four IDX files named as MNIST's, gzipped or not.
 
     Args:
-        name: one of `DATASETS`, which may have arguments; not looked at when a path is given.
+        name: a name in `DATASETS`, perhaps with arguments; ignored when a path is given.
         path: a folder.
 
     Raises:
@@ -95,15 +96,19 @@ def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset
     """
     if path is not None:
         return read_folder(Path(path))
-    known, arguments = _read_name(name)
-    return DATASETS[known](**arguments)
+    plain_name, arguments = _read_name(name)
+    return DATASETS[plain_name](**arguments)
 
 
 def first_images(dataset: Dataset, count: int | None) -> Dataset:
-    """The dataset with the first so many training images alone; all for None.
+    """The dataset with only its first training images.
+
+    Args:
+        dataset: from `open_dataset`.
+        count: how many training images; None for all.
 
     Raises:
-        UsageError: when it has fewer.
+        UsageError: when the dataset has fewer.
     """
     if count is None:
         return dataset
@@ -134,30 +139,22 @@ def canonical_name(text: str) -> str:
     >>> canonical_name("clusters( spread=1.0, classes=4 )")
     'clusters(classes=4, spread=1)'
     """
-    name, arguments = _read_name(text)
-    told = ", ".join(f"{key}={value!r}".removesuffix(".0") for key, value in arguments.items())
-    return f"{name}({told})" if told else name
+    return written_call(*_read_name(text))
 
 
 def whereabouts(name: str) -> str:
-    """Whether a dataset can be opened now, in a few words.
+    """The state of a dataset, in a few words.
 
     >>> whereabouts("mnist"), whereabouts("teacher")
     ('shipped', 'made when opened')
     """
-    known, _ = _read_name(name)
-    if known in SOURCES:
-        return "not fetched" if missing_files(known) else "fetched"
-    return "made when opened" if parameters_of(DATASETS[known]) else "shipped"
+    plain_name, _ = _read_name(name)
+    if plain_name in SOURCES:
+        return "not fetched" if missing_files(plain_name) else "fetched"
+    return "made when opened" if parameters_of(DATASETS[plain_name]) else "shipped"
 
 
 def _read_name(text: str) -> tuple[str, dict[str, Any]]:
-    name, given = read_call("dataset", text)
-    if name not in DATASETS:
-        raise UsageError(unknown_name("dataset", name, DATASETS))
-    parameters = parameters_of(DATASETS[name])
-    if given and not parameters:
-        raise UsageError(f"{name} takes no arguments")
-    arguments = checked_arguments(name, parameters, given)
+    name, arguments = DATASETS.parse(text)
     check_limits(arguments)
     return name, arguments

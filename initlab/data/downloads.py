@@ -1,15 +1,12 @@
-"""Datasets fetched on request: mirror -> bounded -> checked against its digest -> renamed into place.
+"""Datasets fetched on request: mirror -> bounded download -> checked digest -> renamed into place.
 
-Nothing here is called by opening a dataset but `fetched_folder`, which never asks the network. Files that
-someone put into the folder by hand serve as well.
+Opening a dataset calls only `fetched_folder`, which never uses the network. Files that someone puts into the
+folder by hand serve as well.
 """
 
 import hashlib
-import os
-import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -17,9 +14,10 @@ from typing import Any
 
 from initlab.data.cache import cache_folder, sha256
 from initlab.errors import DataError, StorageError, UsageError, unknown_name
+from initlab.files import write_shared
 
-LARGEST = 64 << 20
-SECONDS = 30
+LARGEST = 64 << 20  # twice the largest file of `SOURCES`: a wrong answer cannot fill the memory
+SECONDS = 30  # without an answer; a slow but steady download takes as long as it needs
 _CHUNK = 1 << 18
 
 Progress = Callable[[str, int, int | None], None]
@@ -27,11 +25,11 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a dataset's files are.
+    """The mirrors and digests of a dataset.
 
     Attributes:
-        mirrors: addresses to which a file's name is added; tried in this order.
-        sha256: of each file, as its authors published it.
+        mirrors: addresses, tried in this order; a file's name is appended to each.
+        sha256: the digest of each file, as its authors published it.
     """
 
     mirrors: tuple[str, ...]
@@ -64,12 +62,12 @@ SOURCES: dict[str, Source] = {
 
 
 def download_folder(name: str) -> Path:
-    """Where the files of a dataset are put, by `fetch` or by hand."""
+    """The folder for the files of a dataset, put there by `fetch` or by hand."""
     return cache_folder() / "datasets" / name
 
 
 def missing_files(name: str) -> list[str]:
-    """The files of a dataset that are not in its folder, neither gzipped nor unpacked."""
+    """The files of a dataset that its folder lacks, gzipped or unpacked."""
     folder = download_folder(name)
     return [
         file
@@ -79,10 +77,10 @@ def missing_files(name: str) -> list[str]:
 
 
 def fetched_folder(name: str) -> Path:
-    """The folder of a dataset whose files are all there.
+    """The folder of a fetched dataset.
 
     Raises:
-        DataError: when some are not; the message tells which, and what to do.
+        DataError: when files are missing; the message names them and says what to do.
     """
     missing = missing_files(name)
     if missing:
@@ -94,19 +92,19 @@ def fetched_folder(name: str) -> Path:
 
 
 def fetch(name: str, progress: Progress = lambda _file, _received, _total: None) -> list[str]:
-    """Download what is not there yet, or not as it was published.
+    """Download the files that are missing, or differ from the published ones.
 
     Args:
-        name: one of `SOURCES`.
-        progress: called with a file's name, the bytes received, beginning with 0, and all its bytes where
-            the mirror tells how many.
+        name: a key of `SOURCES`.
+        progress: called with a file's name, the bytes received, from 0 on, and the size of the file, or None
+            where the mirror does not announce it.
 
     Returns:
-        The names of the files that were downloaded.
+        The names of the downloaded files.
 
     Raises:
         UsageError: for an unknown name.
-        DataError: when no mirror has a file as it was published; what was there before stays.
+        DataError: when no mirror has a file as it was published; an older file is kept.
         StorageError: when the folder cannot be written.
     """
     if name not in SOURCES:
@@ -126,7 +124,7 @@ def _is_intact(name: str, file: str, digest: str) -> bool:
 
 
 def _from_a_mirror(name: str, file: str, progress: Progress) -> bytes:
-    """The content of a file from the first mirror that has it as it was published."""
+    """The content of a file from the first mirror that has the published one."""
     source, refused = SOURCES[name], []
     for mirror in source.mirrors:
         try:
@@ -139,12 +137,12 @@ def _from_a_mirror(name: str, file: str, progress: Progress) -> bytes:
     missing = ", ".join(missing_files(name) or [file])
     raise DataError(
         f"cannot fetch {name}: {'; '.join(refused)}. "
-        f"To put it there by hand: {missing}, into {download_folder(name)}"
+        f"You can put the files there by hand: {missing}, into {download_folder(name)}"
     )
 
 
 def _download(address: str, progress: Callable[[int, int | None], None]) -> bytes:
-    """At most `LARGEST` bytes, all of them that were announced."""
+    """The content at an address: at most `LARGEST` bytes, and as many as were announced."""
     with urllib.request.urlopen(address, timeout=SECONDS) as response:
         total: int | None = response.length
         if total is not None and total > LARGEST:
@@ -167,26 +165,14 @@ def _read_bounded(response: Any, progress: Callable[[int], None]) -> bytes:
 
 
 def _check_digest(content: bytes, expected: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise DataError(f"damaged or another file: expected SHA-256 {expected}, found {found}")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
+        raise DataError(f"damaged, or another file: its SHA-256 is {digest}, not {expected}")
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The whole file or none."""
-    part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        part = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        write_shared(path, content)
     except OSError as error:
         raise StorageError(f"{path}: cannot write: {error.strerror or error}") from error
-    finally:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)

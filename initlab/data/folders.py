@@ -20,14 +20,14 @@ PARTS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Images and labels as bytes, read-only; memory-mapped where they come from files.
 
     Attributes:
         train_images, test_images: (N, pixels), from 0 to 255.
         train_labels, test_labels: (N,), from 0 to classes - 1.
-        sha256: of all its numbers: two datasets are the same if and only if these are.
+        sha256: the digest of all its numbers, by which a run knows its data.
     """
 
     train_images: npt.NDArray[np.uint8]
@@ -38,12 +38,12 @@ class Dataset:
 
     @property
     def pixels(self) -> int:
-        """How many numbers an image has."""
+        """The numbers in an image."""
         return int(self.train_images.shape[1])
 
     @property
     def classes(self) -> int:
-        """How many classes the labels tell apart."""
+        """The number of classes."""
         return int(max(self.train_labels.max(), self.test_labels.max())) + 1
 
 
@@ -65,7 +65,7 @@ def read_folder(folder: Path) -> Dataset:
 
 
 def joint_sha256(digests: Iterable[str]) -> str:
-    """That of a dataset, from those of its four unpacked files in the order of `PARTS`."""
+    """The digest of a dataset, from the digests of its four unpacked files in the order of `PARTS`."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

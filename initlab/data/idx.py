@@ -17,7 +17,7 @@ _UNSIGNED_BYTE = 8
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """What an IDX file of unsigned bytes of this shape begins with.
+    """The header of an IDX file of unsigned bytes.
 
     >>> idx_header((60000,)).hex(" ")
     '00 00 08 01 00 00 ea 60'
@@ -30,10 +30,10 @@ def map_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
 
     Args:
         path: an unpacked file.
-        dimensions: how many the array must have: 1 for labels, 3 for images.
+        dimensions: of the array: 1 for labels, 3 for images.
 
     Raises:
-        DataError: when it is not such a file, or is shorter or longer than its header says.
+        DataError: when it is no such file, or is shorter or longer than its header says.
     """
     shape = _read_shape(path, dimensions)
     offset = 4 + 4 * dimensions

@@ -1,7 +1,8 @@
-"""Datasets made of random numbers: arguments, seed -> features, labels -> bytes -> Dataset.
+"""Datasets of random numbers: arguments, seed -> features, labels -> bytes -> Dataset.
 
-A dataset holds bytes, so a feature x is kept as clip(round(128 + 32 x), 0, 255): in steps of 1/32, from -4 to
-just below 4. Every feature has mean 0 and variance 1 before that. The same arguments give the same numbers.
+Every feature x has mean 0 and variance 1. A dataset holds bytes, so x is stored as
+clip(round(128 + 32 x), 0, 255): in steps of 1/32, from -4 to just below 4. The same arguments give the same
+numbers.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from initlab.data.folders import Dataset, joint_sha256
 from initlab.data.idx import idx_header
 from initlab.errors import UsageError
+from initlab.init.networks import initialize
 from initlab.nn.arrays import FloatArray
 from initlab.nn.network import Ensemble
 
@@ -31,8 +33,8 @@ LIMITS = {
 }
 MOST_NUMBERS = 100_000_000
 
-# Sets these streams apart from those of the networks: a network with a teacher's shape and seed is not its
-# teacher.
+# Keeps these streams different from those of the networks: a network with a teacher's shape and seed must not
+# be its teacher.
 _STREAM = 0xDA7A
 
 
@@ -58,16 +60,16 @@ def clusters(
     test: int = 2000,
     seed: int = 0,
 ) -> Dataset:
-    """Gaussian clusters: each class a random centre, and noise around it.
+    """Gaussian clusters: a random centre for each class, and noise around it.
 
     `x = (c_y + spread * e) / sqrt(1 + spread^2)`, where c_y, the centre of class y, and e are drawn from
     N(0, 1) for each feature. The classes are equally frequent, to within one sample.
 
     Args:
-        features, classes: numbers in a sample, and clusters.
-        spread: standard deviation of the noise, in units of that of the centres.
-        train, test: samples.
-        seed: of all that is drawn.
+        features, classes: the numbers in a sample, and the number of clusters.
+        spread: the standard deviation of the noise, relative to that of the centres.
+        train, test: the number of samples.
+        seed: of all random numbers.
 
     Raises:
         UsageError: for fewer training samples than classes, or more than 100,000,000 numbers in all.
@@ -97,16 +99,16 @@ def teacher(
     test: int = 2000,
     seed: int = 0,
 ) -> Dataset:
-    """Inputs from N(0, 1), and labels that a random network gives them: a network can learn them exactly.
+    """Inputs from N(0, 1) with the labels of a random network, which a network can learn exactly.
 
-    The teacher is a ReLU network with He's weights. Its last layer is scaled and shifted so that over the
-    training set every logit has mean 0 and variance 1, which keeps the classes of similar size. It sees the
-    inputs as they are kept, (byte - 128) / 32.
+    The teacher is a ReLU network with He's weights. Its last layer is scaled and shifted so that every logit
+    has mean 0 and variance 1 over the training set, which makes the classes similar in size. The teacher's
+    inputs are the stored ones, (byte - 128) / 32.
 
     Args:
-        features, classes: numbers in a sample, and labels.
-        hidden, depth: units of each of the teacher's hidden layers, and how many layers.
-        train, test: samples.
+        features, classes: the numbers in a sample, and the number of labels.
+        hidden, depth: the units of each hidden layer of the teacher, and the number of these layers.
+        train, test: the number of samples.
         seed: of inputs and teacher.
 
     Raises:
@@ -118,7 +120,7 @@ def teacher(
     _check_size(features, classes, train, test)
     rng = np.random.default_rng([_STREAM, seed])
     sizes = [features, *[hidden] * depth, classes]
-    network = Ensemble.from_schemes(sizes, ["he"], int(rng.integers(2**32)), dtype="float64")
+    network = initialize(sizes, ["he"], int(rng.integers(2**32)), dtype="float64")
     images = [_bytes(rng.standard_normal((count, features), np.float32)) for count in (train, test)]
     logits = [_logits(network, x) for x in images]
     mean, std = logits[0].mean(axis=0), logits[0].std(axis=0)
@@ -144,19 +146,25 @@ def _bytes(features: FloatArray) -> ByteArray:
 
 
 def _logits(network: Ensemble, images: ByteArray) -> FloatArray:
-    """(N, classes), a few samples at a time, so that wide layers need little memory."""
+    """(N, classes); a thousand samples at a time, so that wide layers need little memory."""
     parts = np.array_split(images, max(1, len(images) // 1000))
     return np.concatenate([network.forward((part.astype(np.float64) - 128) / 32)[0].copy() for part in parts])
 
 
 def _dataset(images: list[ByteArray], labels: list[ByteArray]) -> Dataset:
-    """Known by the digest that it would have as IDX files of images of one row."""
+    """A dataset with the digest that it would have as IDX files with images of one row."""
     digests = []
     for x, y in zip(images, labels, strict=True):
         digests += [_sha256(x.reshape(len(x), 1, -1)), _sha256(y)]
         x.setflags(write=False)
         y.setflags(write=False)
-    return Dataset(images[0], labels[0], images[1], labels[1], joint_sha256(digests))
+    return Dataset(
+        train_images=images[0],
+        train_labels=labels[0],
+        test_images=images[1],
+        test_labels=labels[1],
+        sha256=joint_sha256(digests),
+    )
 
 
 def _sha256(array: ByteArray) -> str:

@@ -1,40 +1,44 @@
 """Activation functions: pre-activation z -> function -> activation a; (z, a) -> derivative -> phi'(z).
 
-To add one, write its function and its derivative here, under `@activation`; the command line, the config,
-the histograms and the tests find it in `ACTIVATIONS`.
+To add one, write its function under `@ACTIVATIONS.register(derivative=..., bounds=..., ...)`; the command
+line, the config, the histograms and the tests find it in `ACTIVATIONS`. Every function takes
+
+    z: pre-activations, an array of any shape, float32 or float64; the result has its shape and type.
+    out: an array for the result, which may be z itself; by default a new one.
+
+and neither overflows nor gives NaN for any z, infinite ones included.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, unknown_name
 from initlab.nn.arrays import FloatArray
+from initlab.registry import Registry
 
 Function = Callable[[FloatArray, FloatArray | None], FloatArray]
-Registered = TypeVar("Registered", bound=Function)
 Derivative = Callable[[FloatArray, FloatArray], npt.NDArray[np.floating[Any] | np.bool]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Activation:
     """An elementwise nonlinearity phi.
 
     Attributes:
-        name: as written in a config.
+        name: the name that a config uses.
         function: `function(z, out)` is phi(z), written into `out` unless that is None.
-        derivative: `derivative(z, a)` is phi'(z), given also a = phi(z), from which it is often cheaper;
-            its type may be any by which numbers are multiplied.
-        bounds: the smallest and the largest value of phi; infinite where there is none.
+        derivative: `derivative(z, a)` is phi'(z). It also gets a = phi(z), from which phi' is often cheaper.
+            The result may be boolean where phi' is 0 or 1: it is only multiplied.
+        bounds: the infimum and the supremum of phi.
         steepest: the largest slope of phi. A unit is called saturated where its slope is below 5 % of it.
         formula: phi in plain text.
         critical: the sigma_w^2 = n_in Var W at which deep wide layers without biases neither shrink nor
-            stretch differences and gradients (`analysis.theory.critical_sigma_w2`); None where there is none.
+            stretch differences and gradients (`theory.mean_field.critical_sigma_w2`); None if there is none.
     """
 
     name: str
@@ -46,59 +50,48 @@ class Activation:
     critical: float | None
 
 
-ACTIVATIONS: dict[str, Activation] = {}
+ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
 
 
-def activation(
-    derivative: Derivative,
-    bounds: tuple[float, float],
-    steepest: float,
-    formula: str,
-    critical: float | None,
-) -> Callable[[Registered], Registered]:
-    """Register the decorated function under its own name."""
-
-    def register(function: Registered) -> Registered:
-        name = function.__name__
-        ACTIVATIONS[name] = Activation(name, function, derivative, bounds, steepest, formula, critical)
-        return function
-
-    return register
-
-
-def get_activation(name: str) -> Activation:
-    """The activation of that name.
-
-    Raises:
-        UsageError: when there is none; the message names the known ones and the nearest.
-
-    >>> get_activation("relu").formula
-    'max(0, z)'
-    """
-    if name not in ACTIVATIONS:
-        raise UsageError(unknown_name("activation", name, ACTIVATIONS))
-    return ACTIVATIONS[name]
-
-
-@activation(lambda _z, a: a * (1 - a), (0.0, 1.0), 0.25, "1 / (1 + exp(-z))", 103.0076)
+@ACTIVATIONS.register(
+    derivative=lambda _z, a: a * (1 - a),
+    bounds=(0.0, 1.0),
+    steepest=0.25,
+    formula="1 / (1 + exp(-z))",
+    critical=103.0076,
+)
 def sigmoid(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The logistic function `1 / (1 + exp(-z))`, `phi' = a (1 - a)`.
+    """The logistic function `1 / (1 + exp(-z))`, with `phi' = a (1 - a)`.
 
-    Only `exp(-|z|)` is taken, which cannot overflow: for z >= 0 it is `1 / (1 + exp(-|z|))`, and below
-    zero `exp(-|z|) / (1 + exp(-|z|))`, exact also where the value is tiny.
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors, eq. 2.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
+    # exp(-|z|) cannot overflow; exp(-|z|) / (1 + exp(-|z|)), the value below 0, is exact even if it is tiny.
     decay = np.exp(-np.abs(z))
     numerator = np.where(z >= 0, z.dtype.type(1), decay)
     activated: FloatArray = np.divide(numerator, 1 + decay, out=out)
     return activated
 
 
-@activation(lambda _z, a: 1 - a * a, (-1.0, 1.0), 1.0, "tanh(z)", 1.0)
+@ACTIVATIONS.register(
+    derivative=lambda _z, a: 1 - a * a,
+    bounds=(-1.0, 1.0),
+    steepest=1.0,
+    formula="tanh(z)",
+    critical=1.0,
+)
 def tanh(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The hyperbolic tangent, `phi' = 1 - a^2`.
+    """The hyperbolic tangent `tanh(z)`, with `phi' = 1 - a^2`.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: LeCun, Bottou, Orr & Mueller 1998, Efficient BackProp, section 4.4, on why it should be odd.
 
     >>> tanh(np.array([0.0, 1000.0])).tolist()
     [0.0, 1.0]
@@ -106,20 +99,44 @@ def tanh(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.tanh(z, out=out)
 
 
-@activation(lambda _z, a: a > 0, (0.0, np.inf), 1.0, "max(0, z)", 2.0)
+@ACTIVATIONS.register(
+    derivative=lambda _z, a: a > 0,
+    bounds=(0.0, np.inf),
+    steepest=1.0,
+    formula="max(0, z)",
+    critical=2.0,
+)
 def relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The rectifier `max(0, z)`; its slope at 0 is taken to be 0.
+    """The rectifier `max(0, z)`; we take its slope at 0 to be 0.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Nair & Hinton 2010, Rectified linear units improve restricted Boltzmann machines; Glorot, Bordes &
+    Bengio 2011, Deep sparse rectifier neural networks.
 
     >>> relu(np.array([-2.0, 3.0])).tolist()
     [0.0, 3.0]
     """
-    zeros = np.zeros(z.shape[-1:], z.dtype)  # the maximum with a number takes four times as long
+    zeros = np.zeros(z.shape[-1:], z.dtype)  # np.maximum takes four times as long with a number
     return np.maximum(z, zeros, out=out)
 
 
-@activation(lambda _z, a: np.ones_like(a), (-np.inf, np.inf), 1.0, "z", 1.0)
+@ACTIVATIONS.register(
+    derivative=lambda _z, a: np.ones_like(a),
+    bounds=(-np.inf, np.inf),
+    steepest=1.0,
+    formula="z",
+    critical=1.0,
+)
 def identity(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """No nonlinearity: the network is a product of matrices, the one case solved exactly.
+    """No nonlinearity, `phi(z) = z`: the network is a product of matrices, solved exactly.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Saxe, McClelland & Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks.
 
     >>> identity(np.array([-2.0, 3.0])).tolist()
     [-2.0, 3.0]
@@ -130,15 +147,18 @@ def identity(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
 LEAK = 0.01
 
 
-@activation(
-    lambda z, _a: np.where(z > 0, z.dtype.type(1), z.dtype.type(LEAK)),
-    (-np.inf, np.inf),
-    1.0,
-    "z where z > 0, else 0.01 z",
-    2 / (1 + LEAK**2),
+@ACTIVATIONS.register(
+    derivative=lambda z, _a: np.where(z > 0, z.dtype.type(1), z.dtype.type(LEAK)),
+    bounds=(-np.inf, np.inf),
+    steepest=1.0,
+    formula="z where z > 0, else 0.01 z",
+    critical=2 / (1 + LEAK**2),
 )
 def leaky_relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """ReLU with a small slope below 0, so that no unit is ever dead: `max(z, 0.01 z)`.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
 
     Source: Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural network acoustic models.
 
@@ -148,17 +168,21 @@ def leaky_relu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.maximum(z, z.dtype.type(LEAK) * z, out=out)
 
 
-@activation(
-    lambda z, a: np.where(z > 0, z.dtype.type(1), a + 1),
-    (-1.0, np.inf),
-    1.0,
-    "z where z > 0, else exp(z) - 1",
-    1.0,
+@ACTIVATIONS.register(
+    derivative=lambda z, a: np.where(z > 0, z.dtype.type(1), a + 1),
+    bounds=(-1.0, np.inf),
+    steepest=1.0,
+    formula="z where z > 0, else exp(z) - 1",
+    critical=1.0,
 )
 def elu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The exponential linear unit, whose negative values bring the mean activation nearer to 0.
+    """The exponential linear unit, `max(z, 0) + exp(min(z, 0)) - 1`: its mean is nearer to 0 than ReLU's.
 
-    Source: Clevert, Unterthiner & Hochreiter 2016, Fast and accurate deep network learning by ELUs.
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Clevert, Unterthiner & Hochreiter 2016, Fast and accurate deep network learning by exponential
+    linear units (ELUs).
 
     >>> elu(np.array([-1000.0, 0.0, 3.0])).tolist()
     [-1.0, 0.0, 3.0]
@@ -171,17 +195,22 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 _SELU_FLOOR = SELU_SCALE * SELU_ALPHA
 
 
-@activation(
-    lambda z, a: np.where(z > 0, z.dtype.type(SELU_SCALE), a + z.dtype.type(_SELU_FLOOR)),
-    (-_SELU_FLOOR, np.inf),
-    _SELU_FLOOR,
-    "1.0507 z where z > 0, else 1.7581 (exp(z) - 1)",
-    2 / (SELU_SCALE**2 + _SELU_FLOOR**2),
+@ACTIVATIONS.register(
+    derivative=lambda z, a: np.where(z > 0, z.dtype.type(SELU_SCALE), a + z.dtype.type(_SELU_FLOOR)),
+    bounds=(-_SELU_FLOOR, np.inf),
+    steepest=_SELU_FLOOR,
+    formula="1.0507 z where z > 0, else 1.7581 (exp(z) - 1)",
+    critical=2 / (SELU_SCALE**2 + _SELU_FLOOR**2),
 )
 def selu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The self-normalizing unit: with `lecun` weights, mean 0 and variance 1 are a fixed point.
+    """The self-normalizing unit, `scale (max(z, 0) + alpha (exp(min(z, 0)) - 1))`.
 
-    Its two constants make `E[selu] = 0` and `E[selu^2] = 1` over N(0, 1).
+    The constants scale and alpha make `E[selu] = 0` and `E[selu^2] = 1` over N(0, 1): with Var W = 1 / n_in,
+    mean 0 and variance 1 are a fixed point of the layers.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
     Source: Klambauer, Unterthiner, Mayr & Hochreiter 2017, Self-normalizing neural networks.
 
     >>> selu(np.array([-1000.0, 0.0, 1.0])).round(4).tolist()
@@ -191,11 +220,21 @@ def selu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.add(scale * np.maximum(z, 0), floor * np.expm1(np.minimum(z, 0)), out=out)
 
 
-@activation(lambda z, _a: sigmoid(z), (0.0, np.inf), 1.0, "log(1 + exp(z))", 2.0)
+@ACTIVATIONS.register(
+    derivative=lambda z, _a: sigmoid(z),
+    bounds=(0.0, np.inf),
+    steepest=1.0,
+    formula="log(1 + exp(z))",
+    critical=2.0,
+)
 def softplus(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The smooth rectifier `log(1 + exp(z)) = max(0, z) + log(1 + exp(-|z|))`, `phi' = sigmoid(z)`.
+    """The smooth rectifier `log(1 + exp(z)) = max(0, z) + log(1 + exp(-|z|))`, with `phi' = sigmoid(z)`.
 
-    Source: Dugas, Bengio, Belisle, Nadeau & Garcia 2001, Incorporating second-order functional knowledge.
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Dugas, Bengio, Belisle, Nadeau & Garcia 2001, Incorporating second-order functional knowledge for
+    better option pricing.
 
     >>> softplus(np.array([-1000.0, 0.0, 1000.0])).round(4).tolist()
     [0.0, 0.6931, 1000.0]
@@ -203,11 +242,23 @@ def softplus(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.add(np.maximum(z, 0), np.log1p(np.exp(-np.abs(z))), out=out)
 
 
-@activation(lambda z, _a: (1 / (1 + np.abs(z))) ** 2, (-1.0, 1.0), 1.0, "z / (1 + |z|)", 1.0)
+@ACTIVATIONS.register(
+    derivative=lambda z, _a: (1 / (1 + np.abs(z))) ** 2,
+    bounds=(-1.0, 1.0),
+    steepest=1.0,
+    formula="z / (1 + |z|)",
+    critical=1.0,
+)
 def softsign(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Like tanh, but nearing its bounds polynomially: `1 - 1 / (1 + |z|)` with the sign of z.
+    """The softsign `z / (1 + |z|)`, which approaches its bounds polynomially where tanh does exponentially.
 
-    Source: Bergstra, Desjardins, Lamblin & Bengio 2009; one of the three of Glorot & Bengio 2010.
+    It is computed as `1 - 1 / (1 + |z|)` with the sign of z, which is right for infinite z too.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Bergstra, Desjardins, Lamblin & Bengio 2009, Quadratic polynomials learn better image features;
+    one of the three activation functions of Glorot & Bengio 2010.
 
     >>> softsign(np.array([-1.0, 0.0, 3.0])).tolist()
     [-0.5, 0.0, 0.75]
@@ -215,7 +266,8 @@ def softsign(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.copysign(1 - 1 / (1 + np.abs(z)), z, out=out)
 
 
-_FARTHEST = 1000  # beyond, the factor of z is 0 in every precision, and -inf times 0 is not a number
+# Below -1000 the factor of z in swish and gelu is 0 in both precisions; the cut avoids -inf times 0, a NaN.
+_FARTHEST = 1000
 
 
 def _swish_slope(z: FloatArray, a: FloatArray) -> FloatArray:
@@ -223,11 +275,21 @@ def _swish_slope(z: FloatArray, a: FloatArray) -> FloatArray:
     return s + np.where(s < 1, np.clip(a, -1, _FARTHEST) * (1 - s), 0)
 
 
-@activation(_swish_slope, (-0.2784646, np.inf), 1.0998396, "z / (1 + exp(-z))", None)
+@ACTIVATIONS.register(
+    derivative=_swish_slope,
+    bounds=(-0.2784646, np.inf),
+    steepest=1.0998396,
+    formula="z / (1 + exp(-z))",
+    critical=None,
+)
 def swish(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """`z sigmoid(z)`, also called SiLU; it falls to -0.278 before it rises.
+    """The swish `z sigmoid(z)`, also called SiLU; it falls to -0.278 before it rises.
 
-    Source: Ramachandran, Zoph & Le 2017, Searching for activation functions; Elfwing et al. 2018.
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Ramachandran, Zoph & Le 2017, Searching for activation functions; Elfwing, Uchibe & Doya 2018,
+    Sigmoid-weighted linear units for neural network function approximation in reinforcement learning.
 
     >>> swish(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [-0.0, 0.0, 1000.0]
@@ -238,15 +300,18 @@ def swish(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
 LECUN_HEIGHT, LECUN_SLOPE = 1.7159, 2 / 3
 
 
-@activation(
-    lambda _z, a: LECUN_SLOPE * (LECUN_HEIGHT - a * a / LECUN_HEIGHT),
-    (-LECUN_HEIGHT, LECUN_HEIGHT),
-    LECUN_HEIGHT * LECUN_SLOPE,
-    "1.7159 tanh(2 z / 3)",
-    1 / (LECUN_HEIGHT * LECUN_SLOPE) ** 2,
+@ACTIVATIONS.register(
+    derivative=lambda _z, a: LECUN_SLOPE * (LECUN_HEIGHT - a * a / LECUN_HEIGHT),
+    bounds=(-LECUN_HEIGHT, LECUN_HEIGHT),
+    steepest=LECUN_HEIGHT * LECUN_SLOPE,
+    formula="1.7159 tanh(2 z / 3)",
+    critical=1 / (LECUN_HEIGHT * LECUN_SLOPE) ** 2,
 )
 def lecun_tanh(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """LeCun's scaled tanh: f(1) = 1, f(-1) = -1, and its curvature is largest there.
+    """LeCun's scaled tanh, `1.7159 tanh(2 z / 3)`: f(1) = 1, f(-1) = -1, and its curvature is largest there.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
 
     Source: LeCun, Bottou, Orr & Mueller 1998, Efficient BackProp, section 4.4.
 
@@ -262,9 +327,9 @@ _ERF_END, _ERF_NODES = 6, 32
 
 @cache
 def _erf_series() -> npt.NDArray[np.float64]:
-    """Taylor coefficients of erf, (8, nodes), around nodes 1/32 apart: its derivatives are Hermite's.
+    """Taylor coefficients of erf, (8, nodes), around nodes 1/32 apart.
 
-    `f^(k+2) = -2 z f^(k+1) - 2 k f^(k)` follows from `f' = 2 exp(-z^2) / sqrt(pi)`.
+    From `f' = 2 exp(-z^2) / sqrt(pi)` follows `f^(k+2) = -2 z f^(k+1) - 2 k f^(k)`, Hermite's recursion.
     """
     nodes = np.arange(_ERF_END * _ERF_NODES + 1) / _ERF_NODES
     derivatives = [np.array([math.erf(z) for z in nodes]), 2 / math.sqrt(math.pi) * np.exp(-(nodes**2))]
@@ -277,11 +342,22 @@ def _erf_slope(z: FloatArray, _a: FloatArray) -> FloatArray:
     return z.dtype.type(2 / math.sqrt(math.pi)) * np.exp(-np.square(np.clip(z, -20, 20)))
 
 
-@activation(_erf_slope, (-1.0, 1.0), 2 / math.sqrt(math.pi), "erf(z)", math.pi / 4)
+@ACTIVATIONS.register(
+    derivative=_erf_slope,
+    bounds=(-1.0, 1.0),
+    steepest=2 / math.sqrt(math.pi),
+    formula="erf(z)",
+    critical=math.pi / 4,
+)
 def erf(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """The error function `2 / sqrt(pi) int_0^z exp(-t^2) dt`, for which mean-field theory has closed forms.
 
-    Taken by a Taylor series of order 7 from the nearest of nodes 1/32 apart, good to 1e-15; beyond 6 it is 1.
+    NumPy has no erf. This is a Taylor series of order 7 around the nearest of nodes 1/32 apart, accurate to
+    1e-15; beyond 6 the value is 1.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
     Source: Williams 1998, Computation with infinite neural networks.
 
     >>> erf(np.array([-1000.0, 0.0, 0.5])).round(6).tolist()
@@ -310,11 +386,20 @@ def _gelu_slope(z: FloatArray, _a: FloatArray) -> FloatArray:
     return _normal_cdf(z) + near * density
 
 
-@activation(_gelu_slope, (-0.1699713, np.inf), 1.1289044, "z Phi(z), Phi the normal distribution", None)
+@ACTIVATIONS.register(
+    derivative=_gelu_slope,
+    bounds=(-0.1699713, np.inf),
+    steepest=1.1289044,
+    formula="z Phi(z), Phi the normal distribution",
+    critical=None,
+)
 def gelu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The Gaussian error linear unit `z Phi(z)`, exact, not its tanh approximation.
+    """The Gaussian error linear unit `z Phi(z)`, in its exact form and not the tanh approximation.
 
-    Source: Hendrycks & Gimpel 2016, Gaussian error linear units.
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
+
+    Source: Hendrycks & Gimpel 2016, Gaussian error linear units (GELUs).
 
     >>> gelu(np.array([-1000.0, 0.0, 1.0])).round(4).tolist()
     [-0.0, 0.0, 0.8413]
@@ -322,9 +407,18 @@ def gelu(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     return np.multiply(np.maximum(z, -_FARTHEST), _normal_cdf(z), out=out)
 
 
-@activation(lambda z, _a: np.abs(z) < 1, (-1.0, 1.0), 1.0, "z, cut at -1 and 1", 1.0)
+@ACTIVATIONS.register(
+    derivative=lambda z, _a: np.abs(z) < 1,
+    bounds=(-1.0, 1.0),
+    steepest=1.0,
+    formula="z, cut at -1 and 1",
+    critical=1.0,
+)
 def hard_tanh(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """The identity, cut off at -1 and 1.
+    """The identity cut at -1 and 1, `min(max(z, -1), 1)`.
+
+    Args:
+        z, out: pre-activations and room for the result; see the module's docstring.
 
     Source: Collobert 2004, Large scale machine learning.
 

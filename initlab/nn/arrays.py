@@ -1,4 +1,4 @@
-"""The array types that the network's signatures speak of."""
+"""The array types of the signatures: floating-point numbers (float32 or float64), and integers."""
 
 from typing import Any, TypeAlias
 

@@ -1,40 +1,40 @@
-"""Multilayer perceptrons, M of one shape: inputs -> forward -> logits -> loss -> backward -> gradients.
+"""M multilayer perceptrons of one shape, trained side by side.
+
+    forward     inputs = a_0 -> z_0 = a_0 W_0 + b_0 -> a_1 = phi(z_0) -> ... -> z_L = logits -> loss
+    backward    dW_0, db_0 <- d_0 <- dW_1, db_1 <- d_1 <- ... <- d_L = gradient of the loss in the logits
+    training    inputs, labels -> forward -> loss -> backward -> clip, decay -> optimizer -> parameters
 
 Row m of every array belongs to network m, and rows never mix: each matrix product runs over a stack of
-matrices, one for each network, so a network has the same bits in any company.
+matrices, one for each network, so a network has the same bits alone and in any ensemble.
 
-Symbols: M networks, B samples in a batch, layers l = 0 ... L with n_l inputs and n_{l+1} outputs; the last
-one gives the logits and has no activation function.
+Symbols: M networks, B samples in a batch, layers l = 0 ... L with n_l inputs and n_{l+1} outputs. The last
+layer gives the logits and has no activation function.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import cast
+from itertools import groupby, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError
-from initlab.nn.activations import get_activation
-from initlab.nn.adaptive import Samples
+from initlab.errors import UsageError, require, shortened
+from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.arrays import FloatArray, IntArray
-from initlab.nn.initializers import INITIALIZERS, Scheme
 from initlab.nn.losses import LOSSES
 from initlab.nn.normalization import BatchNorm, Normalization
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
-from initlab.nn.starts import Start
-from initlab.nn.streams import Purpose, stream
 
 
 @dataclass(frozen=True)
 class StepRule:
-    """What a step of training does beside the optimizer.
+    """What a training step does besides the optimizer's update.
 
     Attributes:
         loss: a name in `LOSSES`.
-        clip: the largest norm of a network's gradient; 0 for any.
-        weight_decay: the strength by which parameters are drawn to 0, after clipping.
+        clip: the largest norm of a network's gradient; 0 for no limit. See `clip_gradients`.
+        weight_decay: the strength of the pull towards 0, added after clipping; see `decay_weights`.
     """
 
     loss: str = "cross_entropy"
@@ -42,36 +42,39 @@ class StepRule:
     weight_decay: float = 0.0
 
 
-_PLAIN = StepRule()
+PLAIN = StepRule()
 
 
 class Ensemble:
-    """M perceptrons with the same layer sizes, each with weights of its own.
+    """M perceptrons with the same layer sizes and different weights.
 
     Args:
         weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for a single network; copied.
         biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); zeros by default.
-        activation: the name of the hidden layers' activation function.
+        activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
         dtype: "float32" (default) or "float64", for all arrays.
         batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Attributes:
         sizes: (n_0, ..., n_{L+1}).
-        parameters, gradients: (M, P), all weights and biases of a network in one row.
+        parameters, gradients: (M, P), all weights, biases, scales and shifts of a network in one row.
         weights, biases: the same numbers layer by layer, as views: `ensemble.weights[0][m] = W` sets them.
-        weight_gradients, bias_gradients: those of `gradients`, from `backward`; an optimizer uses them up.
-        normalizations: one for each hidden layer, or none.
-        pre_activations: z of every layer as `forward` left them, (M, B, n_{l+1}), normalized if that is done
-            before the activation function; the last are the logits.
-        activations: phi(z) of every hidden layer.
-        batches_before: (M,), how many batches of inputs each network's scheme has looked at.
-        pre_activation_gradients: of the loss, for every hidden layer, as `backward` left them; before any
-            normalization.
+        weight_gradients, bias_gradients: views of `gradients`, layer by layer; `backward` fills them, and an
+            optimizer overwrites them.
+        normalizations: one for each hidden layer; empty without Batch Normalization.
+        pre_activations: z of every layer in the last `forward`, (M, B, n_{l+1}); with Batch Normalization
+            before the activation function, the normalized z. The last entry holds the logits.
+        activations: phi(z) of every hidden layer in the last `forward`.
+        pre_activation_gradients: gradients of the loss with respect to a W + b of every hidden layer in the
+            last `backward`.
+        batches_before: (M,), how many batches each network was shown before its training.
 
     Raises:
-        UsageError: for arrays that do not fit each other, an unknown activation or dtype.
+        UsageError: for arrays that do not fit each other, or an unknown activation or dtype.
 
     >>> network = Ensemble([np.ones((3, 2)), np.ones((2, 1))], activation="relu")
+    >>> network
+    <Ensemble: 1 x 3-2-1, relu, float32>
     >>> network.forward(np.ones((1, 3))).tolist()
     [[[6.0]]]
     """
@@ -91,70 +94,47 @@ class Ensemble:
         self.set_weights(stacks, biases)
 
     @classmethod
-    def from_schemes(
+    def zeros(
         cls,
+        networks: int,
         sizes: Sequence[int],
-        schemes: Sequence[str | Scheme | Start],
-        seeds: int | Sequence[int] = 0,
         activation: str = "relu",
         dtype: str = "float32",
-        samples: Callable[[int], Samples] | None = None,
         batch_norm: BatchNorm | None = None,
     ) -> "Ensemble":
-        """One network for each scheme, with biases 0 unless a `Start` tells others.
+        """Networks whose weights and biases are all 0, for the caller to fill in.
 
         Args:
+            networks: M, from 1 on.
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
-            schemes: as in a config, "he" or "normal(std=0.01)".
-            seeds: one for all networks, which then have the same underlying draws, or one for each.
-            activation: the name of the hidden layers' activation function.
-            dtype: "float32" or "float64"; the draws are the same, rounded.
-            samples: for schemes that look at data; `samples(seed)(batch_size)` is (batch_size, n_0).
+            activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+            dtype: "float32" or "float64", for all arrays.
             batch_norm: Batch Normalization of the hidden layers; none by default.
 
         Raises:
-            UsageError: for an unknown scheme, activation or dtype, a size below 1, or a scheme that looks at
-                data without any or together with Batch Normalization.
+            UsageError: for an unknown activation or dtype, or a size below 1.
 
-        >>> ensemble = Ensemble.from_schemes([784, 100, 10], ["he", "std=0.01"])
-        >>> ensemble.weights[0].shape
-        (2, 784, 100)
+        >>> [W.shape for W in Ensemble.zeros(3, [784, 100, 10]).weights]
+        [(3, 784, 100), (3, 100, 10)]
         """
-        starts = [Start.of(scheme).within(activation) for scheme in schemes]
-        each_seed = [seeds] * len(starts) if np.ndim(seeds) == 0 else list(cast(Sequence[int], seeds))
-        if not starts or len(each_seed) != len(starts):
-            raise UsageError(f"{len(starts)} schemes but {len(each_seed)} seeds; each network needs both")
         ensemble = cls.__new__(cls)
-        ensemble._allocate(len(starts), tuple(sizes), activation, dtype, batch_norm)
-        for row, (start, seed) in enumerate(zip(starts, cast(list[int], each_seed), strict=True)):
-            ensemble._start(row, start, seed, samples)
+        ensemble._allocate(networks, tuple(sizes), activation, dtype, batch_norm)
         return ensemble
 
-    def _start(self, row: int, start: Start, seed: int, samples: Callable[[int], Samples] | None) -> None:
-        layers = len(self.weights)
-        for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            W[row], b[row] = start.draw(seed, layer, layers, W[row].shape)
-        adapt = INITIALIZERS[start.scheme.name].adapt
-        if adapt is None:
-            return
-        if samples is None:
-            raise UsageError(f"{start.scheme} looks at data, and there is none")
-        if self.normalizations:
-            raise UsageError(f"{start.scheme} settles what Batch Normalization settles anew: use one of them")
-        weights, biases = [W[row] for W in self.weights], [b[row] for b in self.biases]
-        rng = stream(seed, Purpose.ADAPTATION)
-        seen = adapt(weights, biases, self.activation, samples(seed), rng, **start.scheme.arguments)
-        self.batches_before[row] = seen
+    def __repr__(self) -> str:
+        runs = [(size, len(list(run))) for size, run in groupby(self.sizes)]
+        shape = "-".join(f"{size}x{count}" if count > 1 else f"{size}" for size, count in runs)
+        norm = f", Batch Normalization {self.batch_norm.place}" if self.batch_norm else ""
+        return f"<Ensemble: {self.networks} x {shape}, {self.activation.name}, {self.dtype}{norm}>"
 
     def _allocate(
         self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str, batch_norm: BatchNorm | None
     ) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise UsageError(f"sizes must be at least two numbers from 1 on, not {list(sizes)}")
-        if dtype not in ("float32", "float64"):
-            raise UsageError(f"dtype must be float32 or float64, not {dtype!r}")
+        positive = len(sizes) >= 2 and min(sizes) >= 1
+        require(positive, f"sizes must be at least two numbers from 1 on, not {list(sizes)}")
+        require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
         self.sizes = sizes
-        self.activation = get_activation(activation)
+        self.activation = ACTIVATIONS[activation]
         affine = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
         scales = 2 * sum(sizes[1:-1]) if batch_norm else 0
         self.parameters: FloatArray = np.zeros((networks, affine + scales), dtype)
@@ -171,7 +151,7 @@ class Ensemble:
         self._inputs: FloatArray = np.empty((0, 0), dtype)
 
     def _normalizations(self, start: int) -> list[Normalization]:
-        """One for each hidden layer, on the parameters from `start` on: its scales, then its shifts."""
+        """One for each hidden layer; its scales and then its shifts lie in the parameters from `start` on."""
         assert self.batch_norm is not None
         layers = []
         for n in self.sizes[1:-1]:
@@ -188,16 +168,20 @@ class Ensemble:
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
-        """Of all arrays."""
+        """The type of all arrays."""
         return self.parameters.dtype
 
     def set_weights(
         self, weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike] | None = None
     ) -> None:
-        """Copy the given arrays, one for each layer, into all networks; shapes as in the constructor.
+        """Copy the given arrays into the parameters.
+
+        Args:
+            weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for all networks alike.
+            biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); unchanged by default.
 
         Raises:
-            UsageError: when their number or a shape does not fit.
+            UsageError: when the number of arrays or a shape does not fit.
         """
         for name, views, given in (("weights", self.weights, weights), ("biases", self.biases, biases)):
             if given is None:
@@ -215,11 +199,11 @@ class Ensemble:
 
         Args:
             inputs: (B, n_0) for all networks alike, or (M, B, n_0).
-            training: whether Batch Normalization goes by this batch and learns from it, or by what it has
-                learnt, which is the default; without it, this makes no difference.
+            training: whether Batch Normalization uses this batch's statistics and updates the running ones;
+                by default it uses the running ones. Without Batch Normalization, this makes no difference.
 
         Returns:
-            The logits (M, B, n_{L+1}): an array that the next call with as many samples writes anew.
+            The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
         inputs = np.asarray(inputs, self.dtype)
         self._make_room(inputs.shape[-2])
@@ -239,7 +223,7 @@ class Ensemble:
         return self.pre_activations[-1]
 
     def _normalize(self, layer: int, z: FloatArray, a: FloatArray, training: bool) -> FloatArray:
-        """`phi(z)` with Batch Normalization before or after it."""
+        """The outputs of a hidden layer with Batch Normalization before or after the activation function."""
         normalization = self.normalizations[layer]
         if normalization.rule.place == "before":
             return self.activation.function(normalization.forward(z, z, training=training), a)
@@ -247,18 +231,28 @@ class Ensemble:
         return normalization.forward(a, self._signals[layer], training=training)
 
     def backward(self, logit_gradient: FloatArray) -> None:
-        """Fill `gradients` from the loss's gradient with respect to the logits, (M, B, n_{L+1}).
+        """Fill `gradients` by the chain rule, from the logits back to the first layer.
 
-        With `d_l` the gradient with respect to z_l, the chain rule through `z_l = a_l W_l + b_l` gives
-        `dW_l = a_l^T d_l`, `db_l = sum of d_l over the batch`, and through `a_l = phi(z_{l-1})`
-        `d_{l-1} = (d_l W_l^T) phi'(z_{l-1})`. It needs what the last `forward` left, in training where there
-        is Batch Normalization, whose step back lies before or after that of the slope.
+        Let d_l be the gradient of the loss with respect to z_l. Then `z_l = a_l W_l + b_l` gives
+
+            dW_l = a_l^T d_l,    db_l = sum of d_l over the batch,    da_l = d_l W_l^T
+
+        and `a_l = phi(z_{l-1})` gives `d_{l-1} = da_l phi'(z_{l-1})`, with which the layer below continues.
+        Batch Normalization after phi adds its own step between da_l and this product; Batch Normalization
+        before phi adds it after the product.
+
+        Args:
+            logit_gradient: d_L, (M, B, n_{L+1}), for the batch of the last `forward`; with Batch
+                Normalization that call must have had `training=True`.
+
+        Source: Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors.
         """
         delta = logit_gradient
         place = self.batch_norm.place if self.batch_norm else None
         for layer in reversed(range(len(self.weights))):
             signal = self._signals[layer - 1] if layer else self._inputs
             np.matmul(signal.swapaxes(-1, -2), delta, out=self.weight_gradients[layer])
+            # A sum over the batch as a matrix product: its bits do not depend on M, as those of np.sum do.
             np.matmul(self._ones, delta, out=self.bias_gradients[layer][:, None, :])
             if layer:
                 below = self.pre_activation_gradients[layer - 1]
@@ -273,12 +267,16 @@ class Ensemble:
                     self.normalizations[layer - 1].backward(delta)
 
     def loss(self, inputs: FloatArray, labels: IntArray, loss: str = "cross_entropy") -> FloatArray:
-        """The mean loss (M,) of each network over a batch; `gradients` then hold its gradient.
+        """The mean loss (M,) of each network over a batch, with its gradient in `gradients`.
 
         Args:
-            inputs: (B, n_0) or (M, B, n_0).
+            inputs: (B, n_0) for all networks alike, or (M, B, n_0).
             labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
             loss: a name in `LOSSES`.
+
+        >>> network = Ensemble.zeros(1, [3, 10], dtype="float64")
+        >>> network.loss(np.ones((2, 3)), np.array([0, 7])).round(4).tolist()
+        [2.3026]
         """
         losses, logit_gradient = LOSSES[loss](self.forward(inputs, training=True), labels)
         self.backward(logit_gradient)
@@ -292,21 +290,22 @@ class Ensemble:
         rule: StepRule | None = None,
         lr_factor: float = 1.0,
     ) -> FloatArray:
-        """One step of training on one batch; returns the losses (M,) *before* the update.
+        """Train on one batch; the returned losses (M,) are those *before* the update.
 
         Args:
-            inputs, labels: as for `loss`.
-            optimizer: for M networks.
-            rule: the loss, and what is done to gradients; plain cross-entropy by default.
-            lr_factor: of a schedule, for this step.
+            inputs: (B, n_0) for all networks alike, or (M, B, n_0).
+            labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
+            optimizer: the update rule, for M networks.
+            rule: the loss, clipping and weight decay; cross-entropy alone by default.
+            lr_factor: the schedule's factor of the learning rate in this step.
 
-        >>> ensemble = Ensemble.from_schemes([4, 8, 3], ["he", "xavier"])
+        >>> network = Ensemble([np.eye(4, 8), np.eye(8, 3)], activation="tanh")
         >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
-        >>> losses = [ensemble.train_step(x, y, sgd) for step in range(50)]
+        >>> losses = [network.train_step(x, y, sgd) for step in range(50)]
         >>> bool((losses[-1] < losses[0]).all())
         True
         """
-        rule = rule or _PLAIN
+        rule = rule or PLAIN
         losses = self.loss(inputs, labels, rule.loss)
         if rule.clip:
             clip_gradients(self.gradients, rule.clip)
@@ -316,46 +315,91 @@ class Ensemble:
         return losses
 
     def accuracy(self, inputs: FloatArray, labels: IntArray) -> FloatArray:
-        """The fraction (M,) of the samples whose largest logit is that of the label."""
+        """The fraction (M,) of the samples for which the largest logit is that of the label.
+
+        Args:
+            inputs: (B, n_0) for all networks alike, or (M, B, n_0).
+            labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
+
+        >>> Ensemble([np.eye(3)]).accuracy(np.eye(3), np.array([0, 1, 1])).round(2).tolist()
+        [0.67]
+        """
         correct = self.forward(inputs).argmax(axis=-1) == labels
         fractions: FloatArray = correct.mean(axis=1)
         return fractions
 
     def keep(self, rows: IntArray) -> "Ensemble":
-        """A new ensemble of the networks of the given rows alone."""
-        kept = Ensemble.__new__(Ensemble)
-        kept._allocate(len(rows), self.sizes, self.activation.name, self.dtype.name, self.batch_norm)
+        """A new ensemble with copies of some networks.
+
+        Args:
+            rows: the rows of these networks, (K,).
+        """
+        kept = Ensemble.zeros(len(rows), self.sizes, self.activation.name, self.dtype.name, self.batch_norm)
         kept.parameters[...] = self.parameters[rows]
         kept.batches_before[...] = self.batches_before[rows]
-        for own, other in zip(kept.normalizations, self.normalizations, strict=True):
-            own.take(other, rows)
+        for layer, source in zip(kept.normalizations, self.normalizations, strict=True):
+            layer.take(source, rows)
         return kept
 
+    def put(self, rows: IntArray, networks: "Ensemble") -> None:
+        """Copy networks of the same shape into some rows, the inverse of `keep`.
+
+        Args:
+            rows: the rows to overwrite, (K,), one for each of the networks.
+            networks: an ensemble of K networks.
+        """
+        self.parameters[rows] = networks.parameters
+        self.batches_before[rows] = networks.batches_before
+        for layer, source in zip(self.normalizations, networks.normalizations, strict=True):
+            layer.put(rows, source)
+
     def _make_room(self, batch_size: int) -> None:
+        """Allocate the arrays of a batch once, so that a training step allocates almost nothing."""
         if self.pre_activations and self.pre_activations[0].shape[1] == batch_size:
             return
         shapes = [(self.networks, batch_size, n) for n in self.sizes[1:]]
         self.pre_activations = [np.empty(shape, self.dtype) for shape in shapes]
         self.activations = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
         self.pre_activation_gradients = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
-        apart = self.batch_norm is not None and self.batch_norm.place == "after"
-        self._signals = [np.empty_like(a) for a in self.activations] if apart else self.activations
+        # What the next layer receives: phi(z) itself, unless Batch Normalization comes after it.
+        after = self.batch_norm is not None and self.batch_norm.place == "after"
+        self._signals = [np.empty_like(a) for a in self.activations] if after else self.activations
         self._ones = np.ones((1, batch_size), self.dtype)
 
 
+def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
+    """The units of each hidden layer, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
+
+    Raises:
+        UsageError: for a text of another form.
+
+    >>> hidden_sizes("100x4"), hidden_sizes([30, 20])
+    ((100, 100, 100, 100), (30, 20))
+    """
+    if not isinstance(given, str):
+        return tuple(int(units) for units in given)
+    short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", given)
+    if short:
+        return (int(short[1]),) * int(short[2])
+    if re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", given):
+        return tuple(map(int, given.split(",")))
+    raise UsageError(
+        f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
+    )
+
+
 def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:
-    """The layer sizes of stacked weights (M, n_l, n_{l+1}) that fit each other."""
+    """The layer sizes of stacked weights (M, n_l, n_{l+1}), which must fit each other."""
     shapes = [W.shape for W in stacks]
-    if not shapes or any(len(shape) != 3 for shape in shapes):
-        raise UsageError(f"weights must have the shape (M, n_in, n_out) or (n_in, n_out), not {shapes}")
-    follow_on = all(a[2] == b[1] and a[0] == b[0] for a, b in pairwise(shapes))
-    if not follow_on:
-        raise UsageError(f"the weights of one layer do not fit those of the next: {shapes}")
+    stacked = bool(shapes) and all(len(shape) == 3 for shape in shapes)
+    require(stacked, f"weights must have the shape (M, n_in, n_out) or (n_in, n_out), not {shapes}")
+    fitting = all(lower[::2] == upper[:2] for lower, upper in pairwise(shapes))
+    require(fitting, f"the weights of one layer do not fit those of the next: {shapes}")
     return (shapes[0][1], *(shape[2] for shape in shapes))
 
 
 def _views(flat: FloatArray, sizes: Sequence[int]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
-    """The weights and the biases of each layer within rows of P numbers, as views."""
+    """The weights and the biases of each layer, as views of rows (M, P)."""
     weights, biases, start = [], [], 0
     for n_in, n_out in pairwise(sizes):
         middle, end = start + n_in * n_out, start + (n_in + 1) * n_out

@@ -4,7 +4,7 @@
     y = gamma x_hat + beta
 
 Source: Ioffe & Szegedy 2015, Batch Normalization: accelerating deep network training by reducing internal
-covariate shift, algorithm 1; for running statistics and `eps`, the conventions of PyTorch's BatchNorm1d.
+covariate shift, algorithm 1; running statistics and `eps` follow the conventions of PyTorch's BatchNorm1d.
 """
 
 from dataclasses import dataclass
@@ -12,29 +12,34 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, require, unknown_name
 from initlab.nn.arrays import FloatArray, IntArray
-from initlab.nn.calls import checked_arguments, parameters_of, read_call
+from initlab.registry import Registry
 
 Place = Literal["before", "after"]
-PLACES: tuple[str, ...] = get_args(Place)
+PLACES: Registry[object] = Registry("place of Batch Normalization")
 
 
+@PLACES.register(*get_args(Place))
 def _arguments(*, momentum: float = 0.1, eps: float = 1e-5) -> None:
-    """What may stand in brackets behind a place."""
+    """The arguments that a place accepts in brackets."""
 
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Where a network normalizes its hidden layers, and how it remembers.
+    """Where a network normalizes its hidden layers, and how it keeps running statistics.
 
     Attributes:
         place: "before" the activation function, as in the paper and in Saito's book, or "after" it.
-        momentum: the share of a batch in the running statistics, by which a trained network is judged.
-        eps: added to the variance.
+        momentum: the share of the latest batch in the running mean and variance, above 0 and at most 1; 0.1
+            by default. Evaluation normalizes by these.
+        eps: added to the variance, against a division by 0; 1e-5 by default.
 
     Raises:
-        UsageError: for another place, or a momentum outside 0 to 1.
+        UsageError: for another place, or a momentum out of range.
+
+    >>> BatchNorm().place
+    'before'
     """
 
     place: Place = "before"
@@ -43,36 +48,33 @@ class BatchNorm:
 
     @classmethod
     def parse(cls, text: str) -> "BatchNorm":
-        """Read `before`, `after`, or with arguments `before(momentum=0.2, eps=1e-6)`.
+        """The rule that a text like `before`, `after` or `before(momentum=0.2, eps=1e-6)` stands for.
 
         Raises:
-            UsageError: for what is none of these.
+            UsageError: for an unknown place or argument, or a value out of range.
 
         >>> BatchNorm.parse("after(eps=1e-6)")
         BatchNorm(place='after', momentum=0.1, eps=1e-06)
         """
-
-        place, given = read_call("place of Batch Normalization", text)
-        return cls(cast(Place, place), **checked_arguments(place, parameters_of(_arguments), given))
+        place, arguments = PLACES.parse(text)
+        return cls(cast(Place, place), **arguments)
 
     def __post_init__(self) -> None:
         if self.place not in PLACES:
-            raise UsageError(unknown_name("place of Batch Normalization", self.place, PLACES))
-        if not 0 < self.momentum <= 1:
-            told = "the momentum of Batch Normalization is above 0 and at most 1"
-            raise UsageError(f"{told}, not {self.momentum}")
+            raise UsageError(unknown_name(PLACES.kind, self.place, PLACES))
+        require(0 < self.momentum <= 1, f"momentum must be above 0 and at most 1, not {self.momentum}")
 
 
 class Normalization:
-    """Batch Normalization of one layer in M networks, each for itself.
+    """Batch Normalization of one layer of n units in each of M networks.
 
     Args:
         rule: place, momentum and eps.
-        gamma, beta: scale and shift, (M, n); views of an ensemble's parameters, set to 1 and 0.
-        gamma_gradients, beta_gradients: likewise of its gradients.
+        gamma, beta: scale and shift, (M, n), views of an ensemble's parameters; set to 1 and 0 here.
+        gamma_gradients, beta_gradients: their gradients, (M, n), views of an ensemble's gradients.
 
     Attributes:
-        running_mean, running_variance: (M, n), of the batches seen in training; at first 0 and 1.
+        running_mean, running_variance: (M, n), moving averages over the training batches; 0 and 1 at first.
 
     >>> ones, zeros, room = np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2))
     >>> layer = Normalization(BatchNorm(), ones, zeros, room.copy(), room.copy())
@@ -97,12 +99,12 @@ class Normalization:
         self._inverse_std = gamma[:, None]
 
     def forward(self, x: FloatArray, out: FloatArray, *, training: bool) -> FloatArray:
-        """`gamma x_hat + beta`, by the batch's statistics in training, else by the running ones.
+        """`gamma x_hat + beta`, with the statistics of this batch in training and the running ones otherwise.
 
         Args:
             x: (M, B, n).
-            out: of the same shape, where the result is written; may be x.
-            training: whether the running statistics learn from this batch.
+            out: (M, B, n), the array that receives the result; it may be x.
+            training: whether to normalize by this batch and update the running statistics.
         """
         if training:
             mean = _batch_mean(x)
@@ -119,10 +121,13 @@ class Normalization:
         return out
 
     def backward(self, delta: FloatArray) -> None:
-        """From the gradient with respect to y to that with respect to x, in place, (M, B, n).
+        """Turn the gradient with respect to y into the gradient with respect to x, in place.
 
-        `dx = gamma / std (dy - mean dy - x_hat mean(dy x_hat))`, `dgamma = sum dy x_hat`, `dbeta = sum dy`:
-        mean and variance depend on x too.
+        `dx = gamma / std (dy - mean(dy) - x_hat mean(dy x_hat))`, `dgamma = sum(dy x_hat)`, `dbeta =
+        sum(dy)`. The two subtracted terms come from the mean and the variance, which also depend on x.
+
+        Args:
+            delta: dy, (M, B, n); dx afterwards.
         """
         size = delta.shape[1]
         mean_delta, mean_product = _batch_mean(delta), _batch_mean(delta * self._normalized)
@@ -134,17 +139,33 @@ class Normalization:
 
     def _remember(self, mean: FloatArray, variance: FloatArray, size: int) -> None:
         share = mean.dtype.type(self.rule.momentum)
+        # PyTorch keeps the unbiased variance, B / (B - 1) times the batch's; a batch of one sample has none.
         unbiased = variance * mean.dtype.type(size / max(size - 1, 1))
         self.running_mean += share * (mean - self.running_mean)
         self.running_variance += share * (unbiased - self.running_variance)
 
-    def take(self, other: "Normalization", rows: IntArray) -> None:
-        """The running statistics of the given rows of another."""
-        self.running_mean[...] = other.running_mean[rows]
-        self.running_variance[...] = other.running_variance[rows]
+    def take(self, source: "Normalization", rows: IntArray) -> None:
+        """Copy the running statistics of some rows of a larger layer.
+
+        Args:
+            source: the same layer of an ensemble with more networks.
+            rows: the rows of its networks, (M,).
+        """
+        self.running_mean[...] = source.running_mean[rows]
+        self.running_variance[...] = source.running_variance[rows]
+
+    def put(self, rows: IntArray, source: "Normalization") -> None:
+        """Copy the running statistics of a smaller layer into some rows.
+
+        Args:
+            rows: the rows to overwrite, one for each network of the source.
+            source: the same layer of an ensemble with fewer networks.
+        """
+        self.running_mean[rows] = source.running_mean
+        self.running_variance[rows] = source.running_variance
 
 
 def _batch_mean(x: FloatArray) -> FloatArray:
-    """Over the samples, (M, 1, n), as a matrix product, whose bits do not depend on M."""
+    """The means over the samples, (M, 1, n), by a matrix product: its bits do not depend on M."""
     ones = np.full((1, x.shape[1]), 1, x.dtype)
     return np.asarray(np.matmul(ones, x) / x.dtype.type(x.shape[1]))

@@ -1,45 +1,43 @@
 """Optimizers: parameters, gradients -> parameters, in place, for all networks at once.
 
-To add one, write a function `f(parameters, gradients, memory, **arguments)` under `@optimizer`. What it must
-remember from step to step goes into `memory`, by name, in arrays whose first axis counts the networks.
+To add one, write a function `f(parameters, gradients, memory, **arguments)` under `@OPTIMIZERS.register()`.
+The dict `memory` holds what the function keeps from step to step, by name, in arrays whose first axis counts
+the networks. An argument is one number for all networks, or an array (M, 1). An update may overwrite the
+gradients, which saves a temporary array of the size of all parameters.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, require, unknown_name
 from initlab.nn.arrays import FloatArray, IntArray
+from initlab.registry import Registry, parameters_of, read_call, required_of
 
 Memory = dict[str, FloatArray]
 Update = Callable[..., None]
 Rate = FloatArray | float
-OPTIMIZERS: dict[str, Update] = {}
+OPTIMIZERS: Registry[Update] = Registry("optimizer")
 
 
-def optimizer(update: Update) -> Update:
-    """Register the decorated function under its own name."""
-    OPTIMIZERS[update.__name__] = update
-    return update
-
-
-@optimizer
+@OPTIMIZERS.register()
 def sgd(
     parameters: FloatArray,
     gradients: FloatArray,
     memory: Memory,  # noqa: ARG001
     *,
-    lr: FloatArray,
+    lr: Rate,
 ) -> None:
-    """Stochastic gradient descent, `w <- w - lr g`. The gradients are used up.
+    """Stochastic gradient descent, `w <- w - lr g`.
 
     Args:
-        parameters: (M, P), one row for each network; changed in place.
-        gradients: (M, P); scaled in place.
-        memory: not needed.
-        lr: the learning rate of each network, (M, 1).
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
+        memory: unused.
+        lr: learning rate, a number or (M, 1).
+
+    Source: Robbins & Monro 1951, A stochastic approximation method.
 
     >>> w = np.array([[1.0, 2.0]])
     >>> sgd(w, np.array([[10.0, 0.0]]), {}, lr=np.array([[0.01]]))
@@ -50,20 +48,22 @@ def sgd(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def momentum(
-    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: FloatArray, momentum: Rate = 0.9
+    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: Rate, momentum: Rate = 0.9
 ) -> None:
-    """Heavy ball, `v <- mu v + g; w <- w - lr v`, with v = 0 at first.
+    """Momentum (the heavy ball), `v <- mu v + g; w <- w - lr v`, starting with v = 0.
 
     Args:
-        parameters, gradients: (M, P); the gradients are used up.
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
         memory: holds v.
-        lr: learning rate, (M, 1).
-        momentum: mu, (M, 1), 0.9 by default.
+        lr: learning rate, a number or (M, 1).
+        momentum: mu, from 0 to below 1, a number or (M, 1); 0.9 by default.
 
-    Source: Polyak 1964; in this form Sutskever et al. 2013, On the importance of initialization and momentum
-    in deep learning, and PyTorch's SGD.
+    Source: Polyak 1964, Some methods of speeding up the convergence of iteration methods; in this form
+    PyTorch's SGD. Sutskever et al. 2013, eq. 1 and 2, keep the rate within v, which differs only while a
+    schedule moves it.
 
     >>> step, w = Optimizer("momentum", lr=0.1, momentum=0.5), np.zeros((1, 1))
     >>> for _ in range(2): step(w, np.ones((1, 1)))
@@ -77,13 +77,21 @@ def momentum(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def nesterov(
-    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: FloatArray, momentum: Rate = 0.9
+    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: Rate, momentum: Rate = 0.9
 ) -> None:
-    """Nesterov's momentum, `v <- mu v + g; w <- w - lr (g + mu v)`: the gradient is taken a step ahead.
+    """Nesterov's momentum, `v <- mu v + g; w <- w - lr (g + mu v)`, as if g were taken one step ahead.
 
-    Arguments as for `momentum`. Source: Nesterov 1983; in this form PyTorch's SGD with nesterov=True.
+    Args:
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
+        memory: holds v, which starts at 0.
+        lr: learning rate, a number or (M, 1).
+        momentum: mu, from 0 to below 1, a number or (M, 1); 0.9 by default.
+
+    Source: Nesterov 1983, A method of solving a convex programming problem with convergence rate O(1/k^2); in
+    this form PyTorch's SGD with nesterov=True.
 
     >>> step, w = Optimizer("nesterov", lr=0.1, momentum=0.5), np.zeros((1, 1))
     >>> step(w, np.ones((1, 1))); round(w.item(), 9)
@@ -97,17 +105,18 @@ def nesterov(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def adagrad(
-    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: FloatArray, eps: Rate = 1e-10
+    parameters: FloatArray, gradients: FloatArray, memory: Memory, *, lr: Rate, eps: Rate = 1e-10
 ) -> None:
-    """AdaGrad, `s <- s + g^2; w <- w - lr g / (sqrt s + eps)`: each parameter's rate falls as it moves.
+    """AdaGrad, `s <- s + g^2; w <- w - lr g / (sqrt(s) + eps)`: each parameter's rate falls as it moves.
 
     Args:
-        parameters, gradients: (M, P); the gradients are used up.
-        memory: holds s.
-        lr: learning rate, (M, 1).
-        eps: against division by 0, (M, 1), 1e-10 by default.
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
+        memory: holds s, which starts at 0.
+        lr: learning rate, a number or (M, 1).
+        eps: against a division by 0, a number or (M, 1); 1e-10 by default, as in PyTorch.
 
     Source: Duchi, Hazan & Singer 2011, Adaptive subgradient methods for online learning.
 
@@ -122,26 +131,27 @@ def adagrad(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def rmsprop(
     parameters: FloatArray,
     gradients: FloatArray,
     memory: Memory,
     *,
-    lr: FloatArray,
+    lr: Rate,
     decay: Rate = 0.99,
     eps: Rate = 1e-8,
 ) -> None:
-    """RMSProp, `s <- rho s + (1 - rho) g^2; w <- w - lr g / (sqrt s + eps)`: AdaGrad that forgets.
+    """RMSProp, `s <- rho s + (1 - rho) g^2; w <- w - lr g / (sqrt(s) + eps)`: AdaGrad that forgets.
 
     Args:
-        parameters, gradients: (M, P); the gradients are used up.
-        memory: holds s.
-        lr: learning rate, (M, 1).
-        decay: rho, (M, 1), 0.99 by default.
-        eps: against division by 0, (M, 1), 1e-8 by default.
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
+        memory: holds s, which starts at 0.
+        lr: learning rate, a number or (M, 1).
+        decay: rho, from 0 to below 1, a number or (M, 1); 0.99 by default, as in PyTorch.
+        eps: against a division by 0, a number or (M, 1); 1e-8 by default.
 
-    Source: Tieleman & Hinton 2012, lecture 6.5 of Neural networks for machine learning.
+    Source: Tieleman & Hinton 2012, Neural networks for machine learning, lecture 6.5.
 
     >>> step, w = Optimizer("rmsprop", lr=0.1, decay=0.0), np.zeros((1, 1))
     >>> step(w, np.full((1, 1), 7.0)); round(w.item(), 6)
@@ -155,28 +165,30 @@ def rmsprop(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def adam(
     parameters: FloatArray,
     gradients: FloatArray,
     memory: Memory,
     *,
-    lr: FloatArray,
+    lr: Rate,
     beta1: Rate = 0.9,
     beta2: Rate = 0.999,
     eps: Rate = 1e-8,
 ) -> None:
-    """Adam: momentum over RMSProp, both corrected for beginning at 0.
+    """Adam: momentum divided by RMSProp's root, both corrected for starting at 0.
 
-        m <- beta1 m + (1 - beta1) g;   s <- beta2 s + (1 - beta2) g^2
-        w <- w - lr (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps)        in step t = 1, 2, ...
+        `m <- beta1 m + (1 - beta1) g;   s <- beta2 s + (1 - beta2) g^2`
+        `w <- w - lr (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps)`        in step t = 1, 2, ...
 
     Args:
-        parameters, gradients: (M, P); the gradients are used up.
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
         memory: holds m, s and t.
-        lr: learning rate, (M, 1).
-        beta1, beta2: (M, 1), 0.9 and 0.999 by default.
-        eps: against division by 0, (M, 1), 1e-8 by default.
+        lr: learning rate, a number or (M, 1).
+        beta1: from 0 to below 1, a number or (M, 1); 0.9 by default.
+        beta2: from 0 to below 1, a number or (M, 1); 0.999 by default.
+        eps: against a division by 0, a number or (M, 1); 1e-8 by default.
 
     Source: Kingma & Ba 2015, Adam: a method for stochastic optimization, algorithm 1.
 
@@ -186,7 +198,8 @@ def adam(
     """
     means = _remembered(memory, "means", parameters)
     squares = _remembered(memory, "squares", parameters)
-    count = _remembered(memory, "steps", parameters[:, :1])  # of each network, also where all share lr
+    # One count for each network, so that `Optimizer.keep` can choose rows of it as of any other array.
+    count = _remembered(memory, "steps", parameters[:, :1])
     count += 1
     means *= beta1
     means += (1 - beta1) * gradients
@@ -200,23 +213,29 @@ def adam(
     parameters -= gradients
 
 
-@optimizer
+@OPTIMIZERS.register()
 def adamw(
     parameters: FloatArray,
     gradients: FloatArray,
     memory: Memory,
     *,
-    lr: FloatArray,
+    lr: Rate,
     beta1: Rate = 0.9,
     beta2: Rate = 0.999,
     eps: Rate = 1e-8,
     decay: Rate = 0.01,
 ) -> None:
-    """Adam with weight decay apart from the gradient, `w <- w - lr lambda w`, then a step of `adam`.
+    """Adam with decoupled weight decay: `w <- w - lr lambda w`, then a step of `adam`.
 
     Args:
-        parameters, gradients, memory, lr, beta1, beta2, eps: as for `adam`.
-        decay: lambda, (M, 1), 0.01 by default; of weights and biases alike.
+        parameters: w, (M, P), one row for each network; changed in place.
+        gradients: g, (M, P); overwritten.
+        memory: as for `adam`.
+        lr: learning rate, a number or (M, 1).
+        beta1: as for `adam`; 0.9 by default.
+        beta2: as for `adam`; 0.999 by default.
+        eps: as for `adam`; 1e-8 by default.
+        decay: lambda, for weights and biases alike, a number or (M, 1); 0.01 by default.
 
     Source: Loshchilov & Hutter 2019, Decoupled weight decay regularization, algorithm 2.
 
@@ -229,7 +248,7 @@ def adamw(
 
 
 def _remembered(memory: Memory, name: str, like: FloatArray) -> FloatArray:
-    """What is remembered under a name; zeros in the first step."""
+    """The array that the memory holds under a name; zeros in the first step."""
     if name not in memory:
         memory[name] = np.zeros_like(like)
     return memory[name]
@@ -238,31 +257,37 @@ def _remembered(memory: Memory, name: str, like: FloatArray) -> FloatArray:
 def clip_gradients(gradients: FloatArray, largest: float) -> None:
     """Shorten each network's gradient to a Euclidean norm of at most `largest`, in place.
 
-    `g <- g min(1, largest / (|g| + 1e-6))`, as PyTorch's `clip_grad_norm_`; one that is not finite stays.
-    Source: Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks.
+    `g <- g min(1, largest / (|g| + 1e-6))`, as in PyTorch's `clip_grad_norm_`. A gradient that is not finite
+    stays as it is: clipping must not hide that a network diverges.
 
     Args:
-        gradients: (M, P), one row for each network.
-        largest: above 0.
+        gradients: g, (M, P), one row for each network.
+        largest: the largest norm, above 0.
+
+    Source: Pascanu, Mikolov & Bengio 2013, On the difficulty of training recurrent neural networks, alg. 1.
 
     >>> g = np.array([[3.0, 4.0], [0.3, 0.4]])
     >>> clip_gradients(g, 1.0); g.round(6).tolist()
     [[0.6, 0.8], [0.3, 0.4]]
     """
-    norms = np.array([[np.sqrt(np.square(row, dtype=np.float64).sum())] for row in gradients])
+    exact = gradients.astype(np.float64)  # the square of 1e20 overflows float32, which holds 1e20 itself
+    # One matrix product for each network: unlike those of np.sum, its bits do not depend on M.
+    norms = np.sqrt(np.matmul(exact[:, None, :], exact[:, :, None])[:, 0])
     factors = np.minimum(1, largest / (norms + 1e-6))
     gradients *= np.where(np.isfinite(norms), factors, 1).astype(gradients.dtype)
 
 
 def decay_weights(gradients: FloatArray, parameters: FloatArray, strength: float) -> None:
-    """Add the gradient of `strength / 2 |w|^2`, in place: `g <- g + strength w`.
+    """Add the gradient of the penalty `strength / 2 |w|^2`, in place: `g <- g + strength w`.
 
-    Of weights and biases alike, as PyTorch's `weight_decay`.
-    Source: Krogh & Hertz 1992, A simple weight decay can improve generalization.
+    Weights and biases decay alike, as with PyTorch's `weight_decay`.
 
     Args:
-        gradients, parameters: (M, P).
-        strength: from 0 on.
+        gradients: g, (M, P), one row for each network; changed in place.
+        parameters: w, (M, P).
+        strength: the weight of the penalty, from 0 on.
+
+    Source: Krogh & Hertz 1992, A simple weight decay can improve generalization.
 
     >>> g = np.zeros((1, 2))
     >>> decay_weights(g, np.array([[1.0, -2.0]]), 0.1); g.tolist()
@@ -271,7 +296,8 @@ def decay_weights(gradients: FloatArray, parameters: FloatArray, strength: float
     gradients += gradients.dtype.type(strength) * parameters
 
 
-# What is kept from step to step; of 1 or more it would grow without bound, or never learn.
+# The shares that the memory keeps from step to step. A share of 1 never forgets: momentum then grows without
+# bound, and an average never moves from 0.
 _BELOW_ONE = {
     "momentum": ["momentum"],
     "nesterov": ["momentum"],
@@ -282,33 +308,41 @@ _BELOW_ONE = {
 
 
 def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
-    """Raise a UsageError unless there is such an optimizer and these are its arguments."""
-    if name not in OPTIMIZERS:
-        raise UsageError(unknown_name("optimizer", name, OPTIMIZERS))
-    parameters = inspect.signature(OPTIMIZERS[name]).parameters
-    accepted = [p for p in parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for given in arguments:
-        if given not in [p.name for p in accepted]:
-            raise UsageError(unknown_name(f"argument of {name}", given, [p.name for p in accepted]))
-    for given, value in arguments.items():
-        if not np.min(value) >= 0:
-            raise UsageError(f"{given} must be 0 or more, not {value}")
-        if given in _BELOW_ONE.get(name, []) and np.max(value) >= 1:
-            raise UsageError(f"{given} of {name} must be below 1, not {value}")
-    for parameter in accepted:
-        if parameter.default is inspect.Parameter.empty and parameter.name not in arguments:
-            raise UsageError(f"{name} needs {parameter.name}")
+    """Check the name and the arguments of an optimizer.
+
+    Args:
+        name: a name in `OPTIMIZERS`.
+        arguments: for each argument a number, or a sequence of numbers.
+
+    Raises:
+        UsageError: for an unknown name or argument, a missing one, or a value out of range.
+    """
+    parameters = parameters_of(OPTIMIZERS[name])
+    for argument, value in arguments.items():
+        if argument not in parameters:
+            raise UsageError(unknown_name(f"argument of {name}", argument, parameters))
+        require(bool(np.min(value) >= 0), f"{argument} must be 0 or more, not {value}")
+        below_one = argument not in _BELOW_ONE.get(name, []) or bool(np.max(value) < 1)
+        require(below_one, f"{argument} of {name} must be below 1, not {value}")
+    for argument in required_of(parameters):
+        require(argument in arguments, f"{name} needs {argument}, as in {name}({argument}=0.1)")
 
 
 class Optimizer:
     """An optimizer with its arguments and its memory, for the M networks of an ensemble.
 
     Args:
-        name: as in `OPTIMIZERS`.
-        arguments: a number for all networks, or a sequence of M numbers, for each argument.
+        name: a name in `OPTIMIZERS`.
+        arguments: for each argument one number for all networks, or a sequence of M numbers.
+
+    Attributes:
+        name: the name in `OPTIMIZERS`.
+        update: the function of this name.
+        arguments: for each argument a float, or an array (M, 1) in float64.
+        memory: what the function keeps from step to step.
 
     Raises:
-        UsageError: for an unknown name or argument.
+        UsageError: for an unknown name or argument, a missing one, or a value out of range.
 
     >>> step = Optimizer("sgd", lr=[0.1, 0.2])
     >>> w = np.zeros((2, 3)); step(w, np.ones((2, 3))); w[:, 0].tolist()
@@ -317,18 +351,73 @@ class Optimizer:
 
     def __init__(self, name: str, **arguments: Any) -> None:
         check_optimizer(name, arguments)
-        self.update = OPTIMIZERS[name]
-        self.arguments = {key: np.atleast_1d(value)[:, None] for key, value in arguments.items()}
+        self.name, self.update = name, OPTIMIZERS[name]
+        self.arguments: dict[str, Any] = {
+            key: float(value) if np.ndim(value) == 0 else np.asarray(value, np.float64)[:, None]
+            for key, value in arguments.items()
+        }
         self.memory: Memory = {}
 
+    @classmethod
+    def parse(cls, text: str) -> "Optimizer":
+        """The optimizer that a text like `sgd(lr=0.01)` or `momentum(lr=0.01, momentum=0.8)` stands for.
+
+        Raises:
+            UsageError: for an unknown name or argument, a missing one, or a value out of range.
+
+        >>> Optimizer.parse("adam(lr=0.001)")
+        Optimizer('adam', lr=0.001)
+        """
+        name, arguments = read_call("optimizer", text)
+        return cls(name, **arguments)
+
+    def __repr__(self) -> str:
+        shown = {
+            key: value if isinstance(value, float) else value[:, 0].tolist()
+            for key, value in self.arguments.items()
+        }
+        return f"Optimizer({', '.join([repr(self.name), *(f'{k}={v}' for k, v in shown.items())])})"
+
     def __call__(self, parameters: FloatArray, gradients: FloatArray, lr_factor: float = 1.0) -> None:
-        """Take one step, with the learning rate times the factor of a schedule."""
-        arguments = {key: value.astype(parameters.dtype) for key, value in self.arguments.items()}
+        """Take one step.
+
+        Args:
+            parameters: (M, P), one row for each network; changed in place.
+            gradients: (M, P); overwritten.
+            lr_factor: the schedule's factor of the learning rate.
+        """
+        # One number for all networks stays a Python float: NumPy rounds `1 - 0.999` to float32 after the
+        # subtraction, as it does for a default. An array (M, 1) would be rounded before it.
+        arguments = {
+            key: value if isinstance(value, float) else value.astype(parameters.dtype)
+            for key, value in self.arguments.items()
+        }
         if lr_factor != 1:
-            arguments["lr"] *= parameters.dtype.type(lr_factor)
+            arguments["lr"] = arguments["lr"] * lr_factor
         self.update(parameters, gradients, self.memory, **arguments)
 
+    def fresh(self, rows: IntArray) -> "Optimizer":
+        """A copy for some networks with an empty memory.
+
+        Args:
+            rows: the rows of these networks, (K,).
+
+        >>> Optimizer("sgd", lr=[0.1, 0.2, 0.3]).fresh(np.array([0, 2]))
+        Optimizer('sgd', lr=[0.1, 0.3])
+        """
+        kept = Optimizer.__new__(Optimizer)
+        kept.name, kept.update, kept.memory = self.name, self.update, {}
+        kept.arguments = self._arguments_of(rows)
+        return kept
+
     def keep(self, rows: IntArray) -> None:
-        """Forget all networks but those of the given rows."""
-        self.arguments = {k: v[rows] if len(v) > 1 else v for k, v in self.arguments.items()}
+        """Drop all networks but some, with what the memory holds of them.
+
+        Args:
+            rows: the rows of the networks to keep, (K,).
+        """
+        self.arguments = self._arguments_of(rows)
         self.memory = {key: value[rows] for key, value in self.memory.items()}
+
+    def _arguments_of(self, rows: IntArray) -> dict[str, Any]:
+        return {k: v if isinstance(v, float) or len(v) == 1 else v[rows] for k, v in self.arguments.items()}

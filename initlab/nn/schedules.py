@@ -1,32 +1,27 @@
 """Learning-rate schedules: step, number of steps -> factor of the learning rate.
 
-To add one, write a function `f(step, steps, *, arguments) -> factor` under `@schedule`, step counted from 0.
+To add one, write a function `f(step, steps, *, arguments) -> factor` under `@SCHEDULES.register()`. Steps are
+counted from 0, so the last one is `steps - 1`.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import partial
 
-from initlab.errors import UsageError, unknown_name
-from initlab.nn.calls import Argument, checked_arguments, parameters_of
+from initlab.errors import require
+from initlab.registry import Registry
 
-Factor = TypeVar("Factor", bound=Callable[..., float])
-SCHEDULES: dict[str, Callable[..., float]] = {}
-
-
-def schedule(name: str) -> Callable[[Factor], Factor]:
-    """Register the decorated function under a name."""
-
-    def register(factor: Factor) -> Factor:
-        SCHEDULES[name] = factor
-        return factor
-
-    return register
+Factor = Callable[[int], float]
+SCHEDULES: Registry[Callable[..., float]] = Registry("schedule")
 
 
-@schedule("constant")
+@SCHEDULES.register()
 def constant(step: int, steps: int) -> float:  # noqa: ARG001
-    """The same rate throughout.
+    """The same rate throughout, `factor = 1`.
+
+    Args:
+        step: the current step, from 0 on; it makes no difference.
+        steps: the number of steps of the training; it makes no difference.
 
     >>> constant(7, 10)
     1.0
@@ -34,72 +29,92 @@ def constant(step: int, steps: int) -> float:  # noqa: ARG001
     return 1.0
 
 
-@schedule("step")
+@SCHEDULES.register("step")
 def step_decay(step: int, steps: int, *, every: int, factor: float = 0.1) -> float:  # noqa: ARG001
-    """The rate times `factor` after every so many steps, `factor^floor(step / every)`.
+    """The rate falls by the same factor at regular intervals, `factor^floor(step / every)`.
+
+    Args:
+        step: the current step, from 0 on.
+        steps: the number of steps of the training; it makes no difference.
+        every: the number of steps between two falls, from 1 on.
+        factor: by which the rate is multiplied, from 0 to 1; 0.1 by default.
+
+    Source: PyTorch's StepLR(step_size=every, gamma=factor).
 
     >>> [step_decay(step, 100, every=10, factor=0.5) for step in (9, 10, 20)]
     [1.0, 0.5, 0.25]
     """
-    _require_positive(every=every)
-    _require_fraction(factor=factor)
+    require(every >= 1, f"every must be 1 or more, not {every}")
+    _require_fraction("factor", factor)
     return float(factor ** (step // every))
 
 
-@schedule("cosine")
+@SCHEDULES.register()
 def cosine(step: int, steps: int, *, end: float = 0.0, warmup: int = 0) -> float:
-    """Half a cosine from 1 down to `end` in the last step, after a linear rise over `warmup` steps.
+    """Half a cosine from 1 to `end`, `end + (1 - end) (1 + cos(pi t)) / 2`, after a linear rise.
+
+    During the rise the factor is `(step + 1) / warmup`. Then t runs from 0 to 1, its value in the last step.
+
+    Args:
+        step: the current step, from 0 on.
+        steps: the number of steps of the training.
+        end: the factor of the last step, from 0 to 1; 0 by default.
+        warmup: the number of steps of the rise, from 0 on; 0 by default.
 
     Source: Loshchilov & Hutter 2017, SGDR: stochastic gradient descent with warm restarts, eq. 5; one period.
 
     >>> [round(cosine(step, 101), 3) for step in (0, 50, 100)]
     [1.0, 0.5, 0.0]
     """
-    _require_fraction(end=end)
-    if warmup < 0:
-        raise UsageError(f"warmup must be 0 or more, not {warmup}")
+    _require_fraction("end", end)
+    require(warmup >= 0, f"warmup must be 0 or more, not {warmup}")
     if step < warmup:
         return (step + 1) / warmup
-    part = (step - warmup) / max(steps - warmup - 1, 1)
-    return end + (1 - end) * (1 + math.cos(math.pi * part)) / 2
+    t = (step - warmup) / max(
+        steps - warmup - 1, 1
+    )  # a single step after the rise is the first, not the last
+    return end + (1 - end) * (1 + math.cos(math.pi * t)) / 2
 
 
-@schedule("warmup")
+@SCHEDULES.register()
 def warmup(step: int, steps: int, *, over: int) -> float:  # noqa: ARG001
-    """A linear rise over so many steps, then constant: `min(1, (step + 1) / over)`.
+    """A linear rise, then constant: `min(1, (step + 1) / over)`.
 
-    Source: Goyal et al. 2017, Accurate, large minibatch SGD, section 2.2.
+    Args:
+        step: the current step, from 0 on.
+        steps: the number of steps of the training; it makes no difference.
+        over: the number of steps of the rise, from 1 on.
+
+    Source: Goyal et al. 2017, Accurate, large minibatch SGD: training ImageNet in 1 hour, section 2.2.
 
     >>> [warmup(step, 100, over=4) for step in (0, 1, 3, 4)]
     [0.25, 0.5, 1.0, 1.0]
     """
-    _require_positive(over=over)
+    require(over >= 1, f"over must be 1 or more, not {over}")
     return min(1.0, (step + 1) / over)
 
 
-def _require_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise UsageError(f"{name} must be 1 or more, not {number:g}")
+def _require_fraction(name: str, value: float) -> None:
+    require(0 <= value <= 1, f"{name} must be from 0 to 1, not {value:g}")
 
 
-def _require_fraction(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not 0 <= number <= 1:
-            raise UsageError(f"{name} must be from 0 to 1, not {number:g}")
+def parse_schedule(text: str, steps: int) -> Factor:
+    """The schedule that a text like `cosine` or `step(every=100, factor=0.5)` stands for.
 
+    Args:
+        text: a name in `SCHEDULES`, perhaps with arguments.
+        steps: the number of steps of the training.
 
-def check_schedule(name: str, arguments: Mapping[str, Argument]) -> dict[str, Any]:
-    """The arguments as the schedule takes them.
+    Returns:
+        A function from the step to the factor of the learning rate.
 
     Raises:
-        UsageError: for an unknown schedule or argument, or a wrong value.
+        UsageError: for an unknown schedule or argument, or a value out of range.
 
-    >>> check_schedule("step", {"every": 10.0})
-    {'every': 10}
+    >>> factor = parse_schedule("step(every=10)", 100)
+    >>> factor(9), factor(10)
+    (1.0, 0.1)
     """
-    if name not in SCHEDULES:
-        raise UsageError(unknown_name("schedule", name, SCHEDULES))
-    checked = checked_arguments(name, parameters_of(SCHEDULES[name]), arguments)
-    SCHEDULES[name](0, 1, **checked)
-    return checked
+    name, arguments = SCHEDULES.parse(text)
+    SCHEDULES[name](0, 1, **arguments)  # refuses values out of range before the training begins
+    return partial(SCHEDULES[name], steps=steps, **arguments)

@@ -1,16 +1,21 @@
-"""Named streams of random numbers: one seed, and for each purpose a stream of its own.
+"""Named streams of random numbers: (seed, purpose, layer) -> an independent generator.
 
-Two schemes under one seed are given the same underlying draws and the same batches, so that what differs
-between their curves is the scheme alone. Asking one stream for more never moves another.
+Under one seed every scheme gets the same underlying draws and the same batches, so two curves differ by the
+scheme alone. Drawing more numbers from one stream never moves another.
 """
 
 from enum import IntEnum
 
 import numpy as np
 
+# The version of the package's numbers, part of the identity of every record. We raise it when the same
+# settings and seed give other bits than before, so that no older record is used again.
+# 2: an optimizer rounds given numbers as it rounds defaults; clipping and squared error sum in another order.
+ALGORITHM = 2
+
 
 class Purpose(IntEnum):
-    """What a stream is for. The numbers are part of every result: they are never changed or used again."""
+    """What a stream is for. Every result depends on these numbers: they never change and are never reused."""
 
     WEIGHTS = 0
     BATCHES = 1
@@ -24,9 +29,11 @@ def stream(seed: int, purpose: Purpose, layer: int = 0) -> np.random.Generator:
     """The generator `PCG64(SeedSequence(seed, spawn_key=(purpose, layer)))`.
 
     Args:
-        seed: any integer from 0 on.
+        seed: an integer from 0 on.
         purpose: what the numbers are for.
-        layer: counted from 0 at the input; weights of different layers are independent.
+        layer: the layer that they are for, counted from 0 at the input; 0 where there is no layer.
+
+    Source: NumPy's documentation, "Parallel random number generation", on `SeedSequence` and spawn keys.
 
     >>> first, again = (stream(0, Purpose.BATCHES).integers(10, size=3) for _ in range(2))
     >>> bool((first == again).all())

@@ -1,1 +1,5 @@
-"""Figures: records and measurements -> matplotlib Figures. Nothing here trains a network or reads YAML."""
+"""Figures: plain arrays and small dataclasses -> matplotlib Figures. No files, no records, no training."""
+
+from initlab.plotting import depth, elements, figures, histograms, loss, style, tracking, verdicts
+
+__all__ = ["depth", "elements", "figures", "histograms", "loss", "style", "tracking", "verdicts"]

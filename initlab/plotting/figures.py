@@ -1,38 +1,11 @@
-"""The figures that a config can name: `figures: [loss]` -> groups of runs -> pictures in the store.
+"""The figures that can be asked for by name: `FIGURES[name](conditions) -> Figure`.
 
-To add one, write its function `f(groups) -> Figure` and name it in `FIGURES`. The functions are loaded when
-they draw: training needs no matplotlib.
+To add one, write its function under `@FIGURES.register(name)`, in a module of this package.
 """
 
-from pkgutil import resolve_name
+from collections.abc import Callable
 
-from initlab.errors import unknown_name
-from initlab.runner.config import ConfigError, Experiment
-from initlab.runner.sweep import Outcome
+from initlab.plotting.style import Figure
+from initlab.registry import Registry
 
-FIGURES = {
-    "loss": "initlab.plotting.curves:loss_figure",
-    "accuracy": "initlab.plotting.tracked:accuracy_figure",
-    "accuracy_panels": "initlab.plotting.tracked:accuracy_panels",
-    "distinct_units": "initlab.plotting.tracked:distinct_units_figure",
-}
-
-
-def check_figures(experiment: Experiment) -> None:
-    """Raise a ConfigError that tells the place of every unknown name among the experiment's figures."""
-    mistakes = [
-        f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}"
-        for i, name in enumerate(experiment.figures)
-        if name not in FIGURES
-    ]
-    if mistakes:
-        raise ConfigError(mistakes)
-
-
-def draw_figures(outcome: Outcome) -> None:
-    """Draw the figures that the experiment names, as PNG and SVG, into its folder."""
-    from initlab.plotting.marks import pictures
-
-    for name in outcome.experiment.figures:
-        figure = resolve_name(FIGURES[name])(outcome.groups)
-        outcome.store.write_figure(name, pictures(figure))
+FIGURES: Registry[Callable[..., Figure]] = Registry("figure")

@@ -1,68 +1,105 @@
-"""Activation histograms: panels -> one row for each activation and scheme, one column for each layer."""
+"""Histograms of layers: panels -> one row for each activation and network, one column for each layer."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from initlab.analysis.untrained import Panel
 from initlab.errors import UsageError
-from initlab.nn.activations import get_activation
-from initlab.plotting.marks import headline
-from initlab.plotting.style import look, plain, styled
+from initlab.measure.histograms import Panel
+from initlab.nn.activations import ACTIVATIONS
+from initlab.plotting.elements import headline
+from initlab.plotting.style import Figure, look, plain, styled
 
+# More columns do not fit a page; a hundred rows are a picture of 26,000 pixels already.
 _MOST_COLUMNS, _MOST_ROWS = 10, 100
+# The height of a panel's caption in points: three lines for activations, else two.
+_CAPTION, _SHORT_CAPTION = 43, 34
 
 
 @styled
-def histogram_figure(panels: Sequence[Panel], title: str) -> Figure:
-    """Histograms, of ten layers at most, each with mean, standard deviation, what is saturated and clipped.
+def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figure:
+    """Histograms of ten layers at most, each with its mean, standard deviation, saturated and clipped parts.
 
-    A black outline, and a number in brackets behind the standard deviation, are what theory predicts.
+    The black outline, and the number in brackets behind the standard deviation, are what theory predicts.
 
     Args:
-        panels: from `analysis.untrained.layer_panels`, whole rows of layers.
-        title: what is seen.
+        panels: from `layer_panels` or `network_panels` of `measure.histograms`, all layers of a network in a
+            row.
+        title: the finding; by default, what is drawn.
 
     Raises:
-        UsageError: for more than a hundred rows.
+        UsageError: for no panels, or more than a hundred rows.
     """
-    rows = [list(row) for _, row in groupby(panels, key=lambda panel: (panel.activation, panel.scheme))]
-    if len(rows) > _MOST_ROWS:
-        raise UsageError(f"{len(rows)} rows of histograms; a figure holds {_MOST_ROWS} at most")
-    rows = [_thinned(row) for row in rows]
+    rows = [_thinned(row) for row in _rows(panels)]
+    if not 0 < len(rows) <= _MOST_ROWS:
+        raise UsageError(f"{len(rows)} rows of histograms; a figure holds 1 to {_MOST_ROWS}")
     depth = max(len(row) for row in rows)
     figure = Figure(figsize=(0.9 + 2.0 * depth, 0.9 + 1.75 * len(rows)))
-    headline(figure, title)
+    headline(figure, title or _title(panels))
     grid = figure.subplots(len(rows), depth, squeeze=False, sharey="row")
-    for axes, row in zip(grid, rows, strict=True):
-        for one, panel in zip(axes, row, strict=True):
-            _draw(one, panel)
-        axes[0].set_ylim(bottom=0)
-        axes[0].set_ylabel(plain(f"{row[0].activation}\n{row[0].scheme.short}"))
-    shown = panels[0].what.replace("_", " ")
-    figure.supxlabel(shown, fontsize=9)
-    figure.supylabel(f"share of {shown}; black outline, and number in brackets: theory", fontsize=9)
-    above = 43 if panels[0].what == "activations" else 34
-    for panel, one in zip(rows[0], grid[0], strict=True):
-        place = {"xytext": (0, above), "textcoords": "offset points", "ha": "center"}
-        one.annotate(f"layer {panel.layer}", (0.5, 1), xycoords="axes fraction", fontsize=9, **place)
+    for axes_row, row in zip(grid, rows, strict=True):
+        _draw_row(axes_row, row)
+    quantity = panels[0].what.replace("_", " ")
+    predicted = any(panel.predicted for panel in panels)
+    note = "; black outline, and number in brackets: theory" if predicted else ""
+    figure.supxlabel(quantity, fontsize=9)
+    figure.supylabel(f"share of {quantity}{note}", fontsize=9)
+    _head_columns(grid[0], rows[0])
     return figure
 
 
+def _title(panels: Sequence[Panel]) -> str:
+    """Short enough for two columns; the rows name the networks."""
+    return f"{panels[0].what.replace('_', ' ').capitalize()}, layer by layer"
+
+
+def _rows(panels: Sequence[Panel]) -> list[list[Panel]]:
+    """The panels of each network; a network begins where the layers do, even if two have the same label."""
+    rows: list[list[Panel]] = []
+    for panel in panels:
+        if not rows or panel.layer <= rows[-1][-1].layer:
+            rows.append([])
+        rows[-1].append(panel)
+    return rows
+
+
 def _thinned(row: list[Panel]) -> list[Panel]:
-    """At most ten layers, evenly spread from the first to the last."""
+    """Ten layers at most, evenly spread from the first to the last."""
     if len(row) <= _MOST_COLUMNS:
         return row
     return [row[i] for i in np.linspace(0, len(row) - 1, _MOST_COLUMNS).round().astype(int)]
 
 
+def _draw_row(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
+    for axes, panel in zip(axes_row, row, strict=False):
+        _draw(axes, panel)
+    for axes in axes_row[len(row) :]:
+        axes.set_visible(False)
+    axes_row[0].set_ylim(bottom=0)
+    axes_row[0].set_ylabel(plain(f"{row[0].activation}\n{row[0].label}"))
+
+
+def _head_columns(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
+    """The number of the layer, above the captions of the first row."""
+    above = _CAPTION if row[0].what == "activations" else _SHORT_CAPTION
+    for panel, axes in zip(row, axes_row, strict=False):
+        axes.annotate(
+            f"layer {panel.layer}",
+            (0.5, 1),
+            xycoords="axes fraction",
+            xytext=(0, above),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+
+
 def _draw(axes: Axes, panel: Panel) -> None:
     counts = panel.histogram.counts
     shares = 100 * counts / (counts.sum() + panel.histogram.below + panel.histogram.above)
-    axes.stairs(shares, panel.histogram.edges, fill=True, color=look(str(panel.scheme)).color)
+    color = look(str(panel.scheme or panel.label)).color
+    axes.stairs(shares, panel.histogram.edges, fill=True, color=color)
     if panel.predicted is not None and panel.predicted.shares is not None:
         expected = 100 * panel.predicted.shares
         axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8)
@@ -79,16 +116,17 @@ def _caption(panel: Panel) -> str:
     outside = f", outside {_percent(panel.histogram.clipped)}" if panel.histogram.clipped else ""
     if panel.what != "activations":
         return f"{mean}{outside}\n{std}"
-    low, high = get_activation(panel.activation).bounds
+    low, high = ACTIVATIONS[panel.activation].bounds
+    # Units of a function with one bound, like ReLU, are off there; nothing is wrong with half of them.
     word = "off" if np.isfinite(low) and np.isinf(high) else "saturated"
     return f"{mean}\n{std}\n{word} {_percent(panel.saturated)}{outside}"
 
 
 def _rounded(mean: float, std: float) -> str:
-    """With three digits; 0 where it is nothing beside the spread."""
+    """Three digits; 0 where the mean is nothing compared to the standard deviation."""
     return "0" if abs(mean) < 1e-3 * std else f"{mean:.3g}"
 
 
 def _percent(fraction: float) -> str:
-    """With one digit after the point; never 0 % for what is not nothing."""
+    """One digit after the point; "< 0.1 %" for a fraction that would round to 0 but is not 0."""
     return "< 0.1 %" if 0 < fraction < 0.0005 else f"{100 * fraction:.1f} %"

@@ -1,4 +1,4 @@
-"""YAML file, overrides -> Experiment: validated whole, every mistake told with its place.
+"""YAML file and overrides, or a mapping in Python -> Experiment; all mistakes at once, each with its place.
 
 file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `settings` -> Experiment
 """
@@ -18,14 +18,23 @@ from pydantic import BaseModel, ValidationError
 
 from initlab.errors import StorageError, UsageError, shortened, unknown_name
 from initlab.runner.settings import Frame, Settings
-from initlab.runner.yaml_text import Document, YamlError, nearest, read_scalar, read_yaml
-from initlab.runner.yaml_text import Path as Keys
+from initlab.runner.shipped import find_config
+from initlab.runner.yaml_text import (
+    LARGEST,
+    Document,
+    Keys,
+    YamlError,
+    document_of,
+    nearest,
+    read_scalar,
+    read_yaml,
+)
 
-MOST_RUNS = 100_000
+MOST_RUNS = 100_000  # more is a slip of the pen; listing them alone would take minutes
 
 
 class ConfigError(UsageError):
-    """All mistakes of a config, one in a line."""
+    """All mistakes of a config, one on each line."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = list(dict.fromkeys(mistakes))
@@ -34,11 +43,11 @@ class ConfigError(UsageError):
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of a sweep: one dotted key, or several that go through their values together.
+    """One direction of a sweep: a dotted key, or several that go through their values together.
 
     Attributes:
-        values: for each dotted key, its values as they were written; equally many.
-        keys: for each dotted key, where its values stand in the document.
+        values: the values of each dotted key as they were written, equally many for all keys.
+        keys: the path in the document to the values of each dotted key.
     """
 
     values: dict[str, list[Any]]
@@ -52,18 +61,34 @@ class Axis:
         return {key: values[index] for key, values in self.values.items()}
 
 
-@dataclass(frozen=True)
 class Experiment:
-    """What one config file describes.
+    """An experiment: the settings that all runs share, and a sweep. One config file describes one.
+
+    Args:
+        config: a mapping of the keys of a config, as `{"name": "mine", "network": {...}, "sweep": {...}}`. A
+            value may also be a `Scheme`, a path, a tuple, a range or a NumPy array.
+        keys: the same as keyword arguments; they win over those of `config`.
+
+    Raises:
+        ConfigError: with all mistakes; each names the dotted key, the value and what is accepted.
 
     Attributes:
         name: of its folder in the results.
         description: a sentence for the reader.
         tree: the settings that all runs share, as they were written.
-        axes: the directions of the sweep, of which every combination is a run.
+        axes: the directions of the sweep; every combination is a run.
         excluded: descriptions of combinations that are left out.
-        figures: the names of what is drawn of it.
+        figures: the names of the figures that are drawn of it.
         document: the config as it was read, with the place of each value.
+
+    >>> experiment = Experiment(
+    ...     name="two",
+    ...     network={"hidden": "100x2", "activation": "relu"},
+    ...     train={"steps": 10, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.1}},
+    ...     sweep={"init": ["he", "xavier"], "seed": range(3)},
+    ... )
+    >>> len(experiment.points())
+    6
     """
 
     name: str
@@ -74,16 +99,39 @@ class Experiment:
     figures: tuple[str, ...]
     document: Document
 
+    def __init__(self, config: Mapping[str, Any] | None = None, /, **keys: Any) -> None:
+        if not isinstance(config, Mapping | None):
+            raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
+        document = document_of({**(config or {}), **keys})
+        _anchor_data_path(document.tree, Path())
+        self._read(document, "the config")
+
+    @classmethod
+    def _of(cls, document: Document, name: str) -> "Experiment":
+        experiment = cls.__new__(cls)
+        experiment._read(document, name)
+        return experiment
+
+    def _read(self, document: Document, name: str) -> None:
+        frame, tree, axes = _Checker(document, name).checked()
+        self.name, self.description, self.tree, self.document = frame.name, frame.description, tree, document
+        self.axes, self.excluded = tuple(axes), tuple(frame.sweep.exclude)
+        self.figures = tuple(dict.fromkeys(frame.figures))
+
+    def __repr__(self) -> str:
+        swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
+        return f"<Experiment {self.name!r}: {len(self.points())} runs; sweeps {swept or 'nothing'}>"
+
     def place(self, *keys: str | int) -> str:
-        """Where the value with these keys stands, or the nearest one that holds it."""
+        """The place of the value with these keys, or of the nearest value that holds it."""
         return nearest(self.document.places, keys)
 
     def points(self) -> list[tuple[dict[str, Any], Settings]]:
-        """Swept values and settings of each run: the product of the axes, the last one running fastest.
+        """Swept values and settings of each run: the product of the axes, the last axis running fastest.
 
         Raises:
-            ConfigError: when an exclusion excludes nothing, unless a value was overridden, or all is
-                excluded, or there are too many.
+            ConfigError: when there are too many runs, when all are excluded, or when an exclusion matches no
+                run; the last is accepted where a value was overridden.
         """
         return self._points
 
@@ -91,13 +139,13 @@ class Experiment:
     def _points(self) -> list[tuple[dict[str, Any], Settings]]:
         count = math.prod(len(axis) for axis in self.axes)
         if count > MOST_RUNS:
-            told = f"{count:,} combinations; an experiment has {MOST_RUNS:,} runs at most"
-            raise ConfigError([f"{self.place('sweep')}: {told}"])
+            message = f"{count:,} combinations; an experiment has {MOST_RUNS:,} runs at most"
+            raise ConfigError([f"{self.place('sweep')}: {message}"])
         points, used = [], set()
         for indices in product(*(range(len(axis)) for axis in self.axes)):
             chosen = _choose(self.axes, indices)
             settings = Settings.model_validate(_with(self.tree, chosen))
-            matching = [i for i, what in enumerate(self.excluded) if self._describes(what, chosen, settings)]
+            matching = [i for i, values in enumerate(self.excluded) if self._match(values, chosen, settings)]
             used.update(matching)
             if not matching:
                 points.append((chosen, settings))
@@ -108,10 +156,10 @@ class Experiment:
             raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
         return points
 
-    def _describes(self, what: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
-        """Whether setting these values in a run would change nothing; a label counts where one is given."""
+    def _match(self, values: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
+        """Whether a run has these values: setting them changes nothing; a label is compared where given."""
         try:
-            changed = Settings.model_validate(_with(self.tree, {**chosen, **what}))
+            changed = Settings.model_validate(_with(self.tree, {**chosen, **values}))
         except (ValidationError, TypeError):
             return False
         labelled = changed.init.label not in (None, settings.init.label)
@@ -119,7 +167,7 @@ class Experiment:
         return same and not labelled
 
     def resolved(self) -> dict[str, Any]:
-        """The experiment as a config in which every value is told, for `experiment.yaml`."""
+        """The experiment as a config that states every value, for `experiment.yaml`."""
         frame = {"name": self.name, "description": self.description}
         settings = self.points()[0][1].model_dump(mode="json", exclude_none=True)
         swept = [key for axis in self.axes for key in axis.keys]
@@ -135,28 +183,33 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     """Read and validate a config.
 
     Args:
-        path: a YAML file.
-        overrides: texts `train.optimizer.lr=1e-3`, read by the same rules; a later one wins. A key that
-            is set is no longer swept.
+        path: a YAML file, or the name of a shipped config, as "mnist".
+        overrides: texts like `train.optimizer.lr=1e-3`, read as YAML; a later one wins. A key that is set is
+            no longer swept.
 
     Raises:
         ConfigError: with all mistakes, each with file, line and column, the value and what is accepted.
+        UsageError: for a plain name that is neither a file nor a shipped config.
         StorageError: when the file cannot be read.
+
+    >>> load_experiment("mnist", ["sweep.seed=[0]"])
+    <Experiment 'mnist': 4 runs; sweeps init x 4, seed x 1>
     """
-    document = read_yaml(_read_text(Path(path)), str(path))
+    path = find_config(path)
+    document = read_yaml(_read_text(path), str(path))
     if not isinstance(document.tree, dict):
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
-    _anchor_data_path(document.tree, Path(path).parent)
+    _anchor_data_path(document.tree, path.parent)
     for override in overrides:
         _override(document, override)
     _anchor_data_path(document.tree, Path())
-    return _Checker(document, str(path)).experiment()
+    return Experiment._of(document, str(path))
 
 
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read((1 << 20) + 1).decode("utf-8")
+            return file.read(LARGEST + 1).decode("utf-8")
     except OSError as error:
         raise StorageError(f"{str(path)[:200]}: cannot read the config: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -184,7 +237,7 @@ def _override(document: Document, text: str) -> None:
 
 
 def _settle(sweep: Any, key: str, origin: str) -> None:
-    """Take out of the sweep a key that is set, and what it holds."""
+    """Remove a key that is set from the sweep, together with the keys below it."""
     if not isinstance(sweep, dict):
         return
     zipped = sweep.get("zip")
@@ -243,7 +296,13 @@ def _choose(axes: Sequence[Axis], indices: Sequence[int]) -> dict[str, Any]:
     return {key: value for axis, i in zip(axes, indices, strict=True) for key, value in axis.at(i).items()}
 
 
+def _overlap(key: str, other_key: str) -> bool:
+    """Whether two dotted keys are the same, or one holds the other."""
+    return f"{key}.".startswith(f"{other_key}.") or f"{other_key}.".startswith(f"{key}.")
+
+
 def _fits(tree: dict[str, Any], dotted: str) -> bool:
+    """Whether the tree can hold a value at a dotted key."""
     try:
         _with(tree, {dotted: None})
     except TypeError:
@@ -252,7 +311,7 @@ def _fits(tree: dict[str, Any], dotted: str) -> bool:
 
 
 def _anchor_data_path(tree: dict[str, Any], folder: Path) -> None:
-    """A relative `data.path` is meant from the config's folder, or from here if it was set on the way."""
+    """Make `data.path` absolute: it is relative to the config's folder, in an override to the current one."""
     if isinstance(tree.get("data"), dict):
         _anchor(tree["data"], "path", folder)
     for excluded in _excluded(tree.get("sweep")):
@@ -277,7 +336,7 @@ def _anchor(holder: Any, key: Any, folder: Path) -> None:
 def _excluded(sweep: Any) -> list[dict[str, Any]]:
     """The exclusions of a sweep as far as they are well-formed."""
     excluded = sweep.get("exclude") if isinstance(sweep, dict) else None
-    return [what for what in excluded if isinstance(what, dict)] if isinstance(excluded, list) else []
+    return [values for values in excluded if isinstance(values, dict)] if isinstance(excluded, list) else []
 
 
 def _axes(sweep: Any) -> list[Axis]:
@@ -303,7 +362,8 @@ class _Checker:
     document: Document
     name: str
 
-    def experiment(self) -> Experiment:
+    def checked(self) -> tuple[Frame, dict[str, Any], list[Axis]]:
+        """The frame around the settings, the settings, and the directions of the sweep."""
         tree = dict(self.document.tree)
         frame_tree = {key: tree.pop(key) for key in Frame.model_fields if key in tree}
         mistakes: list[str] = []
@@ -318,30 +378,29 @@ class _Checker:
             mistakes += self.exclusion_mistakes(tree, axes, frame.sweep.exclude)
         if frame is None or mistakes:
             raise ConfigError(sorted(mistakes, key=_by_place))
-        excluded, figures = tuple(frame.sweep.exclude), tuple(dict.fromkeys(frame.figures))
-        return Experiment(frame.name, frame.description, tree, tuple(axes), excluded, figures, self.document)
+        return frame, tree, axes
 
     def axis_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
         """Keys that cannot be swept, or are swept twice; zipped lists of different lengths."""
         mistakes: list[str] = []
-        seen: set[str] = set()
+        swept: set[str] = set()
         for axis in axes:
             for key, keys in axis.keys.items():
                 place = self.document.key_places.get(keys) or self.place(keys)
                 if not _fits(tree, key):
                     mistakes.append(f"{place}: {key!r} lies within a value that holds no keys")
-                if any(f"{key}.".startswith(f"{o}.") or f"{o}.".startswith(f"{key}.") for o in seen):
+                if any(_overlap(key, earlier) for earlier in swept):
                     mistakes.append(f"{place}: {key!r} is swept twice")
-                seen.add(key)
+                swept.add(key)
             lengths = {key: len(values) for key, values in axis.values.items()}
             if len(set(lengths.values())) > 1:
-                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                shown = ", ".join(f"{key} has {length}" for key, length in lengths.items())
                 place = self.place(next(iter(axis.keys.values()))[:-1])
-                mistakes.append(f"{place}: zipped lists must have the same length: {told}")
+                mistakes.append(f"{place}: zipped lists must have the same length: {shown}")
         return mistakes
 
     def settings_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
-        """Try every swept value once, beside the first values of the other axes."""
+        """The mistakes of every swept value, each tried once beside the first values of the other axes."""
         mistakes: list[str] = []
         for indices in _trials(axes):
             try:
@@ -358,15 +417,16 @@ class _Checker:
     def exclusion_mistakes(
         self, tree: dict[str, Any], axes: Sequence[Axis], excluded: Sequence[dict[str, Any]]
     ) -> list[str]:
+        """Exclusions that name no key of a run, or give it a value that it cannot have."""
         mistakes = []
-        for i, what in enumerate(excluded):
-            where: dict[str, Keys] = {key: ("sweep", "exclude", i, key) for key in what}
-            outside = [key for key in what if not _fits(tree, key)]
+        for i, values in enumerate(excluded):
+            where: dict[str, Keys] = {key: ("sweep", "exclude", i, key) for key in values}
+            outside = [key for key in values if not _fits(tree, key)]
             if outside:
                 mistakes.append(f"{self.place(where[outside[0]])}: {outside[0]!r} is no key of a run")
                 continue
             try:
-                Settings.model_validate(_with(tree, {**_choose(axes, [0] * len(axes)), **what}))
+                Settings.model_validate(_with(tree, {**_choose(axes, [0] * len(axes)), **values}))
             except ValidationError as error:
                 mistakes += self.explain(error, where)
             except TypeError as error:
@@ -375,13 +435,22 @@ class _Checker:
         return mistakes
 
     def explain(self, error: ValidationError, where: Mapping[str, Keys]) -> list[str]:
+        """The mistakes of a validation, one on each line.
+
+        Args:
+            error: as Pydantic raises it.
+            where: the path in the document to the value of each swept or excluded dotted key.
+        """
         return [self.mistake(dict(details), where) for details in error.errors(include_url=False)]
 
     def mistake(self, details: dict[str, Any], where: Mapping[str, Keys]) -> str:
+        """One mistake in words: its place, the key, the value and what is accepted."""
         keys: Keys = tuple(details["loc"])
         dotted = ".".join(_shown_key(key) for key in keys) or "the config"
         written = _written(keys, where)
         kind, given = details["type"], shortened(details["input"])
+        # The place of a value that was written in Python is its dotted key, which is not said twice.
+        subject = dotted if self.place(written) == dotted else f"{self.place(written)}: {dotted}"
         if kind == "extra_forbidden" and where and str(keys[0]) in Frame.model_fields:
             return f"{self.place(written)}: {keys[0]!r} is no setting of a run: it cannot be swept"
         if kind == "extra_forbidden":
@@ -390,16 +459,16 @@ class _Checker:
         if kind == "missing":
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
         if kind == "value_error":
-            return f"{self.place(written)}: {dotted}: {details['msg'].removeprefix('Value error, ')}"
-        return f"{self.place(written)}: {dotted} must be {_wanted(details)}, not {given}"
+            return f"{subject}: {details['msg'].removeprefix('Value error, ')}"
+        return f"{subject} must be {_wanted(details)}, not {given}"
 
     def place(self, keys: Keys) -> str:
-        """Where the value stands; a missing key of the whole config stands nowhere but in its file."""
+        """The place of the value; that of the whole config is its file."""
         return nearest(self.document.places, keys) if keys else self.name
 
 
 def _trials(axes: Sequence[Axis]) -> list[list[int]]:
-    """For each swept value one choice of indices that has it, with the first of all other axes."""
+    """For each swept value a choice of indices that has it, with the first values of all other axes."""
     first = [0] * len(axes)
     others = [[*first[:a], i, *first[a + 1 :]] for a, axis in enumerate(axes) for i in range(1, len(axis))]
     return [first, *others]
@@ -420,21 +489,21 @@ _WANTED = {
     "tuple_type": "a list, as [100, 100], or 100x2 for short",
     "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
-    "too_short": "a list with something in it",
+    "too_short": "a list with at least one value",
     "too_long": "a list of at most {max_length}",
     "literal_error": "{expected}",
 }
 
 
 def _wanted(details: Mapping[str, Any]) -> str:
-    """What is accepted instead, in words."""
+    """The accepted values, in words."""
     if details["type"] in _WANTED:
         return _WANTED[details["type"]].format(**details.get("ctx", {}))
     return str(details["msg"]).lower()
 
 
 def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
-    """Where in the document the value of these settings' keys was written: perhaps in the sweep."""
+    """The path in the document to the value with these keys, which may have been written in the sweep."""
     for swept, place in where.items():
         path = tuple(swept.split("."))
         if keys[: len(path)] == path:
@@ -443,7 +512,7 @@ def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
 
 
 def _accepted(keys: Keys) -> list[str]:
-    """The keys accepted within the model that the keys lead to."""
+    """The accepted keys of the model that the keys lead to."""
     model: type[BaseModel] = Settings
     for key in keys:
         annotation = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
@@ -460,5 +529,5 @@ def _shown_key(key: str | int) -> str:
 
 
 def _by_place(mistake: str) -> tuple[str, int, int]:
-    found = re.match(r"(.*?):(\d+):(\d+): ", mistake)
-    return (found[1], int(found[2]), int(found[3])) if found else ("", 0, 0)
+    place = re.match(r"(.*?):(\d+):(\d+): ", mistake)
+    return (place[1], int(place[2]), int(place[3])) if place else ("", 0, 0)

@@ -1,13 +1,14 @@
 """Where cohorts are trained: here, in processes of this machine, or on a Dask cluster.
 
-Anything with the interface of `concurrent.futures.Executor` serves. Parallelism comes from workers alone:
-each task gives its linear algebra library one thread, which also keeps the last bits of a product the same
-whatever the number of workers.
+Anything with the interface of `concurrent.futures.Executor` serves. All parallelism comes from workers: each
+task gives its linear algebra library one thread. So the last bits of a product do not depend on the number of
+workers.
 
 Measured (tests/benchmarks/workers.py): a worker has trained its first step after 0.10 s when forked, 0.28 s
 from a fork server, 0.32 s when spawned. A fork copies locks that other threads hold, and BLAS has threads;
-the rest is nothing beside a training, so workers are spawned. A worker maps its data from the disk and checks
-it in 44 ms, once; pickled to it, the data would take 67 ms and a copy each time. So a task is only settings.
+0.3 s are little beside a training, so workers are spawned. A worker maps its data from the disk and checks it
+in 44 ms, once; pickled to the worker, the data would take 67 ms and a copy for each task. So a task holds
+only settings.
 """
 
 import multiprocessing
@@ -27,18 +28,18 @@ _SECONDS_TO_REACH_DASK = 10
 
 
 class WorkerDied(Exception):  # noqa: N818
-    """The process that worked on a task ended before the task did."""
+    """The worker process ended before its task did."""
 
 
 class WorkerStartError(InitlabError):
-    """No worker can be had, whatever the task."""
+    """No worker process can start, whatever the task."""
 
 
 class SerialExecutor(Executor):
-    """Does each task when it is submitted, in this process: for debugging."""
+    """Does each task in this process when it is submitted; for debugging."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run it now; its exception, too, is kept in the future."""
+        """Run the task now; the future keeps its result or its exception."""
         future: Future[Any] = Future()
         try:
             future.set_result(function(*args, **kwargs))
@@ -48,13 +49,16 @@ class SerialExecutor(Executor):
 
 
 class ProcessExecutor(Executor):
-    """So many worker processes, each with a thread here that hands it one task after the other.
+    """Worker processes, each with a thread here that hands it one task after the other.
 
-    A process pool of its own for each worker tells which task was at work when a process died: its future has
-    `WorkerDied`, the worker is replaced, and no other task notices.
+    Each worker has a process pool of its own, so that the task of a process that died is known: its future
+    raises `WorkerDied`, the worker is replaced, and no other task is affected.
 
-    Each worker holds the read end of a pipe whose write end is here alone. When this end is closed, or this
-    process ends, however it does, the workers end too.
+    Each worker holds the read end of a pipe; only this process holds the write end. When this process closes
+    it, or ends in any way, the workers end too.
+
+    Args:
+        jobs: the number of workers.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -65,7 +69,7 @@ class ProcessExecutor(Executor):
         self._pools: list[ProcessPoolExecutor] = []
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run it in the next worker that is free."""
+        """Run the task in the next free worker."""
         return self._threads.submit(self._run, function, *args, **kwargs)
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -78,7 +82,7 @@ class ProcessExecutor(Executor):
             raise WorkerDied(str(error)) from None
 
     def _start_worker(self) -> ProcessPoolExecutor:
-        """A worker that has shown that it runs; tried twice, as any process may be killed."""
+        """A worker that has answered; tried twice, since any process may be killed."""
         for _ in range(2):
             pool = ProcessPoolExecutor(
                 1, self._context, initializer=_live_with_the_driver, initargs=(self._lifeline,)
@@ -90,29 +94,29 @@ class ProcessExecutor(Executor):
             except BrokenProcessPool:
                 continue
         guard = "if __name__ == '__main__':"
-        raise WorkerStartError(f"no worker process can start; a script that trains does so under `{guard}`")
+        raise WorkerStartError(f"no worker process can start; a script must train within `{guard}`")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the workers finish what was submitted."""
+        """Let the workers finish the submitted tasks, then end them."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         for pool in self._pools:
             pool.shutdown(wait, cancel_futures=cancel_futures)
         self._holder.close()
 
     def kill(self) -> None:
-        """End the workers, whatever they do, and wait until they have ended."""
+        """End the workers at once, and wait until they have ended."""
         self._holder.close()
         self.shutdown(cancel_futures=True)
 
 
 def _leave_interrupts_to_the_main_thread() -> None:
-    """A process inherits this from the thread that starts it, so Ctrl-C does not reach the workers."""
+    """Block Ctrl-C in this thread; the processes that it starts inherit the mask."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _live_with_the_driver(lifeline: Connection) -> None:
-    """End this worker as soon as nobody holds the other end of the pipe."""
+    """End this worker as soon as no process holds the other end of the pipe."""
 
     def watch() -> None:
         try:
@@ -125,7 +129,7 @@ def _live_with_the_driver(lifeline: Connection) -> None:
 
 @contextmanager
 def open_processes(jobs: int) -> Iterator[Executor]:
-    """So many worker processes; with 0, none: the tasks are done in this process."""
+    """An executor with so many worker processes; with 0, the tasks are done in this process."""
     if jobs == 0:
         yield SerialExecutor()
         return
@@ -139,7 +143,7 @@ def open_processes(jobs: int) -> Iterator[Executor]:
 
 
 def check_dask(address: str) -> None:
-    """Raise a UsageError unless Dask is installed and this is an address."""
+    """Raise a UsageError unless Dask is installed and the address is well-formed."""
     try:
         from distributed.comm import get_address_host_port
     except ImportError:
@@ -147,19 +151,19 @@ def check_dask(address: str) -> None:
     try:
         get_address_host_port(address)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"--dask {address}: not an address as tcp://host:8786: {error}") from None
+        raise UsageError(f"--dask {address}: not an address like tcp://host:8786: {error}") from None
 
 
 @contextmanager
 def open_dask(address: str) -> Iterator[Executor]:
-    """The workers of a Dask scheduler that runs already.
+    """The workers of a running Dask scheduler.
 
     Args:
         address: as `tcp://host:8786`.
 
     Raises:
-        UsageError: when Dask is not installed, or the address is none.
-        InitlabError: when no scheduler answers there.
+        UsageError: when Dask is not installed, or the address is malformed.
+        InitlabError: when no scheduler answers.
     """
     check_dask(address)
     from distributed import Client

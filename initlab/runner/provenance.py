@@ -1,19 +1,20 @@
-"""Where records came from: this machine, these versions, this command, this state of the sources."""
+"""The origin of records: this machine, these versions, this command, this state of the sources."""
 
 import os
 import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from initlab import __version__
+
 _SOURCES = Path(__file__).parent
-_LONGEST_DIFF = 100_000
+_LONGEST_DIFF = 100_000  # keeps provenance.json readable where large files have changed
 
 
 def now() -> str:
@@ -22,7 +23,7 @@ def now() -> str:
 
 
 def describe() -> dict[str, Any]:
-    """What can be told of the place in which this process runs."""
+    """Command, machine, versions and sources of this process."""
     tracked = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
     return {
         "started": now(),
@@ -31,7 +32,7 @@ def describe() -> dict[str, Any]:
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "initlab": version("initlab"),
+        "initlab": __version__,
         "fingerprint": fingerprint(),
         "git_commit": _git("rev-parse", "HEAD") if tracked else None,
         "git_diff": (_git("diff", "HEAD") or "")[:_LONGEST_DIFF] if tracked else None,
@@ -39,7 +40,7 @@ def describe() -> dict[str, Any]:
 
 
 def fingerprint() -> dict[str, Any]:
-    """What decides the last bits of a result: the processor, the linear algebra library, NumPy's streams."""
+    """What the last bits of a result depend on: processor, linear algebra library, NumPy's streams."""
     return {
         "processor": _processor(),
         "numpy": np.__version__,
@@ -48,7 +49,7 @@ def fingerprint() -> dict[str, Any]:
 
 
 def _blas() -> list[str]:
-    """NumPy's, not that of other packages that happen to be loaded too."""
+    """The BLAS of NumPy; other packages that are loaded may bring their own."""
     libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
     numpys = [library for library in libraries if "numpy" in str(library.get("filepath"))] or libraries
     keys = ("internal_api", "version", "architecture")
@@ -65,11 +66,11 @@ def _processor() -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of the sources; None where they are in no checkout or there is no git."""
+    """The output of git for the sources; None outside of a checkout, or without git."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", _SOURCES, *arguments], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return told.stdout.strip()
+    return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""What records say: stores -> rows of `list`, `export`, `compare`, `verify`; experiment -> preview."""
+"""Reports on records: stores -> rows of `list`, `export`, `compare`, `verify`; experiment -> preview."""
 
 import json
 import math
@@ -14,28 +14,28 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from initlab.errors import UsageError
+from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Record, Store, experiments, find_store
-from initlab.runner.sweep import Choice, Cohort, missing_runs, plan
-from initlab.runner.training import train
+from initlab.runner.sweep import Choice, Cohort, plan, recorded, train_settings
 
-_CALIBRATION_STEPS = 50
-_SECONDS_TO_START = 1.0
-_STEP_OVERHEAD = 1e7
+_CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
+_SECONDS_TO_START = 1.0  # of Python and the workers
+_STEP_OVERHEAD = 1e7  # multiplications that take as long as Python's part of a step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What `run` would do.
+    """What `run_experiment` would do.
 
     Attributes:
-        runs: all of them.
-        missing: the ids of those that would be trained.
-        cohorts: how those would be grouped.
-        seconds: about how long it would take on this machine; nan where that cannot be tried.
+        runs: all runs of the experiment.
+        missing: the ids of the runs that would be trained.
+        cohorts: how these would be grouped.
+        seconds: the estimated time on this machine; nan where the memory is too small to try.
     """
 
     runs: list[Run]
@@ -44,7 +44,7 @@ class Preview:
     seconds: float
 
     def rows(self) -> list[dict[str, Any]]:
-        """One for each run: its cohort, counted from 1, or None where it has a record."""
+        """For each run its id, label, seed and cohort; None for a cohort where the run has a record."""
         cohort_of = {run.id: i for i, cohort in enumerate(self.cohorts, start=1) for run in cohort}
         return [
             {"id": run.id, "label": run.label, "seed": run.settings.seed, "cohort": cohort_of.get(run.id)}
@@ -53,23 +53,34 @@ class Preview:
 
 
 def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Preview:
-    """What `run_experiment` would train with these arguments, and about how long; nothing is written."""
+    """The runs that `run_experiment` would train with these arguments, and the time; nothing is written.
+
+    Args:
+        experiment: from `load_experiment`, or `Experiment(...)`.
+        results: the folder that holds a folder for each experiment.
+        choice: which runs are trained, and where.
+    """
     runs = expand(experiment)
     store = Store(results, experiment.name)
-    missing = runs if choice.force else missing_runs(runs, store, choice.retry_failed)
-    tasks = plan(missing, choice.workers)
-    seconds = _estimate(tasks, choice.workers) if tasks else 0.0
-    return Preview(runs, {run.id for run in missing}, tasks, seconds)
+    done = {} if choice.force else recorded(runs, store, choice.retry_failed)
+    missing = [run for run in runs if run.id not in done]
+    groups = plan(missing, choice.workers)
+    return Preview(
+        runs=runs,
+        missing={run.id for run in missing},
+        cohorts=groups,
+        seconds=_estimate(groups, choice.workers) if groups else 0.0,
+    )
 
 
 def _estimate(tasks: Sequence[Cohort], workers: int) -> float:
-    """Train the largest cohort for a few steps, and count all work against it; nan if it is too large."""
+    """Time the largest cohort for a few steps, and scale by the work of all; nan if memory is too small."""
     sample = max(tasks, key=_work)
     steps = sample[0].settings.train.steps
     few = min(_CALIBRATION_STEPS, steps)
     try:
         with threadpool_limits(1):
-            train(_shortened(sample, 1))
+            train_settings(_shortened(sample, 1))
             once, more = (_seconds(_shortened(sample, count)) for count in (1, 1 + few))
     except MemoryError:
         return math.nan
@@ -80,28 +91,27 @@ def _estimate(tasks: Sequence[Cohort], workers: int) -> float:
 
 def _seconds(cohort: Sequence[Settings]) -> float:
     start = time.perf_counter()
-    train(cohort)
+    train_settings(cohort)
     return time.perf_counter() - start
 
 
 def _shortened(cohort: Cohort, steps: int) -> list[Settings]:
-    """The cohort's settings with fewer steps, and a scheme that does not diverge in them."""
+    """The cohort's settings with fewer steps, and with a scheme that does not diverge in them."""
     settings = cohort[0].settings
     short = settings.train.model_copy(update={"steps": steps})
-    tame = InitSettings(scheme="normal(std=0.01)")
+    tame = InitSettings.model_validate("std=0.01")
     return [settings.model_copy(update={"train": short, "init": tame})] * len(cohort)
 
 
 def _work(cohort: Cohort) -> float:
-    """In multiplications, about; a step costs some whatever the size of the networks."""
-    settings = cohort[0].settings
-    sizes = (784, *settings.network.hidden, 10)
-    products = sum(n_in * n_out for n_in, n_out in pairwise(sizes)) * settings.train.batch_size
-    return settings.train.steps * (6.0 * products * len(cohort) + _STEP_OVERHEAD)
+    """The estimated multiplications of a training; each step has a fixed cost besides."""
+    train = cohort[0].settings.train
+    products = sum(n_in * n_out for n_in, n_out in pairwise(cohort[0].sizes)) * train.batch_size
+    return train.steps * (6.0 * products * len(cohort) + _STEP_OVERHEAD)
 
 
 def experiment_rows(results: Path) -> list[dict[str, Any]]:
-    """For each experiment, how many of its runs have which outcome."""
+    """For each experiment the number of its runs with each outcome."""
     rows = []
     for name in experiments(results):
         outcomes = Counter(_outcome(record) for _, record in Store(results, name).records())
@@ -111,11 +121,13 @@ def experiment_rows(results: Path) -> list[dict[str, Any]]:
 
 
 def run_rows(store: Store) -> list[dict[str, Any]]:
-    """For each run of an experiment, its outcome and numbers."""
+    """For each run of an experiment its outcome and numbers."""
     rows = []
     for name, record in store.records():
-        numbers = {key: getattr(record, key, None) for key in ("final_loss", "test_accuracy", "cause")}
-        rows.append({"run": name, "outcome": _outcome(record), **numbers})
+        results = {} if record is None else record.numbers()
+        numbers = {key: results.get(key) for key in ("final_loss", "test_accuracy")}
+        cause = None if record is None else record.cause
+        rows.append({"run": name, "outcome": _outcome(record), **numbers, "cause": cause})
     return rows
 
 
@@ -124,13 +136,14 @@ def _outcome(record: Record | None) -> str:
 
 
 def export_rows(store: Store) -> list[dict[str, Any]]:
-    """For each whole record, all its settings by dotted key and all its numbers."""
+    """For each whole record all settings by dotted key, and all numbers."""
     return [
         {
             "run": name,
             **dict(flattened(record.identity)),
-            **{key: getattr(record, key) for key in ("outcome", "diverged_at", "final_loss")},
-            **{key: getattr(record, key) for key in ("test_loss", "test_accuracy", "cause")},
+            "outcome": record.outcome,
+            **record.numbers(),
+            "cause": record.cause,
         }
         for name, record in store.records()
         if record is not None
@@ -139,6 +152,10 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
 
 def flattened(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Nested values by dotted key.
+
+    Args:
+        tree: nested dicts.
+        prefix: of each key.
 
     >>> dict(flattened({"train": {"steps": 3}, "hidden": [1, 2]}))
     {'train.steps': 3, 'hidden': '1 2'}
@@ -150,14 +167,14 @@ def flattened(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + key, " ".join(map(str, value)) if isinstance(value, list) else value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two runs beside each other.
+    """Two runs side by side.
 
     Attributes:
         first, second: their records.
-        settings: for each dotted key in which they differ, both values.
-        same_until: the step before which all losses have the same bits; None where all have.
+        settings: both values of each dotted key in which they differ.
+        same_until: the first step whose losses differ in a bit; None where none does.
     """
 
     first: Record
@@ -170,59 +187,72 @@ def compare(results: Path, first: str, second: str) -> Comparison:
     """Compare two runs.
 
     Args:
-        results: the folder of the experiments' folders.
-        first, second: run ids, each perhaps as `experiment/run`, or a beginning that only one run has.
+        results: the folder that holds a folder for each experiment.
+        first, second: run ids, or beginnings that only one run has; as `experiment/run` in one experiment.
 
     Raises:
-        UsageError: when no run, or more than one, is meant.
+        UsageError: when no run, or more than one, has such an id.
     """
-    records = find_run(results, first), find_run(results, second)
-    one, other = (dict(flattened(record.identity)) for record in records)
-    keys = [*one, *(key for key in other if key not in one)]
-    differing = {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
-    return Comparison(*records, differing, _same_until(*(record.losses() for record in records)))
+    a, b = find_run(results, first), find_run(results, second)
+    left, right = dict(flattened(a.identity)), dict(flattened(b.identity))
+    pairs = {key: (left.get(key), right.get(key)) for key in {**left, **right}}
+    return Comparison(
+        first=a,
+        second=b,
+        settings={key: pair for key, pair in pairs.items() if pair[0] != pair[1]},
+        same_until=_same_until(_losses(a), _losses(b)),
+    )
 
 
-def _same_until(one: Any, other: Any) -> int | None:
-    length = min(len(one), len(other))
-    different = np.flatnonzero(one[:length] != other[:length])
+def _losses(record: Record) -> FloatArray:
+    return np.empty(0) if record.history is None else record.history.losses
+
+
+def _same_until(a: FloatArray, b: FloatArray) -> int | None:
+    length = min(len(a), len(b))
+    different = np.flatnonzero(a[:length] != b[:length])
     if len(different):
         return int(different[0])
-    return None if len(one) == len(other) else length
+    return None if len(a) == len(b) else length
 
 
 def find_run(results: Path, name: str) -> Record:
-    """The one record whose id begins so, in any experiment or in that named before a slash.
+    """The record of the run whose id begins with a text.
+
+    Args:
+        results: the folder that holds a folder for each experiment.
+        name: the beginning, perhaps after an experiment's name and a slash.
 
     Raises:
-        UsageError: when there is none, or more than one.
+        UsageError: when no run, or more than one, has such an id, or the record is damaged.
     """
     experiment, _, beginning = name.rpartition("/")
-    stores = [find_store(results, one) for one in ([experiment] if experiment else experiments(results))]
+    names = [experiment] if experiment else experiments(results)
+    stores = [find_store(results, name) for name in names]
     runs = [(store, run_id) for store in stores for run_id in store.run_ids()]
-    found = [(store, run_id) for store, run_id in runs if run_id.startswith(beginning)]
-    if not found:
-        raise UsageError(f"no run is called {name!r}; `initlab list EXPERIMENT` tells the ids")
-    if len(found) > 1:
-        some = ", ".join(f"{store.folder.name}/{run_id}" for store, run_id in found[:3])
-        raise UsageError(f"{len(found)} runs begin with {name!r}: {some}, ...; name one of them")
-    store, run_id = found[0]
+    matches = [(store, run_id) for store, run_id in runs if run_id.startswith(beginning)]
+    if not matches:
+        raise UsageError(f"no run is called {name!r}; `initlab list EXPERIMENT` lists the ids")
+    if len(matches) > 1:
+        some = ", ".join(f"{store.folder.name}/{run_id}" for store, run_id in matches[:3])
+        raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}, ...; name one of them")
+    ((store, run_id),) = matches
     record = store.load(run_id)
     if record is None:
         raise UsageError(f"the record of {run_id} is damaged; run its config again to mend it")
     return record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What is wrong with, or different about, the records of an experiment.
+    """The state of an experiment's records.
 
     Attributes:
         experiment: its name.
-        whole: how many records are.
-        damaged: the ids of those that are damaged or were never finished.
-        foreign: the ids of whole records from a processor, linear algebra library or NumPy other than here:
-            training them here may give other last bits.
+        whole: the number of records that match their checksums.
+        damaged: the ids of runs whose record is damaged or was never finished.
+        foreign: the ids of whole records from another processor, linear algebra library or NumPy: training
+            these runs here may give other last bits.
     """
 
     experiment: str
@@ -233,21 +263,18 @@ class Verification:
 
 def verify(store: Store) -> Verification:
     """Check every record of an experiment against its checksums, and its machine against this one."""
-    here, whole = provenance.fingerprint(), 0
-    damaged: list[str] = []
-    foreign: list[str] = []
-    for name, record in store.records():
-        if record is None:
-            damaged.append(name)
-            continue
-        whole += 1
-        if store.provenance(name).get("fingerprint") != here:
-            foreign.append(name)
-    return Verification(store.folder.name, whole, damaged, foreign)
+    here, is_whole = provenance.fingerprint(), {name: record is not None for name, record in store.records()}
+    whole = [name for name in is_whole if is_whole[name]]
+    return Verification(
+        experiment=store.folder.name,
+        whole=len(whole),
+        damaged=[name for name in is_whole if not is_whole[name]],
+        foreign=[name for name in whole if store.provenance(name).get("fingerprint") != here],
+    )
 
 
 def resolved_lines(experiment: Experiment) -> list[str]:
-    """The experiment as YAML in which every value is told, with a comment where each comes from."""
+    """The experiment as YAML that states every value, with a comment on where each comes from."""
     swept = {key: keys for axis in experiment.axes for key, keys in axis.keys.items()}
     _, settings = experiment.points()[0]
     lines = [_line("", "name", experiment.name, experiment.place("name"))]
@@ -255,8 +282,8 @@ def resolved_lines(experiment: Experiment) -> list[str]:
         lines.append(_line("", "description", experiment.description, experiment.place("description")))
     for section, value in settings.model_dump(mode="json", exclude_none=True).items():
         if isinstance(value, dict) and section != "init":
-            held = list(_section_lines(experiment, swept, (section,), value))
-            lines += [f"{section}:", *held] if held else []
+            inner = list(_section_lines(experiment, swept, (section,), value))
+            lines += [f"{section}:", *inner] if inner else []
         else:
             shown = _init(experiment, swept, value) if section == "init" else value
             lines += _value_lines(experiment, swept, (section,), shown)
@@ -268,7 +295,7 @@ def resolved_lines(experiment: Experiment) -> list[str]:
 
 
 def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:
-    """A scheme in one word where it has no label; as it was written where a part of it is swept."""
+    """A scheme as plain text where it has no label; as it was written where a part of it is swept."""
     if any(key.startswith("init.") for key in swept):
         return experiment.tree["init"]
     return value["scheme"] if isinstance(value, dict) and set(value) == {"scheme"} else value
@@ -280,8 +307,8 @@ def _section_lines(
     for key, value in tree.items():
         path = (*keys, key)
         if isinstance(value, dict):
-            held = list(_section_lines(experiment, swept, path, value))
-            yield from [f"{'  ' * len(keys)}{key}:", *held] if held else []
+            inner = list(_section_lines(experiment, swept, path, value))
+            yield from [f"{'  ' * len(keys)}{key}:", *inner] if inner else []
         else:
             yield from _value_lines(experiment, swept, path, value)
 
@@ -289,7 +316,7 @@ def _section_lines(
 def _value_lines(
     experiment: Experiment, swept: dict[str, Any], keys: tuple[str, ...], value: Any
 ) -> Iterator[str]:
-    """The line of one setting; none where it is swept, or lies within what is."""
+    """The line of one setting; no line where the setting, or a key that holds it, is swept."""
     if not any(".".join(keys[:end]) in swept for end in range(1, len(keys) + 1)):
         place = experiment.place(*keys) if _written(experiment, keys) else "default"
         yield _line("  " * (len(keys) - 1), keys[-1], value, place)

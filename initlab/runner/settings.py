@@ -1,10 +1,10 @@
-"""What a run and a config consist of: validated, frozen models, from which the JSON schema follows.
+"""The parts of a run and of a config as validated, frozen models, from which the JSON schema follows.
 
-`Settings` is all that determines one run; `Frame` is what a config holds besides, its sweep above all.
+`Settings` determines one run; `Frame` is the rest of a config, above all its sweep.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,49 +13,59 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     WithJsonSchema,
     model_validator,
 )
 
-from initlab.data.datasets import DATASETS, Dataset, canonical_name, first_images, open_dataset
-from initlab.data.inputs import INPUTS, Prepare, check_inputs, prepare_inputs
-from initlab.errors import unknown_name
+from initlab.data.datasets import DATASETS, canonical_name, first_images, open_dataset
+from initlab.data.examples import Examples, prepared_examples
+from initlab.data.folders import Dataset
+from initlab.data.inputs import INPUTS
+from initlab.init.per_layer import Initialization
+from initlab.init.scheme import LIBRARY_NAMES, Scheme
 from initlab.nn.activations import ACTIVATIONS
-from initlab.nn.calls import read_call
-from initlab.nn.initializers import DIALECTS, Scheme
 from initlab.nn.losses import LOSSES
+from initlab.nn.network import hidden_sizes
 from initlab.nn.normalization import PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
-from initlab.nn.schedules import SCHEDULES, check_schedule
-from initlab.nn.starts import Start
+from initlab.nn.schedules import SCHEDULES, parse_schedule
+from initlab.registry import Registry
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def _known(kind: str, registry: Mapping[str, Any]) -> Callable[[str], str]:
+def _name_in(registry: Registry[Any]) -> AfterValidator:
+    """Accepts a name in the registry."""
+
     def check(name: str) -> str:
-        if name not in registry:
-            raise ValueError(unknown_name(kind, name, registry))
+        registry[name]
         return name
 
-    return check
+    return AfterValidator(check)
+
+
+def _parsed(registry: Registry[Any]) -> AfterValidator:
+    """Accepts a name in the registry, perhaps with arguments."""
+    return AfterValidator(registry.canonical)
 
 
 def _names(registry: Mapping[str, Any]) -> WithJsonSchema:
+    """The schema of plain names."""
     return WithJsonSchema({"type": "string", "enum": sorted(registry)})
 
 
 def _calls(registry: Iterable[str]) -> WithJsonSchema:
-    """Names that may carry arguments in brackets."""
+    """The schema of names that may have arguments in brackets."""
     with_arguments = {"type": "string", "pattern": f"^({'|'.join(sorted(registry))})\\s*\\("}
     return WithJsonSchema({"anyOf": [{"type": "string", "enum": sorted(registry)}, with_arguments]})
 
 
 def _schedule(text: str) -> str:
-    name, arguments = read_call("schedule", text)
-    check_schedule(name, arguments)
+    parse_schedule(text, steps=1)
     return text.strip()
 
 
@@ -64,24 +74,23 @@ def _batch_norm(text: str) -> str:
     return text.strip()
 
 
-def _drawn_anew(batches: str) -> str | None:
-    """Drawing with replacement is what is done where nothing is told."""
+def _no_default(batches: str) -> str | None:
+    """None for drawing with replacement: a key added later takes no part in the identity of older runs."""
     return None if batches == "with_replacement" else batches
 
 
 def _layer_sizes(value: Any) -> Any:
     """`100x4` is short for [100, 100, 100, 100]."""
-    short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", value) if isinstance(value, str) else None
-    if short:
-        return (int(short[1]),) * int(short[2])
+    if isinstance(value, str):
+        return hidden_sizes(value)
     return tuple(value) if isinstance(value, list) else value
 
 
 def _one_line(label: str) -> str:
     if not label.isprintable():
-        raise ValueError(f"a label has no line breaks or control characters: {label[:60]!r}")
-    if label.startswith("_"):
-        raise ValueError(f"a label does not begin with '_': {label!r}")
+        raise ValueError(f"a label must have no line breaks or control characters: {label[:60]!r}")
+    if label.startswith("_"):  # matplotlib leaves such labels out of a legend
+        raise ValueError(f"a label must not begin with '_': {label!r}")
     return label
 
 
@@ -115,21 +124,24 @@ _INIT_SCHEMA = {
 
 
 class DataSettings(_Frozen):
-    """What the networks are shown: a dataset by name, or a folder of IDX files."""
+    """The data: a dataset by name or a folder of IDX files, and how its images become inputs."""
 
     name: Annotated[str, AfterValidator(canonical_name), _calls(DATASETS)] = "mnist"
     path: str | None = None
-    inputs: Annotated[str, AfterValidator(check_inputs), _calls(INPUTS)] = "unit"
+    inputs: Annotated[str, _parsed(INPUTS), _calls(INPUTS)] = "unit"
     train_size: Annotated[int, Field(ge=1)] | None = None
 
-    def open(self) -> tuple[Dataset, Prepare]:
-        """The dataset, and what makes floats of its images."""
-        dataset = first_images(open_dataset(self.name, self.path), self.train_size)
-        return dataset, prepare_inputs(self.inputs, dataset)
+    def dataset(self) -> Dataset:
+        """The dataset, opened."""
+        return first_images(open_dataset(self.name, self.path), self.train_size)
+
+    def examples(self, dtype: str = "float32") -> Examples:
+        """The dataset's examples, prepared as inputs."""
+        return prepared_examples(self.dataset(), self.inputs, dtype)
 
 
 class NetworkSettings(_Frozen):
-    """The hidden layers; the first and last size follow from the data."""
+    """The hidden layers; the sizes of input and output follow from the data."""
 
     hidden: Annotated[
         tuple[Width, ...],
@@ -137,7 +149,7 @@ class NetworkSettings(_Frozen):
         Field(max_length=1000),
         WithJsonSchema(_HIDDEN_SCHEMA),
     ]
-    activation: Annotated[str, AfterValidator(_known("activation", ACTIVATIONS)), _names(ACTIVATIONS)]
+    activation: Annotated[str, _name_in(ACTIVATIONS), _names(ACTIVATIONS)]
     batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
 
     @property
@@ -147,7 +159,7 @@ class NetworkSettings(_Frozen):
 
 
 class OptimizerSettings(BaseModel):
-    """A name, and the arguments that this optimizer takes."""
+    """The name of an optimizer, and its arguments."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
     __pydantic_extra__: dict[str, float] = Field(init=False)
@@ -160,7 +172,7 @@ class OptimizerSettings(BaseModel):
 
     @property
     def arguments(self) -> dict[str, float]:
-        """All but the name."""
+        """All keys except the name."""
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -169,12 +181,12 @@ class TrainSettings(_Frozen):
 
     steps: Annotated[int, Field(ge=1, le=100_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=100_000)]
-    loss: Annotated[str, AfterValidator(_known("loss", LOSSES)), _names(LOSSES)] = "cross_entropy"
+    loss: Annotated[str, _name_in(LOSSES), _names(LOSSES)] = "cross_entropy"
     optimizer: OptimizerSettings
     dtype: Literal["float32", "float64"] = "float32"
     schedule: Annotated[str, AfterValidator(_schedule), _calls(SCHEDULES)] | None = None
     batches: (
-        Annotated[Literal["with_replacement", "without_replacement", "full"], AfterValidator(_drawn_anew)]
+        Annotated[Literal["with_replacement", "without_replacement", "full"], AfterValidator(_no_default)]
         | None
     ) = None
     weight_decay: Annotated[float, Field(gt=0)] | None = None
@@ -182,55 +194,61 @@ class TrainSettings(_Frozen):
     track_every: Annotated[int, Field(ge=1)] | None = None
 
 
-class InitSettings(_Frozen):
-    """A scheme, written `he`, `normal(std=0.01)` or `std=0.01`; or a mapping, which may tell more.
+def _scheme(value: Any) -> Scheme:
+    if isinstance(value, Scheme):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a scheme is written like he or normal(std=0.1)")
+    return Scheme.parse(value)
 
-    There `first` and `last` are schemes of the first and the last layer's weights, `bias` is one for all
-    biases, and `label` is how figures and tables call it.
+
+SchemeField = Annotated[
+    Scheme, PlainValidator(_scheme), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
+
+
+class InitSettings(_Frozen):
+    """A scheme, as `he`, `normal(std=0.01)` or `std=0.01`; or a mapping with more.
+
+    In a mapping, `first` and `last` are the schemes of the first and the last layer's weights, `bias` is that
+    of all biases, and `label` is the name in figures and tables.
     """
 
-    scheme: str
-    first: str | None = None
-    last: str | None = None
-    bias: str | None = None
+    scheme: SchemeField
+    first: SchemeField | None = None
+    last: SchemeField | None = None
+    bias: SchemeField | None = None
     label: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_one_line)] | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
-            foreign = value.partition("(")[0].strip() in DIALECTS
-            return {"scheme": str(Scheme.parse(value)), "label": value.strip()[:40] if foreign else None}
-        if not isinstance(value, dict) or not isinstance(value.get("scheme"), str):
+            is_library_name = value.partition("(")[0].strip() in LIBRARY_NAMES
+            return {"scheme": Scheme.parse(value), "label": value.strip()[:40] if is_library_name else None}
+        if not isinstance(value, dict) or not isinstance(value.get("scheme"), str | Scheme):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
-        arguments = {k: v for k, v in value.items() if k not in cls.model_fields}
-        start = _start(Scheme.parse(value["scheme"], arguments), value)
-        told = {name: str(getattr(start, name)) for name in _OTHERS if getattr(start, name) is not None}
-        return {"scheme": str(start.scheme), **told, "label": value.get("label")}
+        fields = {key: value[key] for key in cls.model_fields if key in value}
+        arguments = {key: value[key] for key in value if key not in fields}
+        scheme = Scheme.parse(str(value["scheme"]), arguments) if arguments else _scheme(value["scheme"])
+        return {**fields, "scheme": scheme}
 
-    @property
-    def start(self) -> Start:
+    @model_validator(mode="after")
+    def _check(self) -> "InitSettings":
+        self.initialization  # noqa: B018  raises for a scheme that is not for biases, or looks at data
+        return self
+
+    @cached_property
+    def initialization(self) -> Initialization:
         """The schemes of all layers."""
-        return _start(Scheme.parse(self.scheme), self.model_dump())
+        return Initialization(self.scheme, first=self.first, last=self.last, bias=self.bias)
 
     def __str__(self) -> str:
-        others = [f"{name} {Scheme.parse(text).short}" for name in _OTHERS if (text := getattr(self, name))]
-        return self.label or ", ".join([Scheme.parse(self.scheme).short, *others])
-
-
-_OTHERS = ("first", "last", "bias")
-
-
-def _start(scheme: Scheme, told: Mapping[str, Any]) -> Start:
-    """From the texts of the other schemes."""
-    for name in _OTHERS:
-        if not isinstance(told.get(name), str | None):
-            raise ValueError(f"{name} is a scheme, written like he or normal(std=0.1)")
-    return Start(scheme, **{name: Scheme.parse(told[name]) for name in _OTHERS if told.get(name) is not None})
+        return self.label or str(self.initialization)
 
 
 class Settings(_Frozen):
-    """All that determines one run."""
+    """Everything that determines one run."""
 
     data: DataSettings = DataSettings()
     network: NetworkSettings
@@ -239,21 +257,22 @@ class Settings(_Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
 
     def identity(self) -> dict[str, Any]:
-        """The settings as plain values, without what does not bear on any number: labels and places.
+        """The settings as plain values, without labels and places, which change no number.
 
-        A key that is not used (None) is left out, so that a key added later changes no finished run's name.
+        A key that is not used (None) is left out, so that a key added later renames no finished run.
         """
-        unseen: Any = {"init": {"label"}, "data": {"path", "name"}}
-        return self.model_dump(mode="json", exclude=unseen, exclude_none=True)
+        irrelevant: Any = {"init": {"label"}, "data": {"path", "name"}}
+        return self.model_dump(mode="json", exclude=irrelevant, exclude_none=True)
 
 
 Values = Annotated[list[Any], Field(min_length=1)]
 
 
 class Sweep(BaseModel):
-    """For each dotted key, its values; every combination is a run.
+    """The values of each swept dotted key; every combination is a run.
 
-    Within one entry of `zip` the keys go through their values together. What `exclude` describes is left out.
+    The keys of one entry of `zip` go through their values together. A run that matches an entry of `exclude`
+    is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -263,7 +282,7 @@ class Sweep(BaseModel):
 
 
 class Frame(_Frozen):
-    """What a config holds besides the settings."""
+    """The keys of a config besides the settings of its runs."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     description: str = ""
@@ -272,7 +291,7 @@ class Frame(_Frozen):
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON schema of a config, by which an editor completes and checks it.
+    """The JSON schema of a config; an editor uses it to complete and check configs.
 
     >>> sorted(config_schema()["required"])
     ['name']

@@ -1,4 +1,4 @@
-"""The one place that joins config, grid, store, executors and training: Experiment -> Outcome."""
+"""Experiment -> Results: joins config, grid, store, executors and training."""
 
 import os
 import time
@@ -15,66 +15,53 @@ from threadpoolctl import threadpool_limits
 
 from initlab.data.datasets import open_dataset
 from initlab.errors import DataError, InitlabError
+from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
+from initlab.runner.figures import check_figures, draw_figures
 from initlab.runner.grid import Run, cohorts, expand
+from initlab.runner.results import Results
+from initlab.runner.settings import Settings
 from initlab.runner.store import Record, Store
-from initlab.runner.tables import Group, curve_rows, group, summary_rows, tracked_rows
-from initlab.runner.training import History, train
+from initlab.runner.tables import group_runs
+from initlab.training.history import History
+from initlab.training.train import train
 
-# Told when the number of runs to train is known, and again for each cohort that is recorded.
+# Called with the runs recorded so far and all runs to train: once at the start, then after each cohort.
 Progress = Callable[[int, int], None]
 Cohort = tuple[Run, ...]
 
-_DEATHS_ALLOWED = 2
-_COHORTS_PER_JOB = 4
-_TASKS_PER_JOB = 2
-_DASK_WORKERS = 16
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an experiment's command did.
-
-    Attributes:
-        experiment: as it was given.
-        store: the experiment's folder.
-        groups: all its runs with their records, by condition.
-        trained: how many runs were trained now.
-        reused: how many had a record already.
-    """
-
-    experiment: Experiment
-    store: Store
-    groups: list[Group]
-    trained: int
-    reused: int
-
-    @property
-    def failed(self) -> list[Record]:
-        """The records of runs that could not be trained."""
-        return [record for group in self.groups for record in group.failed]
+_DEATHS_ALLOWED = 2  # one may be chance, as when the system runs out of memory
+_COHORTS_PER_JOB = 4  # so that the last cohort to finish keeps the others waiting for little
+_TASKS_PER_JOB = 2  # one in work, and one ready when it is done
+_DASK_WORKERS = 16  # the scheduler may gain workers at any time
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cohort could not be trained."""
+    """Why a cohort could not be trained.
+
+    Attributes:
+        cause: in one line.
+        worker_died: whether the worker process died of it.
+    """
 
     cause: str
+    worker_died: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """Which runs are trained, and where.
 
     Attributes:
-        jobs: worker processes; by default the number of cores, or 0 where this process is itself a worker;
-            0 trains within this process.
-        dask: the address of a Dask scheduler, whose workers take the place of processes; `jobs` then tells
-            for how many of them the work is cut, 16 by default.
-        retry_failed: train again what has a record of a failure.
-        force: train again everything.
+        jobs: the number of worker processes: by default the number of cores, and 0 in a process that is
+            itself a worker; 0 trains within this process.
+        dask: the address of a Dask scheduler, whose workers replace the processes; the work is then cut for
+            `jobs` workers, 16 by default.
+        retry_failed: whether runs with a record of a failure are trained again.
+        force: whether all runs are trained again.
     """
 
     jobs: int | None = None
@@ -84,7 +71,7 @@ class Choice:
 
     @property
     def width(self) -> int:
-        """How many cohorts are handed over at a time: enough that no worker waits."""
+        """How many tasks are in flight at a time: enough that no worker waits."""
         return 1 if self.alone else _TASKS_PER_JOB * self.workers
 
     @property
@@ -94,7 +81,7 @@ class Choice:
 
     @property
     def workers(self) -> int:
-        """For how many workers the work is cut."""
+        """The number of workers for which the work is cut."""
         if self.alone:
             return 1
         if self.jobs is None:
@@ -113,145 +100,199 @@ def run_experiment(
     results: str | Path = "results",
     choice: Choice = Choice(),
     progress: Progress = lambda _done, _total: None,
-    finish: Callable[[Outcome], None] = lambda _outcome: None,
-) -> Outcome:
-    """Train what has no record, and write the tables.
+) -> Results:
+    """Train the runs that have no record, write the tables, and draw the figures that the experiment names.
 
     Args:
-        experiment: from `load_experiment`.
-        results: the folder that holds the experiments' folders.
+        experiment: from `load_experiment`, or `Experiment(...)`.
+        results: the folder that holds a folder for each experiment.
         choice: which runs are trained, and where.
-        progress: called with the number of runs recorded so far and of those to train in all.
-        finish: called at the end, while no other process may write to the folder; it draws the figures.
+        progress: called with the number of runs recorded so far, and the number of runs to train.
 
     Raises:
+        UsageError: for an unknown figure, before anything is trained.
         DataError: when a dataset cannot be opened.
         LockedError: when another process is at work on the same experiment.
         StorageError: when a file cannot be read or written.
     """
+    check_figures(experiment)
     if choice.dask is not None:
         check_dask(choice.dask)
     runs = expand(experiment)
     store = Store(results, experiment.name)
     with store.lock():
         store.write_experiment(experiment.resolved())
-        missing = runs if choice.force else missing_runs(runs, store, choice.retry_failed)
+        records = {} if choice.force else recorded(runs, store, choice.retry_failed)
+        missing = [run for run in runs if run.id not in records]
         if missing:
-            _train_all(missing, store, choice, progress)
-        groups = group(runs, _records(runs, store))
-        store.write_table("summary", *summary_rows(groups))
-        store.write_table("curves", *curve_rows(groups))
-        layers = tracked_rows(groups)
-        if layers[1]:
-            store.write_table("layers", *layers)
-        outcome = Outcome(experiment, store, groups, len(missing), len(runs) - len(missing))
-        finish(outcome)
+            records |= _train_all(missing, store, choice, progress)
+        outcome = Results(
+            experiment=experiment,
+            store=store,
+            runs=runs,
+            records=records,
+            groups=group_runs(runs, [records[run.id] for run in runs]),
+            trained=len(missing),
+        )
+        outcome.write_tables()
+        draw_figures(experiment.figures, outcome.conditions, store)
     return outcome
 
 
-def missing_runs(runs: Sequence[Run], store: Store, retry_failed: bool) -> list[Run]:
-    """Those of the runs that have no valid record, or one of a failure if those are to be tried again."""
-    records = ((run, store.load(run.id)) for run in runs)
-    return [run for run, record in records if record is None or (retry_failed and record.outcome == "failed")]
+def recorded(runs: Sequence[Run], store: Store, retry_failed: bool = False) -> dict[str, Record]:
+    """The valid records of runs, by run id.
+
+    Args:
+        runs: in any order.
+        store: of their experiment.
+        retry_failed: whether to leave out records of failures.
+    """
+    records = {run.id: store.load(run.id) for run in runs}
+    return {
+        name: record
+        for name, record in records.items()
+        if record is not None and not (retry_failed and record.outcome == "failed")
+    }
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
-    """The cohorts of these runs: large enough to spare Python's cost, small enough that none waits long."""
+    """Cut runs into cohorts: large enough to save Python's cost, small enough to keep all workers busy.
+
+    Args:
+        runs: what is to be trained.
+        workers: how many share the work.
+    """
     return cohorts(runs, max(1, len(runs) // (_COHORTS_PER_JOB * workers)))
 
 
-def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Progress) -> None:
-    tasks = plan(runs, choice.workers)
+def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Progress) -> dict[str, Record]:
+    """Train and record runs; returns the records by run id."""
+    groups = plan(runs, choice.workers)
     session = store.open_session(provenance.describe())
-    done = 0
-    progress(done, len(runs))
-    with choice.executor(len(tasks)) as executor:
-        for cohort, result, seconds in train_cohorts(executor, tasks, choice.width):
+    records: dict[str, Record] = {}
+    progress(0, len(runs))
+    with choice.executor(len(groups)) as executor:
+        for cohort, result, seconds in train_cohorts(executor, groups, choice.width):
             trained = {"session": session, "finished": provenance.now(), "cohort_seconds": seconds}
             if isinstance(result, Failure):
-                for run in cohort:
-                    _save_failure(store, run, result.cause, trained)
+                records |= {run.id: _save_failure(store, run, result.cause, trained) for run in cohort}
             else:
                 for run, history in zip(cohort, result, strict=True):
-                    store.save(run, history, trained)
-            done += len(cohort)
-            progress(done, len(runs))
+                    records[run.id] = store.save(run, history, trained)
+            progress(len(records), len(runs))
+    return records
 
 
-def _save_failure(store: Store, run: Run, cause: str, trained: dict[str, Any]) -> None:
-    """Never in the place of a record that is better."""
-    known = store.load(run.id)
-    if known is None or known.outcome == "failed":
-        store.save_failure(run, cause, trained)
+def _save_failure(store: Store, run: Run, cause: str, trained: dict[str, Any]) -> Record:
+    """Record a failure, unless an earlier training of the run has succeeded."""
+    earlier = store.load(run.id)
+    if earlier is None or earlier.outcome == "failed":
+        return store.save_failure(run, cause, trained)
+    return earlier
 
 
 def train_cohorts(
-    executor: Executor, tasks: Sequence[Cohort], width: int
+    executor: Executor, cohorts: Sequence[Cohort], width: int
 ) -> Iterator[tuple[Cohort, list[History] | Failure, float]]:
-    """Each cohort with its histories, or why there are none, and its seconds, as they finish.
+    """Train cohorts; yields each with its histories, or why there are none, and its seconds.
 
-    A cohort whose worker dies is tried again. One that fails, or dies twice, is taken apart: its runs are
-    tried one by one, so that only a run that fails alone is called failed. At most `width` tasks are in
-    flight, so that memory does not grow with their number.
+    A cohort whose worker dies is tried again. One that fails, or dies twice, is split: its runs are tried one
+    by one, so that only a run that fails alone counts as failed.
+
+    Args:
+        executor: does the tasks.
+        cohorts: what is trained; may come back split into single runs.
+        width: the most tasks in flight, so that memory does not grow with the number of cohorts.
 
     Raises:
         InitlabError: when the executor gives up, or has no workers.
-        DataError: when the data cannot be read, or a worker has other numbers under its name.
+        DataError: when the data cannot be read, or a worker's copy of it differs.
     """
-    waiting = deque((cohort, 0) for cohort in tasks)
-    flying: dict[Future[tuple[list[History], float]], tuple[Cohort, int]] = {}
+    waiting = deque(_Task(cohort) for cohort in cohorts)
+    flying: dict[Future[tuple[list[History], float]], _Task] = {}
     while waiting or flying:
         while waiting and len(flying) < width:
-            cohort, deaths = waiting.popleft()
-            flying[executor.submit(train_cohort, cohort)] = cohort, deaths
+            task = waiting.popleft()
+            flying[executor.submit(train_cohort, task.cohort)] = task
         for future in wait(flying, return_when=FIRST_COMPLETED).done:
-            cohort, deaths = flying.pop(future)
-            try:
-                histories, seconds = future.result()
-            except CancelledError:
-                raise InitlabError("the workers were taken away; run the command again") from None
-            except (WorkerStartError, DataError):
-                raise
-            except WorkerDied:
-                if deaths + 1 < _DEATHS_ALLOWED:
-                    waiting.appendleft((cohort, deaths + 1))
-                elif len(cohort) > 1:
-                    waiting.extendleft(((run,), 0) for run in cohort)
-                else:
-                    yield cohort, Failure(f"killed its worker {_DEATHS_ALLOWED} times"), 0.0
-            except Exception as error:
-                if len(cohort) > 1:
-                    waiting.extendleft(((run,), 0) for run in cohort)
-                else:
-                    yield cohort, Failure(_cause(error)), 0.0
-            else:
-                yield cohort, histories, seconds
+            task = flying.pop(future)
+            result, seconds = _result(future)
+            retries = task.retries(result) if isinstance(result, Failure) else []
+            waiting.extendleft(retries)
+            if not retries:
+                yield task.cohort, result, seconds
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A cohort to train, and how many workers have died of it."""
+
+    cohort: Cohort
+    deaths: int = 0
+
+    def retries(self, failure: Failure) -> "list[_Task]":
+        """The tasks to try after a failure; none where a run has failed alone."""
+        if failure.worker_died and self.deaths + 1 < _DEATHS_ALLOWED:
+            return [_Task(self.cohort, self.deaths + 1)]
+        return [_Task((run,)) for run in self.cohort] if len(self.cohort) > 1 else []
+
+
+def _result(future: Future[tuple[list[History], float]]) -> tuple[list[History] | Failure, float]:
+    try:
+        return future.result()
+    except CancelledError:
+        raise InitlabError("the workers were taken away; run the command again") from None
+    except (WorkerStartError, DataError):
+        raise
+    except WorkerDied:
+        return Failure(f"killed its worker {_DEATHS_ALLOWED} times", worker_died=True), 0.0
+    except Exception as error:
+        return Failure(_cause(error)), 0.0
 
 
 def _cause(error: Exception) -> str:
     """One line that says what went wrong."""
     if isinstance(error, MemoryError):
         return "not enough memory for this network or batch"
-    told = " ".join(str(error).split())[:500]
-    return told if isinstance(error, InitlabError) else f"{type(error).__name__}: {told}"
+    message = " ".join(str(error).split())[:500]
+    return message if isinstance(error, InitlabError) else f"{type(error).__name__}: {message}"
 
 
 def train_cohort(cohort: Cohort) -> tuple[list[History], float]:
-    """The task of a worker: histories, and how long they took."""
+    """The task of a worker: train a cohort; returns its histories and the seconds they took."""
     first, start = cohort[0], time.perf_counter()
     data = first.settings.data
     if open_dataset(data.name, data.path).sha256 != first.data_sha256:
-        raise DataError(f"{data.path or data.name}: the worker has other numbers under this name")
+        raise DataError(f"{data.path or data.name}: the worker's copy of this dataset differs")
     with threadpool_limits(1):
-        histories = train([run.settings for run in cohort])
+        histories = train_settings([run.settings for run in cohort])
     return histories, round(time.perf_counter() - start, 3)
 
 
-def _records(runs: Sequence[Run], store: Store) -> list[Record]:
-    loaded = [store.load(run.id) for run in runs]
-    return [record for record in loaded if record is not None]
+def train_settings(cohort: Sequence[Settings]) -> list[History]:
+    """Train the networks of settings that differ only in their schemes, in one pass."""
+    shared = cohort[0]
+    network, how = shared.network, shared.train
+    return train(
+        [settings.init.initialization for settings in cohort],
+        shared.data.examples(how.dtype),
+        hidden=network.hidden,
+        activation=network.activation,
+        batch_norm=network.normalization,
+        dtype=how.dtype,
+        steps=how.steps,
+        batch_size=how.batch_size,
+        drawing=how.batches or "with_replacement",
+        optimizer=Optimizer(how.optimizer.name, **how.optimizer.arguments),
+        loss=how.loss,
+        schedule=how.schedule or "constant",
+        clip=how.clip or 0.0,
+        weight_decay=how.weight_decay or 0.0,
+        seeds=shared.seed,
+        track_every=how.track_every,
+    )

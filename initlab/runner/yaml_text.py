@@ -1,7 +1,7 @@
 """YAML text -> plain dicts, lists and scalars, with the place of each in the text.
 
-Plain scalars are read as YAML 1.2 has them: `1e-3` is a number, `no` is a string. Refused, because in a
-config they are mistakes or worse: duplicate keys, aliases, tags, deep nesting, more than one document.
+Plain scalars are read as in YAML 1.2: `1e-3` is a number, `no` is a string. Duplicate keys, aliases, tags,
+deep nesting and a second document are refused: in a config they are mistakes, or attacks.
 """
 
 import re
@@ -13,11 +13,12 @@ import yaml
 
 from initlab.errors import UsageError
 
-Path = tuple[str | int, ...]
+Keys = tuple[str | int, ...]
 
 DEEPEST = 20
-LARGEST = 1 << 20
+LARGEST = 1 << 20  # characters; no shipped config has 2,000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Python converts a text of many digits in quadratic time.
 _LONGEST_NUMBER = 40
 _SCALARS: dict[str, Any] = {
     r"~|null|Null|NULL|": lambda _: None,
@@ -35,32 +36,41 @@ class YamlError(UsageError):
     """Text that cannot be read; its message begins with the place."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Document:
-    """What a text holds, and where.
+    """The content of a text with the places of its values.
 
     Attributes:
         tree: nested dicts, lists and scalars.
-        places: for the path of each value, where it stands, as `mnist.yaml:12:7`.
+        places: the place of the value at each path, as `mnist.yaml:12:7`.
         key_places: the same for the key of each value in a mapping.
-        overridden: whether a value was set from elsewhere.
+        overridden: whether `--set` has changed a value.
     """
 
     tree: Any = None
-    places: dict[Path, str] = field(default_factory=dict)
-    key_places: dict[Path, str] = field(default_factory=dict)
+    places: dict[Keys, str] = field(default_factory=dict)
+    key_places: dict[Keys, str] = field(default_factory=dict)
     overridden: bool = False
 
-    def move(self, path: Path, place: str) -> None:
-        """Say that the value at this path, with all that it holds, stands elsewhere now."""
+    def move(self, path: Keys, place: str) -> None:
+        """Give the value at a path, and all that it holds, a new place.
+
+        Args:
+            path: of the value.
+            place: as it stands in messages.
+        """
         for places in (self.places, self.key_places):
-            for known in [known for known in places if known[: len(path)] == path]:
-                del places[known]
+            for inner in [inner for inner in places if inner[: len(path)] == path]:
+                del places[inner]
             places[path] = place
 
 
 def read_yaml(text: str, name: str) -> Document:
-    """Read one YAML document; `name` stands in the places.
+    """Read one YAML document.
+
+    Args:
+        text: of at most `LARGEST` characters.
+        name: of the file, with which each place begins.
 
     Raises:
         YamlError: for anything that is not plain, unambiguous YAML.
@@ -71,7 +81,7 @@ def read_yaml(text: str, name: str) -> Document:
     if not _is_text(text):
         raise YamlError(f"{name}: not UTF-8 text")
     if len(text) > LARGEST:
-        raise YamlError(f"{name}: larger than {LARGEST:,} characters, which no config is")
+        raise YamlError(f"{name}: not a config: larger than {LARGEST:,} characters")
     reader = _Reader(name, iter(()))
     try:
         reader.events = yaml.parse(text, Loader=_LOADER)
@@ -83,15 +93,45 @@ def read_yaml(text: str, name: str) -> Document:
         raise YamlError(f"{name}: {' '.join(str(error).split())}") from None
 
 
+def document_of(tree: Mapping[str, Any]) -> Document:
+    """A document of values that were written in Python; the place of a value is its dotted key.
+
+    >>> document_of({"train": {"steps": 3}}).places["train", "steps"]
+    'train.steps'
+    """
+    document = Document()
+    document.tree = _plain(tree, (), document)
+    return document
+
+
+def _plain(value: Any, path: Keys, document: Document) -> Any:
+    """Nested dicts, lists and scalars, as in YAML; a scheme or a path becomes text."""
+    document.places[path] = ".".join(map(str, path)) or "the config"
+    if isinstance(value, Mapping):
+        for key in value:
+            document.key_places[(*path, str(key))] = ".".join(map(str, (*path, key)))
+        return {str(key): _plain(item, (*path, str(key)), document) for key, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(item, (*path, i), document) for i, item in enumerate(value)]
+    if hasattr(value, "tolist"):  # of NumPy
+        return _plain(value.tolist(), path, document)
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
 def _is_text(text: str) -> bool:
-    """Whether no half of a surrogate pair, as stands for a byte that is no text, is in it."""
+    """Whether it holds no lone surrogate, by which Python stands for a byte that is not UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def nearest(places: Mapping[Path, str], path: Path) -> str:
-    """The place of the value at this path, or of the nearest one that holds it."""
-    held = (path[:end] for end in range(len(path), -1, -1) if path[:end] in places)
-    return places[next(held)]
+def nearest(places: Mapping[Keys, str], path: Keys) -> str:
+    """The place of the value at a path, or of the nearest value that holds it.
+
+    Args:
+        places: of a document.
+        path: of the value.
+    """
+    holders = (path[:end] for end in range(len(path), -1, -1) if path[:end] in places)
+    return places[next(holders)]
 
 
 def read_scalar(text: str) -> Any:
@@ -108,7 +148,7 @@ def read_scalar(text: str) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `read_yaml` reads: a text is quoted where it would be taken for something else."""
+    """Writes what `read_yaml` reads: a text is quoted where it would be read as another type."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
@@ -145,11 +185,11 @@ class _Reader:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if self.document.places:
-                    raise self.refuse(event, "a second document; one file describes one experiment")
+                    raise self.refuse(event, "a second document; a file describes one experiment")
                 self.document.tree = self.value(next(self.events), ())
         return self.document
 
-    def value(self, event: Any, path: Path) -> Any:
+    def value(self, event: Any, path: Keys) -> Any:
         if isinstance(event, yaml.AliasEvent):
             raise self.refuse(event, f"an alias (*{event.anchor}) is not accepted; write the value out")
         if event.tag not in (None, "!"):
@@ -163,7 +203,7 @@ class _Reader:
             return self.sequence(path)
         return read_scalar(event.value) if event.implicit[0] else event.value
 
-    def mapping(self, path: Path) -> dict[str, Any]:
+    def mapping(self, path: Keys) -> dict[str, Any]:
         tree: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
@@ -171,12 +211,12 @@ class _Reader:
             key = event.value
             if key in tree:
                 first = self.document.key_places[(*path, key)]
-                raise self.refuse(event, f"the key {key!r} stands here for the second time; first at {first}")
+                raise self.refuse(event, f"duplicate key {key!r}; it stands first at {first}")
             self.document.key_places[(*path, key)] = self.place(event.start_mark)
             tree[key] = self.value(next(self.events), (*path, key))
         return tree
 
-    def sequence(self, path: Path) -> list[Any]:
+    def sequence(self, path: Keys) -> list[Any]:
         values: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             values.append(self.value(event, (*path, len(values))))

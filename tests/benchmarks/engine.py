@@ -30,11 +30,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import engine_figures
 
-from initlab import Ensemble, Optimizer, Purpose, stream
+from initlab import Ensemble, Optimizer
+from initlab.init.networks import initialize
+from initlab.nn.streams import Purpose, stream
 from initlab.runner import provenance
 from initlab.runner.executors import open_processes
-from initlab.runner.grid import CACHE_BYTES, working_set_bytes
 from initlab.runner.sweep import available_cores
+from initlab.training.train import CACHE_BYTES, working_set_bytes
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
 ROUNDS = 7
@@ -90,7 +92,7 @@ def batches(batch: int) -> tuple[np.ndarray, np.ndarray]:
 def ensemble(workload: Workload, number: int) -> Ensemble:
     seeds = [1000 * number + m for m in range(workload.networks)]
     schemes = [workload.init] * workload.networks
-    return Ensemble.from_schemes(workload.sizes, schemes, seeds, workload.activation)
+    return initialize(workload.sizes, schemes, seeds, workload.activation)
 
 
 def initlab_steps(workload: Workload, number: int, steps: int) -> None:
@@ -314,8 +316,8 @@ def compare(pool: Pool) -> list[dict[str, object]]:
             row |= {"times_initlab": median(ratios), "low": min(ratios), "high": max(ratios)}
             row["compile_seconds"] = COMPILE_SECONDS[label(workload)] if name == "jax" else ""
             rows.append(row)
-            told = f"{1e3 * median(values):9.3f} ms {median(ratios):7.2f} x initlab"
-            print(f"{label(workload):48} {name:14} {told}", flush=True)
+            figures = f"{1e3 * median(values):9.3f} ms {median(ratios):7.2f} x initlab"
+            print(f"{label(workload):48} {name:14} {figures}", flush=True)
     return rows
 
 

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from initlab.data.datasets import open_dataset
 from initlab.runner.config import load_experiment
-from initlab.runner.training import train
+from initlab.runner.sweep import train_settings
 
 CONFIG = Path(__file__).parents[2] / "configs/mnist.yaml"
 ROUNDS = 5
@@ -38,7 +38,7 @@ def seconds(function, *arguments):
 def start_and_train(method, cohort):
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(1, context) as executor:
-        executor.submit(train, cohort).result()
+        executor.submit(train_settings, cohort).result()
 
 
 def table(title, rows):
@@ -76,7 +76,7 @@ def main():
 
         def per_step(size, cohort=cohort, steps=steps):
             with threadpool_limits(1):
-                return 1e6 * seconds(train, cohort[:size]) / size / steps
+                return 1e6 * seconds(train_settings, cohort[:size]) / size / steps
 
         sizes = (1, 2, 4, 8, 16, 32, 64)
         table(

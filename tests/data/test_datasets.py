@@ -94,7 +94,7 @@ class TestCache:
         (cache_folder() / "tmpabc.part").write_bytes(b"half")
         assert open_anew(path=packed).train_images.shape == (600, 16)
 
-    def test_a_cache_that_cannot_be_written_is_told(self, packed, tmp_path, monkeypatch):
+    def test_a_cache_that_cannot_be_written_is_reported(self, packed, tmp_path, monkeypatch):
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("INITLAB_CACHE", str(tmp_path / "file"))
         with pytest.raises(StorageError, match="set INITLAB_CACHE"):

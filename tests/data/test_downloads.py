@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import struct
 import threading
 import urllib.request
@@ -88,7 +89,7 @@ def test_what_is_fetched_can_be_opened_and_is_not_fetched_twice(server, tmp_path
     assert len(server.asked) == asked == 4
 
 
-def test_opening_asks_no_network_and_tells_what_to_do(server):
+def test_opening_uses_no_network_and_says_what_to_do(server):
     with pytest.raises(DataError, match="run `initlab fetch kmnist`") as error:
         datasets.open_dataset("kmnist")
     assert all(name in str(error.value) for name in SOURCES["kmnist"].sha256)
@@ -112,27 +113,25 @@ def damaged(content):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
-        (lambda content: (200, len(content), damaged(content)), "damaged or another file: expected SHA-256 "),
-        (lambda content: (200, None, content[:-9]), "damaged or another file: expected SHA-256 "),
+        (lambda content: (200, len(content), damaged(content)), "damaged, or another file: its SHA-256 is "),
+        (lambda content: (200, None, content[:-9]), "damaged, or another file: its SHA-256 is "),
         (lambda content: (200, len(content), content[:-9]), "truncated: "),
         (lambda content: (200, 100_000_001, content), "has 100,000,001 bytes, more than 67,108,864"),
         (lambda _: (503, 0, b""), "HTTP Error 503"),
         (lambda _: (404, 0, b""), "HTTP Error 404"),
     ],
-    ids=["wrong digest", "cut, length untold", "truncated", "too large", "server error", "not there"],
+    ids=["wrong digest", "cut, length unknown", "truncated", "too large", "server error", "not there"],
 )
-def test_a_bad_mirror_is_told_with_the_file_and_nothing_is_left_and_a_good_one_takes_its_place(
-    server, answer, told
-):
+def test_a_bad_mirror_is_reported_and_leaves_nothing_and_a_good_one_takes_its_place(server, answer, message):
     original = server.files[f"/one/{FIRST}"]
     for mirror in ("one", "two"):
         server.files[f"/{mirror}/{FIRST}"] = answer(original[2])
     with pytest.raises(DataError) as error:
         fetch("kmnist")
     for mirror in ("one", "two"):
-        assert f"{server.mirror(mirror)}{FIRST}: {told}" in str(error.value)
+        assert f"{server.mirror(mirror)}{FIRST}: {message}" in str(error.value)
     assert f"into {download_folder('kmnist')}" in str(error.value)
     assert left() == []
     server.files[f"/two/{FIRST}"] = original
@@ -140,16 +139,16 @@ def test_a_bad_mirror_is_told_with_the_file_and_nothing_is_left_and_a_good_one_t
     assert server.asked[-5:-3] == [f"/one/{FIRST}", f"/two/{FIRST}"]
 
 
-def test_a_wrong_digest_is_told_as_expected_and_found(server):
+def test_the_message_on_a_wrong_digest_gives_both_digests(server):
     _, length, content = server.files[f"/one/{FIRST}"]
     for mirror in ("one", "two"):
         server.files[f"/{mirror}/{FIRST}"] = (200, length, damaged(content))
-    found = hashlib.sha256(damaged(content)).hexdigest()
-    with pytest.raises(DataError, match=f"expected SHA-256 {SOURCES['kmnist'].sha256[FIRST]}, found {found}"):
+    digest = hashlib.sha256(damaged(content)).hexdigest()
+    with pytest.raises(DataError, match=f"its SHA-256 is {digest}, not {SOURCES['kmnist'].sha256[FIRST]}"):
         fetch("kmnist")
 
 
-def test_a_stream_of_untold_length_is_cut_off(server, monkeypatch):
+def test_a_stream_of_unknown_length_is_cut_off(server, monkeypatch):
     monkeypatch.setattr(downloads, "LARGEST", 1000)
     for mirror in ("one", "two"):
         content = server.files[f"/{mirror}/{FIRST}"][2]
@@ -185,7 +184,7 @@ def test_a_full_disk_is_no_fault_of_the_mirror_and_leaves_nothing(monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(downloads.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match=rf"{FIRST}: cannot write: No space left"):
         fetch("kmnist")
     assert left() == []
@@ -193,14 +192,16 @@ def test_a_full_disk_is_no_fault_of_the_mirror_and_leaves_nothing(monkeypatch):
 
 @pytest.mark.usefixtures("server")
 def test_progress_begins_at_0_and_ends_at_the_size():
-    told = []
-    fetch("kmnist", lambda *one: told.append(one))
+    reports = []
+    fetch("kmnist", lambda *report: reports.append(report))
     sizes = {name: (download_folder("kmnist") / name).stat().st_size for name in SOURCES["kmnist"].sha256}
-    assert [one for one in told if one[1] == 0] == [(name, 0, size) for name, size in sizes.items()]
-    assert told[-1][1:] == (sizes[told[-1][0]],) * 2
+    assert [report for report in reports if report[1] == 0] == [
+        (name, 0, size) for name, size in sizes.items()
+    ]
+    assert reports[-1][1:] == (sizes[reports[-1][0]],) * 2
 
 
-def test_an_unknown_name_is_told():
+def test_an_unknown_name_is_refused():
     with pytest.raises(UsageError, match="did you mean 'kmnist'"):
         fetch("kmnits")
 

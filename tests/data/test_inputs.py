@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from initlab.data.datasets import first_images, open_dataset
-from initlab.data.inputs import INPUTS, check_inputs, prepare_inputs
+from initlab.data.inputs import INPUTS, prepare_inputs
 from initlab.errors import UsageError
 
 MNIST = first_images(open_dataset("mnist"), 3000)
@@ -62,7 +62,7 @@ def test_whitened_components_are_uncorrelated_and_the_leading_ones():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("unti", "did you mean 'unit'"),
         ("whitened(component=3)", "did you mean 'components'"),
@@ -70,9 +70,9 @@ def test_whitened_components_are_uncorrelated_and_the_leading_ones():
         ("unit(", "cannot read the input preparation"),
     ],
 )
-def test_wrong_preparations_are_told_in_words(text, told):
-    with pytest.raises(UsageError, match=told):
-        check_inputs(text)
+def test_wrong_preparations_are_refused_in_words(text, message):
+    with pytest.raises(UsageError, match=message):
+        INPUTS.canonical(text)
 
 
 @pytest.mark.parametrize("components", [0, 785])

@@ -12,7 +12,7 @@ from initlab.cli import app
 from initlab.data.datasets import DATASETS, canonical_name, is_dataset_name, open_dataset
 from initlab.data.synthetic import clusters, teacher
 from initlab.errors import UsageError
-from initlab.nn.network import Ensemble
+from initlab.init.networks import initialize
 from initlab.nn.optimizers import Optimizer
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
@@ -82,7 +82,7 @@ def test_a_teachers_classes_are_not_too_unequal(arguments, seed):
 
 def test_a_network_learns_what_the_teacher_knows_beyond_its_training_set():
     made = teacher(features=10, classes=3, hidden=10, depth=1, train=20_000)
-    network, optimizer = Ensemble.from_schemes([10, 50, 3], ["he"]), Optimizer("sgd", lr=0.2)
+    network, optimizer = initialize([10, 50, 3], ["he"]), Optimizer("sgd", lr=0.2)
     inputs, labels = features(made.train_images), made.train_labels
     rng = np.random.default_rng(0)
     for _ in range(6000):
@@ -94,13 +94,13 @@ def test_a_network_learns_what_the_teacher_knows_beyond_its_training_set():
 
 def test_a_network_of_the_teachers_shape_and_seed_is_not_the_teacher():
     made = teacher(depth=1)
-    student = Ensemble.from_schemes([20, 50, 10], ["he"], 0)
+    student = initialize([20, 50, 10], ["he"], 0)
     right = student.forward(features(made.test_images))[0].argmax(axis=1) == made.test_labels
     assert right.mean() < 0.3
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("clutsers", "unknown dataset 'clutsers'; did you mean 'clusters'"),
         ("clusters(clases=4)", "unknown argument of clusters 'clases'; did you mean 'classes'"),
@@ -115,27 +115,27 @@ def test_a_network_of_the_teachers_shape_and_seed_is_not_the_teacher():
         ("", "cannot read the dataset"),
     ],
 )
-def test_a_wrong_name_is_told_in_words(name, told):
+def test_a_wrong_name_is_refused_in_words(name, message):
     for read in (canonical_name, open_dataset):
         with pytest.raises(UsageError) as error:
             read(name)
-        assert told in str(error.value)
+        assert message in str(error.value)
         assert len(str(error.value)) < 200
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("clusters(train=5)", "5 training samples are too few for 10 classes"),
         ("teacher(features=10000, train=1e6)", "more than the 100,000,000 numbers"),
     ],
 )
-def test_sizes_that_do_not_fit_each_other_are_told(name, told):
-    with pytest.raises(UsageError, match=told):
+def test_sizes_that_do_not_fit_each_other_are_refused(name, message):
+    with pytest.raises(UsageError, match=message):
         open_dataset(name)
 
 
-def test_names_are_told_from_folders():
+def test_names_are_not_taken_for_folders():
     assert all(is_dataset_name(name) for name in DATASETS)
     assert is_dataset_name("clusters (classes=4)")
     assert not any(is_dataset_name(text) for text in ("", "./mnist", "clusters2", "data(1)"))
@@ -143,8 +143,8 @@ def test_names_are_told_from_folders():
 
 def test_the_command_line_takes_a_name_with_arguments():
     words = ["diagnose", "--data", "clusters(classes=4)", "--hidden", "10x2", "--json"]
-    (told,) = json.loads(CliRunner().invoke(app, words).stdout)
-    assert told["sizes"] == [20, 10, 10, 4]
+    (diagnosis,) = json.loads(CliRunner().invoke(app, words).stdout)
+    assert diagnosis["sizes"] == [20, 10, 10, 4]
     wrong = CliRunner().invoke(app, ["diagnose", "--data", "clusters(classes=1)"])
     assert isinstance(wrong.exception, UsageError)
 
@@ -170,7 +170,7 @@ def test_a_config_names_it_and_a_run_is_known_by_its_numbers(tmp_path):
     assert same.id == run.id != other.id
 
 
-def test_a_mistake_in_a_configs_name_is_told_with_its_place(tmp_path):
+def test_a_mistake_in_a_configs_name_is_reported_with_its_place(tmp_path):
     (tmp_path / "made.yaml").write_text(CONFIG.replace("4.0", "1"))
     with pytest.raises(UsageError, match=r"made.yaml:2:14: data.name: classes must be from 2 to 256, not 1"):
         load_experiment(tmp_path / "made.yaml")

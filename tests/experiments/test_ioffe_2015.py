@@ -1,32 +1,30 @@
-"""Each claim about Batch Normalization can be refuted, and its numbers are what they are called."""
+"""The numbers of the Batch Normalization exhibit are what they are called."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from initlab.analysis.claims import decide
-from initlab.runner.gallery import load
+from initlab.gallery.reproduce import load
 
 ioffe = load(Path(__file__).parents[2] / "experiments" / "ioffe_2015.py")
 
 
-@pytest.mark.parametrize(
-    ("claim", "confirming", "refuting"), [(ioffe.SOONER, 0.1, 0.9), (ioffe.STEADY, 0.3, 2)]
-)
-def test_each_claim_can_be_confirmed_and_refuted(claim, confirming, refuting):
-    assert decide(claim, [confirming] * 5).verdict == "confirmed"
-    assert decide(claim, [refuting] * 5).verdict == "refuted"
-
-
 def test_what_is_never_reached_counts_as_the_last_step():
-    accuracies = np.array([[0.1, 0.1], [0.85, 0.2], [0.7, 0.3]])
-    assert ioffe.steps_to(accuracies, 0.8).tolist() == [50, 100]
+    accuracies = np.array([[0.1, 0.85, 0.7], [0.1, 0.2, 0.3]])
+    assert ioffe.steps_to(accuracies, 0.8, 50).tolist() == [50, 100]
 
 
 def test_drift_is_movement_in_time_and_not_spread():
-    still = np.tile(np.array([-1.0, 0.0, 1.0])[None, None, :, None], (4, 1, 1, 2))
-    moving = still + np.array([0.0, 2.0, 0.0, 2.0])[:, None, None, None]
-    assert ioffe.drift(still).tolist() == [0]
-    assert ioffe.drift(moving).tolist() == [1]
-    assert ioffe.relative_drift(moving).tolist() == [0.5]
+    still = np.tile(np.array([-1.0, 0.0, 1.0])[:, None], (1, 4, 1, 2))
+    moving = still + np.array([0.0, 2.0, 0.0, 2.0])[:, None, None]
+    assert ioffe.drift_of(still).tolist() == [0]
+    assert ioffe.drift_of(moving).tolist() == [1]
+    assert ioffe.relative_drift_of(moving).tolist() == [0.5]
+
+
+def test_percentiles_are_those_of_each_unit_over_images():
+    settings = ioffe.exhibit.settings.replace(steps=2, every=1, seeds=2, width=4, images=50)
+    arrays = ioffe.trained(settings, "with")
+    assert arrays["accuracy"].shape == (2, 3)
+    assert arrays["percentiles"].shape == (2, 3, 3, 4)
+    assert (np.diff(arrays["percentiles"], axis=2) >= 0).all()

@@ -24,6 +24,6 @@ def kill_worker_once(cohort):
 
 def fail_for_he(cohort):
     """Train, but raise for any cohort with a He network."""
-    if any(run.settings.init.scheme == "he" for run in cohort):
+    if any(str(run.settings.init.scheme) == "he" for run in cohort):
         raise RuntimeError("no such luck\nwith He")
     return train_cohort(cohort)

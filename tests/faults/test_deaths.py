@@ -22,7 +22,7 @@ from initlab.runner.sweep import Choice, run_experiment
 
 DRIVER = """
 import os, signal, sys
-from initlab.runner import atomic
+from initlab import files
 from initlab.cli import main
 
 left = int(sys.argv.pop(1))
@@ -31,7 +31,7 @@ def checkpoint(step, path):
     left -= 1
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-atomic.checkpoint = checkpoint
+files.checkpoint = checkpoint
 main()
 print("steps", -left, file=sys.stderr)
 """
@@ -54,13 +54,10 @@ def finished(results):
     return {name for name, record in Store(results, "small").records() if record is not None}
 
 
-def check_mended(config, results, expected, kept, *arguments):
+def check_mended(config, results, expected, kept, *overrides):
     """Run again: exactly what had no record is trained, and all records are those of an undisturbed run."""
-    again = subprocess.run(
-        command(config, results, "--jobs", "0", *arguments), capture_output=True, text=True, timeout=120
-    )
-    assert again.returncode == 0, again.stderr
-    assert f"{len(kept)} had a record already" in again.stderr
+    again = run_experiment(load_experiment(config, overrides), results, Choice(jobs=0))
+    assert again.reused == len(kept)
     assert record_bytes(results / "small") == expected
     assert not list(results.rglob("*.part"))
 
@@ -78,17 +75,17 @@ def expected(small_config, tmp_path):
 def kill_at_each_step(small_config, tmp_path, expected, stride, *overrides):
     arguments = [word for override in overrides for word in ("--set", override)]
     records = expected(*overrides)
-    told = drive(10**6, small_config, tmp_path / "count", *arguments).stderr
-    steps = 10**6 - int(told.rpartition("steps")[2].strip().lstrip("-"))
+    stderr = drive(10**6, small_config, tmp_path / "count", *arguments).stderr
+    steps = 10**6 - int(stderr.rpartition("steps")[2].strip().lstrip("-"))
     assert steps > 20
     for step in range(1, steps + 1, stride):
         results = tmp_path / f"kill{step}"
         died = drive(step, small_config, results, *arguments)
         assert died.returncode == -signal.SIGKILL
-        check_mended(small_config, results, records, finished(results), *arguments)
+        check_mended(small_config, results, records, finished(results), *overrides)
 
 
-TWO_RUNS = ("sweep.init=[he]", "train.steps=20")
+TWO_RUNS = ("sweep.init=[he]", "train.steps=20", "figures=[]")
 
 
 def test_killed_at_every_fifth_step_of_writing(small_config, tmp_path, expected):
@@ -136,7 +133,7 @@ def end_and_mend(small_config, tmp_path, expected, sent, code, times):
             assert len(finished(results)) == 18
             ended = 0
         codes.add(ended)
-        check_mended(small_config, results, records, finished(results), *LONGER_ARGUMENTS)
+        check_mended(small_config, results, records, finished(results), *LONGER)
     assert codes <= {code, 0}
     assert code in codes
 
@@ -258,11 +255,11 @@ def start_many(count, words):
 
 @pytest.mark.parametrize("count", [2, 8])
 def test_many_commands_at_once_train_each_run_once(small_config, tmp_path, expected, count):
-    told = start_many(count, command(small_config, tmp_path / "r", "--jobs", "1"))
-    assert {code for _, code in told} <= {0, 4}
-    trained = [int(stderr.split(" runs trained")[0].split()[-1]) for stderr, code in told if code == 0]
+    commands = start_many(count, command(small_config, tmp_path / "r", "--jobs", "1"))
+    assert {code for _, code in commands} <= {0, 4}
+    trained = [int(stderr.split(" runs trained")[0].split()[-1]) for stderr, code in commands if code == 0]
     assert sum(trained) == 6
-    assert all("another initlab is at work" in stderr for stderr, code in told if code == 4)
+    assert all("another initlab is at work" in stderr for stderr, code in commands if code == 4)
     assert record_bytes(tmp_path / "r/small") == expected()
 
 

@@ -157,7 +157,7 @@ def test_hostile_labels_are_labels(small_config, tmp_path, label):
     override = f"sweep.init=[{{scheme: he, label: '{label}'}}]"
     experiment = load_experiment(small_config, [override, "train.steps=2", "sweep.seed=[0]"])
     outcome = run_experiment(experiment, tmp_path / "r", Choice(jobs=0))
-    assert outcome.groups[0].label == label
+    assert outcome.conditions[0].label == label
     assert label in (tmp_path / "r/small/summary.csv").read_text()
     again = load_experiment(tmp_path / "r/small/experiment.yaml")
     assert again.points()[0][1].init.label == label

@@ -98,7 +98,7 @@ def test_a_folder_moved_with_its_data_needs_no_training(small_data, expected, tm
     assert record_bytes(tmp_path / "elsewhere/small") == expected
 
 
-def test_no_scheduler_is_told_in_words(experiment, tmp_path, monkeypatch):
+def test_no_scheduler_is_reported_in_words(experiment, tmp_path, monkeypatch):
     from initlab.errors import InitlabError
     from initlab.runner import executors
 

@@ -1,17 +1,19 @@
-"""What a training step costs, counted: calls and temporary bytes, which are exact where seconds are not."""
+"""The cost of a training step in calls and temporary bytes, which are exact where seconds are not."""
 
 import sys
 import tracemalloc
 
 import numpy as np
 import pytest
+from textbook import random_layers
 
-from initlab import Ensemble, Optimizer
+from initlab.nn.network import Ensemble
+from initlab.nn.optimizers import Optimizer
 
 
 def a_step(depth, networks=4, activation="relu"):
-    """A function that takes one step, warmed; and the bytes of one layer's activations."""
-    ensemble = Ensemble.from_schemes([784, *[100] * depth, 10], ["he"] * networks, 0, activation)
+    """A function that trains one step, called once already; and the bytes of one layer's activations."""
+    ensemble = Ensemble(*random_layers(networks, [784, *[100] * depth, 10]), activation)
     inputs = np.random.default_rng(0).random((128, 784), dtype=np.float32)
     labels, sgd = np.arange(128) % 10, Optimizer("sgd", lr=1e-3)
 
@@ -23,7 +25,7 @@ def a_step(depth, networks=4, activation="relu"):
 
 
 def calls(function):
-    """How many calls, of Python functions and of compiled ones, a call makes."""
+    """The number of calls, of Python functions and compiled ones, that a function makes."""
     count = 0
 
     def profile(_frame, event, _argument):
@@ -51,7 +53,7 @@ def test_calls_of_a_step(activation, per_layer):
 
 @pytest.mark.parametrize("depth", [4, 14])
 def test_temporary_memory_of_a_step_is_that_of_one_layer(depth):
-    """All that grows with depth, networks or batch is there before the step."""
+    """Everything that grows with depth, networks or batch exists before the step."""
     step, layer_bytes = a_step(depth)
     tracemalloc.start()
     try:

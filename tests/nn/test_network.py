@@ -4,114 +4,93 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook import Network
+from textbook import Network, random_layers
 
-from initlab import Ensemble, Optimizer, Scheme, open_dataset
-from initlab.analysis.measure import samples_of
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS
-from initlab.nn.initializers import INITIALIZERS
 from initlab.nn.losses import LOSSES
+from initlab.nn.network import Ensemble, StepRule, hidden_sizes
+from initlab.nn.normalization import BatchNorm
+from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 
-EXAMPLES = {"value": 0.1, "std": 0.3, "bound": 0.3, "steps": 3}
-SHORTER = {"steps"}
-ALL_SCHEMES = [
-    Scheme(
-        name,
-        {argument: EXAMPLES[argument] for argument in (*known.required(), *SHORTER & {*known.parameters()})},
-    )
-    for name, known in INITIALIZERS.items()
-]
-SEVEN = ["he", "xavier", "lecun_uniform", "std=0.05", "uniform(bound=0.1)", "he_uniform", "std=0.2"]
+PLACES = [None, "before", "after"]
 
 
-def mnist_batches(steps, batch_size=64):
-    dataset, rng = open_dataset("mnist"), np.random.default_rng(3)
+def ensemble_of(networks, sizes, activation="tanh", dtype="float64", place=None):
+    batch_norm = BatchNorm(place) if place else None
+    return Ensemble(*random_layers(networks, sizes), activation, dtype, batch_norm)
+
+
+def alone(ensemble, row):
+    """The network of one row, built from its arrays."""
+    weights, biases = [W[row] for W in ensemble.weights], [b[row] for b in ensemble.biases]
+    return Ensemble(weights, biases, ensemble.activation.name, ensemble.dtype.name)
+
+
+def batches(steps, sizes, batch_size=33, seed=1, networks=()):
+    rng = np.random.default_rng(seed)
     for _ in range(steps):
-        chosen = rng.integers(60_000, size=batch_size)
-        yield dataset.train_images[chosen] / 255.0, dataset.train_labels[chosen]
+        inputs = rng.standard_normal((*networks, batch_size, sizes[0]))
+        yield inputs, rng.integers(sizes[-1], size=(*networks, batch_size))
 
 
 @pytest.mark.parametrize("networks", [1, 7])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
-def test_every_loss_of_400_steps_is_the_textbooks(activation, networks):
+def test_every_loss_of_400_steps_is_that_of_the_textbook(activation, networks):
     sizes = [784, 50, 50, 50, 10]
-    ensemble = Ensemble.from_schemes(sizes, SEVEN[:networks], 5, activation, "float64")
-    alone = [
+    ensemble, sgd = ensemble_of(networks, sizes, activation), Optimizer("sgd", lr=0.1)
+    textbook = [
         Network([W[m] for W in ensemble.weights], [b[m] for b in ensemble.biases], activation)
         for m in range(networks)
     ]
-    sgd = Optimizer("sgd", lr=0.1)
-    worst = 0.0
-    for inputs, labels in mnist_batches(400):
-        ours = ensemble.train_step(inputs, labels, sgd)
-        theirs = np.array([network.step(inputs, labels, 0.1) for network in alone])
-        worst = max(worst, float(np.abs(ours - theirs).max()))
-    assert worst < 1e-9
+    teacher = np.random.default_rng(2).standard_normal((784, 10))
+    for inputs, _ in batches(400, sizes):
+        labels = (inputs @ teacher).argmax(axis=1)
+        losses = ensemble.train_step(inputs, labels, sgd)
+        expected = [network.step(inputs, labels, 0.1) for network in textbook]
+        np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-9)
 
 
-def random_problem(rng, networks, batch_size=6):
-    return rng.standard_normal((networks, batch_size, 7)), rng.integers(3, size=(networks, batch_size))
-
-
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("scheme", ALL_SCHEMES, ids=str)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradients_are_those_of_central_differences(activation, scheme, loss):
-    """Along random directions, each network of an ensemble on its own."""
-    if scheme.is_open and ACTIVATIONS[activation].critical is None:
-        pytest.skip(f"no variance is critical for {activation}")
-    if scheme.name == "pretrained_rbm" and activation != "sigmoid":
-        pytest.skip("for sigmoid networks")
-    rng = np.random.default_rng(0)
-    seen = samples_of(rng.random((50, 7)))
-    ensemble = Ensemble.from_schemes([7, 6, 5, 3], [scheme] * 3, [0, 1, 2], activation, "float64", seen)
-    ensemble.parameters += 0.1 * rng.standard_normal(ensemble.parameters.shape)
-    inputs, labels = random_problem(rng, 3)
+def test_gradients_are_those_of_central_differences(activation, loss, place):
+    """Along random directions in the space of all parameters, each network with inputs of its own."""
+    rng, step = np.random.default_rng(0), 1e-5
+    ensemble = ensemble_of(3, [7, 6, 5, 3], activation, place=place)
+    ensemble.parameters += 0.1 * rng.standard_normal(ensemble.parameters.shape)  # scales and shifts too
+    ((inputs, labels),) = batches(1, [7, 3], 6, networks=(3,))
     ensemble.loss(inputs, labels, loss)
-    analytic_gradients, start = ensemble.gradients.copy(), ensemble.parameters.copy()
+    gradients, start = ensemble.gradients.copy(), ensemble.parameters.copy()
     for _ in range(4):
         direction = rng.standard_normal(start.shape)
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        step = 1e-5
         ensemble.parameters[...] = start + step * direction
         ahead = ensemble.loss(inputs, labels, loss)
         ensemble.parameters[...] = start - step * direction
         behind = ensemble.loss(inputs, labels, loss)
-        numeric = (ahead - behind) / (2 * step)
-        analytic = (analytic_gradients * direction).sum(axis=1)
-        scale = np.maximum(np.abs(analytic), np.linalg.norm(analytic_gradients, axis=1) * 0.1)
+        numeric, analytic = (ahead - behind) / (2 * step), (gradients * direction).sum(axis=1)
+        scale = np.maximum(np.abs(analytic), np.linalg.norm(gradients, axis=1) * 0.1)
         rounding = 4 * np.finfo(np.float64).eps * ahead / step
         assert (np.abs(numeric - analytic) < 1e-6 * scale + rounding).all(), (numeric, analytic)
-
-
-def histories(schemes, sizes, steps, dtype, own_inputs, activation="relu"):
-    """Losses (steps, M); with own inputs, network m is fed its own batches."""
-    ensemble = Ensemble.from_schemes(sizes, schemes, 0, activation, dtype)
-    sgd, rng = Optimizer("sgd", lr=0.1), np.random.default_rng(1)
-    losses = []
-    for _ in range(steps):
-        inputs = rng.standard_normal((12, 33, sizes[0])).astype(dtype)
-        labels = rng.integers(sizes[-1], size=(12, 33))
-        if own_inputs is None:
-            losses.append(ensemble.train_step(inputs[0], labels[0], sgd))
-        else:
-            losses.append(ensemble.train_step(inputs[own_inputs], labels[own_inputs], sgd))
-    return np.array(losses)
-
-
-TWELVE = [f"std={0.02 * (m + 1):.2f}" for m in range(12)]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sizes", [(20, 10), (784, 100, 100, 10), (17, 1, 5, 3), (5, 9, 1)], ids=str)
-def test_a_network_has_the_same_bits_in_an_ensemble_of_twelve_and_alone(sizes, dtype, activation):
-    for shared in (True, False):
-        together = histories(TWELVE, sizes, 10, dtype, None if shared else slice(None), activation)
-        for m in (0, 5, 11):
-            alone = histories([TWELVE[m]], sizes, 10, dtype, None if shared else [m], activation)
-            assert together[:, m].tobytes() == alone[:, 0].tobytes()
+@pytest.mark.parametrize("own_batches", [False, True], ids=["same-batches", "own-batches"])
+def test_a_network_has_the_same_bits_in_an_ensemble_of_twelve_and_alone(
+    sizes, dtype, activation, own_batches
+):
+    ensemble, sgd = ensemble_of(12, sizes, activation, dtype), Optimizer("sgd", lr=0.1)
+    singles = {row: alone(ensemble, row) for row in (0, 5, 11)}
+    for inputs, labels in batches(5, sizes, networks=(12,) if own_batches else ()):
+        losses = ensemble.train_step(inputs, labels, sgd)
+        for row, single in singles.items():
+            batch = (inputs[row], labels[row]) if own_batches else (inputs, labels)
+            assert single.train_step(*batch, sgd)[0] == losses[row]
+    for row, single in singles.items():
+        assert single.parameters[0].tobytes() == ensemble.parameters[row].tobytes()
 
 
 @settings(max_examples=150, deadline=None)
@@ -122,53 +101,93 @@ def test_a_network_has_the_same_bits_in_an_ensemble_of_twelve_and_alone(sizes, d
     dtype=st.sampled_from(["float32", "float64"]),
 )
 def test_rows_never_mix_whatever_the_shapes(sizes, batch_size, networks, dtype):
-    rng = np.random.default_rng(0)
-    inputs = rng.standard_normal((batch_size, sizes[0])).astype(dtype)
-    labels = rng.integers(sizes[-1], size=batch_size)
-    schemes = TWELVE[:networks]
-    together = Ensemble.from_schemes(sizes, schemes, 0, "tanh", dtype)
-    losses = together.loss(inputs, labels)
-    for m, scheme in enumerate(schemes):
-        alone = Ensemble.from_schemes(sizes, [scheme], 0, "tanh", dtype)
-        assert alone.loss(inputs, labels)[0].tobytes() == losses[m].tobytes()
-        assert alone.gradients[0].tobytes() == together.gradients[m].tobytes()
+    ((inputs, labels),) = batches(1, sizes, batch_size)
+    ensemble = ensemble_of(networks, sizes, dtype=dtype)
+    losses = ensemble.loss(inputs, labels)
+    for row in range(networks):
+        single = alone(ensemble, row)
+        assert single.loss(inputs, labels)[0] == losses[row]
+        assert single.gradients[0].tobytes() == ensemble.gradients[row].tobytes()
 
 
 def test_keeping_some_networks_changes_nothing_for_them():
-    rng = np.random.default_rng(0)
-    inputs, labels = rng.standard_normal((8, 6)).astype("float32"), rng.integers(4, size=8)
-    whole = Ensemble.from_schemes([6, 5, 4], ["he", "xavier", "lecun"])
-    kept = whole.keep(np.array([0, 2]))
-    optimizer, same = Optimizer("sgd", lr=[0.1, 0.2, 0.3]), Optimizer("sgd", lr=[0.1, 0.2, 0.3])
-    same.keep(np.array([0, 2]))
-    for _ in range(3):
+    sizes, rows = [6, 5, 4], np.array([0, 2])
+    whole, optimizer = ensemble_of(3, sizes, dtype="float32"), Optimizer("momentum", lr=[0.1, 0.2, 0.3])
+    part, same = whole.keep(rows), Optimizer("momentum", lr=[0.1, 0.2, 0.3])
+    same.keep(rows)
+    for inputs, labels in batches(3, sizes):
         all_losses = whole.train_step(inputs, labels, optimizer)
-        some_losses = kept.train_step(inputs, labels, same)
-        assert some_losses.tobytes() == all_losses[[0, 2]].tobytes()
+        losses = part.train_step(inputs, labels, same)
+        assert losses.tobytes() == all_losses[rows].tobytes()
 
 
-def test_every_scheme_of_a_seed_has_the_same_underlying_draws():
-    ensemble = Ensemble.from_schemes([30, 20, 10], ["std=1", "std=0.01", "he"], 7, dtype="float64")
-    for W in ensemble.weights:
-        np.testing.assert_allclose(W[1], 0.01 * W[0], rtol=1e-12)
-        np.testing.assert_allclose(W[2], W[0] * np.sqrt(2 / W.shape[1]), rtol=1e-12)
-    assert not np.allclose(ensemble.weights[1][0][:10], ensemble.weights[0][0][:10, :10])
+@pytest.mark.parametrize("place", PLACES)
+def test_put_brings_trained_networks_back_into_their_rows(place):
+    sizes, rows = [6, 5, 4], np.array([2, 0])
+    whole, sgd = ensemble_of(3, sizes, place=place), Optimizer("sgd", lr=0.1)
+    untouched = whole.parameters[1].copy()
+    part = whole.keep(rows)
+    part.batches_before[...] = [7, 8]
+    for inputs, labels in batches(5, sizes):
+        part.train_step(inputs, labels, sgd)
+    whole.put(rows, part)
+    assert (whole.forward(inputs)[rows] == part.forward(inputs)).all()
+    assert (whole.parameters[1] == untouched).all()
+    assert whole.batches_before.tolist() == [8, 0, 7]
+
+
+def test_a_step_clips_first_then_decays_then_updates():
+    sizes, rule = [6, 5, 4], StepRule("squared_error", clip=1e-3, weight_decay=0.5)
+    ((inputs, labels),) = batches(1, sizes)
+    ensemble, same = ensemble_of(2, sizes), ensemble_of(2, sizes)
+    losses = ensemble.train_step(inputs, labels, Optimizer("sgd", lr=0.1), rule, lr_factor=0.5)
+    assert (same.loss(inputs, labels, "squared_error") == losses).all()
+    clip_gradients(same.gradients, 1e-3)
+    decay_weights(same.gradients, same.parameters, 0.5)
+    np.testing.assert_allclose(ensemble.parameters, same.parameters - 0.05 * same.gradients, rtol=1e-14)
 
 
 def test_weights_can_be_read_and_set():
-    ensemble = Ensemble.from_schemes([3, 2], ["zeros", "zeros"], dtype="float64")
+    ensemble = Ensemble.zeros(2, [3, 2], dtype="float64")
     ensemble.weights[0][1] = [[1, 2], [3, 4], [5, 6]]
     ensemble.biases[0][1] = [10, 20]
-    assert ensemble.forward(np.array([[1.0, 1.0, 1.0]])).tolist() == [[[0, 0]], [[19, 32]]]
+    ones = np.ones((1, 3))
+    assert ensemble.forward(ones).tolist() == [[[0, 0]], [[19, 32]]]
     copy = Ensemble(ensemble.weights, ensemble.biases, dtype="float64")
     assert (copy.parameters == ensemble.parameters).all()
     copy.set_weights([np.ones((3, 2))])
-    assert copy.forward(np.array([[1.0, 1.0, 1.0]]))[1].tolist() == [[13, 23]]
+    assert copy.forward(ones)[1].tolist() == [[13, 23]]
 
 
 def test_accuracy_counts_the_largest_logit():
     network = Ensemble([np.eye(3)], dtype="float64")
     assert network.accuracy(np.eye(3), np.array([0, 1, 0])).tolist() == [2 / 3]
+
+
+def test_an_ensemble_is_shown_in_one_line():
+    deep = Ensemble.zeros(2, [784, *[100] * 50, 10, 10], "gelu", batch_norm=BatchNorm("after"))
+    assert repr(deep) == "<Ensemble: 2 x 784-100x50-10x2, gelu, float32, Batch Normalization after>"
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ("100x4", (100,) * 4),
+        ("300,100", (300, 100)),
+        ("7", (7,)),
+        ([30, 20], (30, 20)),
+        ([], ()),
+        ("9x0", ()),
+    ],
+)
+def test_hidden_sizes_are_read_from_a_text_or_a_list(given, sizes):
+    assert hidden_sizes(given) == sizes
+
+
+@pytest.mark.parametrize("text", ["", "0x4", "100x", "100 x 4", "-3", "1.5", "100,", "100,0", "1e3"])
+def test_other_texts_are_no_hidden_sizes(text):
+    with pytest.raises(UsageError, match="write units and layers, as 100x4, or 300,100"):
+        hidden_sizes(text)
 
 
 @pytest.mark.parametrize(
@@ -177,20 +196,15 @@ def test_accuracy_counts_the_largest_logit():
         (lambda: Ensemble([]), "shape"),
         (lambda: Ensemble([np.ones(3)]), "shape"),
         (lambda: Ensemble([np.ones((2, 3)), np.ones((4, 5))]), "do not fit"),
+        (lambda: Ensemble([np.ones((1, 2, 3)), np.ones((2, 3, 5))]), "do not fit"),
         (lambda: Ensemble([np.ones((2, 3))], [np.ones(4)]), r"biases of layer 0 .* \(4,\)"),
         (lambda: Ensemble([np.ones((2, 3))], [np.ones(3)] * 2), "2 arrays of biases for 1 layers"),
         (lambda: Ensemble([np.ones((2, 3))], activation="rleu"), "did you mean 'relu'"),
         (lambda: Ensemble([np.ones((2, 3))], dtype="float16"), "float32 or float64"),
-        (lambda: Ensemble.from_schemes([2], ["he"]), "at least two"),
-        (lambda: Ensemble.from_schemes([2, -1], ["he"]), "from 1 on"),
-        (lambda: Ensemble.from_schemes([2, 2], []), "0 schemes"),
-        (lambda: Ensemble.from_schemes([2, 2], ["he", "he"], [1]), "2 schemes but 1 seeds"),
-        (lambda: Ensemble.from_schemes([2, 2], ["hee"]), "did you mean 'he'"),
-        (lambda: Optimizer("sdg", lr=0.1), "did you mean 'sgd'"),
-        (lambda: Optimizer("sgd", rate=0.1), "known: lr"),
-        (lambda: Optimizer("sgd"), "needs lr"),
+        (lambda: Ensemble.zeros(1, [2]), "at least two"),
+        (lambda: Ensemble.zeros(1, [2, -1]), "from 1 on"),
     ],
 )
-def test_wrong_arguments_are_told_in_words(make, message):
+def test_the_message_explains_what_is_wrong(make, message):
     with pytest.raises(UsageError, match=message):
         make()

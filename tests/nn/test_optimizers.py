@@ -1,10 +1,11 @@
-"""Every optimizer against PyTorch, step for step, and against itself in company."""
+"""Every optimizer against PyTorch, step for step, and against itself alone."""
 
 import numpy as np
 import pytest
 
 from initlab.errors import UsageError
 from initlab.nn.optimizers import OPTIMIZERS, Optimizer, clip_gradients, decay_weights
+from initlab.registry import parameters_of
 
 TORCH = {
     "sgd": ("SGD", {}, {}),
@@ -17,12 +18,12 @@ TORCH = {
 }
 
 
-def test_all_are_tried_here():
+def test_every_optimizer_is_tried_here():
     assert set(TORCH) == set(OPTIMIZERS)
 
 
 def gradient(w):
-    """Of a bumpy bowl, so that paths of different optimizers part."""
+    """The gradient of a bumpy bowl, on which different optimizers take different paths."""
     return w * np.arange(1, w.shape[-1] + 1) + np.sin(3 * w)
 
 
@@ -43,7 +44,7 @@ def test_steps_are_those_of_pytorch(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_network_takes_the_same_steps_in_any_company(name, dtype):
+def test_a_network_takes_the_same_steps_in_an_ensemble_and_alone(name, dtype):
     start = np.random.default_rng(0).standard_normal((3, 7)).astype(dtype)
     rates = [0.1, 0.01, 0.001]
     w, step = start.copy(), Optimizer(name, lr=rates)
@@ -85,13 +86,66 @@ def test_every_optimizer_goes_downhill(name):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_factor_of_a_schedule_multiplies_the_rate(name):
     start = np.ones((2, 3))
-    one, other = start.copy(), start.copy()
-    Optimizer(name, lr=0.1)(one, gradient(one), 0.25)
-    Optimizer(name, lr=0.025)(other, gradient(other))
-    np.testing.assert_allclose(one, other, rtol=1e-14)
+    with_factor, with_rate = start.copy(), start.copy()
+    Optimizer(name, lr=0.1)(with_factor, gradient(start), 0.25)
+    Optimizer(name, lr=0.025)(with_rate, gradient(start))
+    np.testing.assert_allclose(with_factor, with_rate, rtol=1e-14)
+    assert (with_factor != start).all()
 
 
-def test_clipping_is_that_of_pytorch_and_of_each_network():
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_default_written_out_gives_the_same_bits_in_float32(name):
+    """`1 - 0.999` would have other bits if 0.999 were rounded to float32 first."""
+    parameters = parameters_of(OPTIMIZERS[name]).values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    plain = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
+    written = plain.copy()
+    by_default, written_out = Optimizer(name, lr=0.01), Optimizer(name, lr=0.01, **defaults)
+    for _ in range(50):
+        by_default(plain, gradient(plain).astype(np.float32))
+        written_out(written, gradient(written).astype(np.float32))
+    assert plain.tobytes() == written.tobytes()
+
+
+def test_a_text_is_read_with_its_arguments():
+    adam = Optimizer.parse("adam(beta1=0.8, lr=1e-3)")
+    assert repr(adam) == "Optimizer('adam', beta1=0.8, lr=0.001)"
+    assert adam.update is OPTIMIZERS["adam"]
+    assert repr(Optimizer("sgd", lr=[0.1, 0.2])) == "Optimizer('sgd', lr=[0.1, 0.2])"
+    with pytest.raises(UsageError, match="sgd needs lr"):
+        Optimizer.parse("sgd")
+
+
+def test_a_fresh_optimizer_has_the_rates_of_its_networks_and_no_memory():
+    used = Optimizer("momentum", lr=[0.1, 0.2, 0.3], momentum=0.5)
+    used(np.ones((3, 2)), np.ones((3, 2)))
+    fresh = used.fresh(np.array([2, 0]))
+    assert repr(fresh) == "Optimizer('momentum', lr=[0.3, 0.1], momentum=0.5)"
+    w = np.zeros((2, 2))
+    fresh(w, np.ones((2, 2)))
+    np.testing.assert_allclose(w, [[-0.3, -0.3], [-0.1, -0.1]])
+    assert used.memory["velocity"].shape == (3, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clipping_gives_each_network_the_same_bits_in_an_ensemble_and_alone(dtype):
+    gradients = np.random.default_rng(0).standard_normal((5, 1003)).astype(dtype)
+    clipped = gradients.copy()
+    clip_gradients(clipped, 1.0)
+    np.testing.assert_allclose(np.linalg.norm(clipped, axis=1), 1, rtol=1e-5)
+    for row in range(5):
+        alone = gradients[[row]].copy()
+        clip_gradients(alone, 1.0)
+        assert alone.tobytes() == clipped[[row]].tobytes()
+
+
+def test_a_gradient_whose_square_overflows_float32_is_clipped():
+    gradients = np.array([[3e30, 4e30], [3.0, 4.0]], np.float32)
+    clip_gradients(gradients, 1.0)
+    np.testing.assert_allclose(gradients, [[0.6, 0.8]] * 2, rtol=1e-6)
+
+
+def test_clipping_is_that_of_pytorch():
     torch = pytest.importorskip("torch")
     gradients = np.random.default_rng(0).standard_normal((4, 50)) * [[0.01], [1], [10], [1e6]]
     clipped = gradients.copy()
@@ -130,9 +184,10 @@ def test_weight_decay_is_that_of_pytorch(name, ours, theirs):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "told"),
+    ("name", "arguments", "message"),
     [
         ("adm", {"lr": 0.1}, "did you mean 'adam'"),
+        ("sgd", {"rate": 0.1}, "unknown argument of sgd 'rate'; known: lr"),
         ("adam", {"lr": 0.1, "beta": 0.9}, "unknown argument of adam 'beta'"),
         ("adam", {}, "adam needs lr"),
         ("momentum", {"lr": 0.1, "momentum": 1.0}, "momentum of momentum must be below 1"),
@@ -141,6 +196,6 @@ def test_weight_decay_is_that_of_pytorch(name, ours, theirs):
         ("adam", {"lr": 0.1, "beta1": [0.9, np.nan]}, "beta1 must be 0 or more"),
     ],
 )
-def test_wrong_optimizers_are_told_in_words(name, arguments, told):
-    with pytest.raises(UsageError, match=told):
+def test_the_message_explains_what_is_wrong(name, arguments, message):
+    with pytest.raises(UsageError, match=message):
         Optimizer(name, **arguments)

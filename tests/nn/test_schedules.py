@@ -5,7 +5,8 @@ import math
 import pytest
 
 from initlab.errors import UsageError
-from initlab.nn.schedules import SCHEDULES, check_schedule
+from initlab.nn.schedules import SCHEDULES, parse_schedule
+from initlab.registry import written_call
 
 EXPECTED = {
     "constant": ({}, [1, 1, 1, 1]),
@@ -15,30 +16,30 @@ EXPECTED = {
 }
 
 
-def test_all_are_tried_here():
+def test_every_schedule_is_tried_here():
     assert set(EXPECTED) == set(SCHEDULES)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_factors_at_four_steps_of_a_hundred(name):
     arguments, expected = EXPECTED[name]
-    checked = check_schedule(name, arguments)
-    factors = [SCHEDULES[name](step, 100, **checked) for step in (0, 25, 50, 99)]
+    factor = parse_schedule(written_call(name, arguments), 100)
+    factors = [factor(step) for step in (0, 25, 50, 99)]
     if expected is None:
         half = [(1 + math.cos(math.pi * (step - 10) / 89)) / 2 for step in (25, 50)]
-        expected = [0.1, *(0.1 + 0.9 * one for one in half), 0.1]
+        expected = [0.1, *(0.1 + 0.9 * factor for factor in half), 0.1]
     assert factors == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_no_factor_is_negative_or_above_one(name):
-    checked = check_schedule(name, EXPECTED[name][0])
     for steps in (1, 2, 37):
-        assert all(0 <= SCHEDULES[name](step, steps, **checked) <= 1 for step in range(steps))
+        factor = parse_schedule(written_call(name, EXPECTED[name][0]), steps)
+        assert all(0 <= factor(step) <= 1 for step in range(steps))
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "told"),
+    ("name", "arguments", "message"),
     [
         ("cosin", {}, "did you mean 'cosine'"),
         ("step", {}, "step needs every"),
@@ -51,6 +52,6 @@ def test_no_factor_is_negative_or_above_one(name):
         ("cosine", {"start": 1}, "unknown argument of cosine 'start'"),
     ],
 )
-def test_wrong_schedules_are_told_in_words(name, arguments, told):
-    with pytest.raises(UsageError, match=told):
-        check_schedule(name, arguments)
+def test_the_message_explains_what_is_wrong(name, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        parse_schedule(written_call(name, arguments), 10)

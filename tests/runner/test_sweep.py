@@ -2,13 +2,15 @@
 
 import csv
 import json
+from importlib.metadata import Distribution, PackageNotFoundError
 
 import numpy as np
 import pytest
 from conftest import record_bytes
 
+import initlab
 from initlab.errors import LockedError, StorageError
-from initlab.runner import sweep
+from initlab.runner import provenance, sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts, expand
 from initlab.runner.store import Store
@@ -84,8 +86,8 @@ def test_tables_are_tidy(experiment, tmp_path):
     with (tmp_path / "small/summary.csv").open() as file:
         rows = {row["label"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["he", "std=0.01", "huge"]
-    he = outcome.groups[0]
-    finals = [np.mean(r.losses()[-25:], dtype=float) for r in he.records]
+    he, _, huge = outcome.conditions
+    finals = [np.mean(history.losses[-25:], dtype=float) for history in he.histories]
     assert float(rows["he"]["final_loss"]) == pytest.approx(np.mean(finals), rel=1e-5)
     half = 12.706205 * np.std(finals, ddof=1) / np.sqrt(2)
     assert float(rows["he"]["final_loss_high"]) == pytest.approx(np.mean(finals) + half, rel=1e-4)
@@ -93,28 +95,36 @@ def test_tables_are_tidy(experiment, tmp_path):
     assert rows["huge"]["final_loss"] == rows["huge"]["test_accuracy"] == ""
     with (tmp_path / "small/curves.csv").open() as file:
         curves = list(csv.DictReader(file))
-    diverged = sum(len(record.losses()) for record in outcome.groups[2].records)
+    diverged = sum(len(history.losses) for history in huge.histories)
     assert len(curves) == 4 * 100 + diverged
-    assert float(curves[0]["loss"]) == pytest.approx(he.records[0].losses()[0], rel=1e-5)
+    assert float(curves[0]["loss"]) == pytest.approx(he.histories[0].losses[0], rel=1e-5)
 
 
-def test_a_folder_in_use_is_told_and_left_alone(experiment, tmp_path):
+def test_a_folder_in_use_is_reported_and_left_alone(experiment, tmp_path):
     with Store(tmp_path, "small").lock(), pytest.raises(LockedError, match="another initlab"):
         run_experiment(experiment, tmp_path, choice=HERE)
     assert run_experiment(experiment, tmp_path, choice=HERE).trained == 6
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(experiment, tmp_path):
+def test_a_file_in_the_place_of_the_folder_is_reported(experiment, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="Not a directory"):
         run_experiment(experiment, tmp_path / "file", choice=HERE)
+
+
+def test_a_checkout_that_is_not_installed_knows_its_version(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(Distribution, "from_name", missing)
+    assert provenance.describe()["initlab"] == initlab.__version__
 
 
 def test_provenance_is_beside_the_records_not_in_them(experiment, tmp_path):
     run_experiment(experiment, tmp_path, choice=HERE)
     store = Store(tmp_path, "small")
     for name in store.run_ids():
-        known = store.provenance(name)
+        origin = store.provenance(name)
         assert {
             "host",
             "command",
@@ -123,16 +133,16 @@ def test_provenance_is_beside_the_records_not_in_them(experiment, tmp_path):
             "git_diff",
             "started",
             "finished",
-        } <= known.keys()
-        assert known["fingerprint"]["blas"]
+        } <= origin.keys()
+        assert origin["fingerprint"]["blas"]
 
 
-def test_progress_is_told_from_zero_to_all(experiment, tmp_path):
-    told = []
-    run_experiment(experiment, tmp_path, choice=HERE, progress=lambda done, total: told.append((done, total)))
-    assert told[0] == (0, 6)
-    assert told[-1] == (6, 6)
-    assert told == sorted(told)
+def test_progress_is_reported_from_zero_to_all(experiment, tmp_path):
+    steps = []
+    run_experiment(experiment, tmp_path, choice=HERE, progress=lambda *step: steps.append(step))
+    assert steps[0] == (0, 6)
+    assert steps[-1] == (6, 6)
+    assert steps == sorted(steps)
 
 
 def test_cohorts_hold_runs_of_one_seed_and_all_runs_once(experiment):

@@ -47,7 +47,7 @@ def test_places_are_counted_from_one():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2", r"x:2:1: the key 'a' stands here for the second time; first at x:1:1"),
+        ("a: 1\na: 2", r"x:2:1: duplicate key 'a'; it stands first at x:1:1"),
         ("a: &n 1\nb: *n", r"x:2:4: an alias \(\*n\)"),
         ("a: !!python/name:os.system x", "x:1:4: a tag"),
         ("a: !!str 1", "a tag"),

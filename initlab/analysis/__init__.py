@@ -1,1 +1,0 @@
-"""What we ask of a network and of its history: measurements, learning curves, intervals over seeds."""

@@ -1,0 +1,78 @@
+"""`initlab depth`: activations and gradients through the layers of untrained networks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from initlab.cli.terminal import (
+    JsonOption,
+    app,
+    check_suffix,
+    file_name,
+    print_json,
+    print_table,
+    say,
+    write_figure,
+)
+
+if TYPE_CHECKING:
+    from initlab.measure.depth import Profile
+
+_SCHEMES = ("std=1", "std=0.01", "book:xavier", "he")
+_ACTIVATIONS = ("sigmoid", "tanh", "relu")
+
+
+@app.command()
+def depth(
+    init: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default=", ".join(_SCHEMES)),
+    ] = None,
+    activation: Annotated[
+        list[str] | None,
+        typer.Option(help="An activation function; repeatable.", show_default=", ".join(_ACTIVATIONS)),
+    ] = None,
+    layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
+    width: Annotated[int, typer.Option(help="The number of inputs, and of units in each layer.")] = 100,
+    samples: Annotated[int, typer.Option(help="The number of inputs, drawn from N(0, 1).")] = 300,
+    seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
+    output: Annotated[
+        Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/depth/<words>.png")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw activations and gradients through depth.
+
+    Lines show what theory predicts, points what untrained networks show. The gradient factor is that by which
+    a layer multiplies squared gradients in the backward pass.
+    """
+    from initlab.init.scheme import Scheme
+    from initlab.measure.depth import depth_profiles
+    from initlab.plotting.depth import depth_figure
+
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or _SCHEMES))
+    functions = list(dict.fromkeys(activation or _ACTIVATIONS))
+    words = file_name([*(scheme.short for scheme in schemes), *functions])
+    target = output or Path("results", "depth", f"{words}.png")
+    check_suffix(target)
+    profiles = depth_profiles(schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds)
+    title = f"Through {layers} untrained layers of {width}: lines predicted, points measured"
+    write_figure(depth_figure(profiles, title), target)
+    if as_json:
+        print_json([row for profile in profiles for row in profile.rows()])
+    else:
+        header = ["activation", "scheme", "last layer's std", "predicted", "gradient factor", "predicted"]
+        print_table(header, [_cells(profile) for profile in profiles])
+    say(f"Written: {target}")
+
+
+def _cells(profile: "Profile") -> list[object]:
+    return [
+        profile.activation,
+        profile.scheme.short,
+        float(profile.activation_std[:, -1].mean()),
+        profile.predicted[-1].std if profile.predicted else None,
+        float(profile.gradient_factor.mean()),
+        profile.predicted_gradient_factor,
+    ]

@@ -1,0 +1,130 @@
+"""`initlab histogram`: histograms of untrained networks, layer by layer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from initlab.cli.terminal import (
+    JsonOption,
+    app,
+    check_suffix,
+    file_name,
+    number,
+    print_json,
+    print_table,
+    say,
+    write_figure,
+)
+from initlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from initlab.measure.histograms import Panel
+    from initlab.measure.quantities import Predicted
+
+
+@app.command()
+def histogram(
+    init: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCHEME", help="A scheme, as he or std=0.01; repeatable.", show_default="he"),
+    ] = None,
+    activation: Annotated[
+        list[str] | None,
+        typer.Option(help="An activation function; repeatable.", show_default="sigmoid, tanh, relu"),
+    ] = None,
+    what: Annotated[
+        str,
+        typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
+    ] = "activations",
+    depth: Annotated[int, typer.Option(help="The number of hidden layers.")] = 5,
+    width: Annotated[int, typer.Option(help="The number of inputs, and of units in each layer.")] = 100,
+    samples: Annotated[int, typer.Option(help="The number of inputs, drawn from N(0, 1).")] = 1000,
+    bins: Annotated[int, typer.Option(help="The number of bins.")] = 30,
+    edges: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="LOW,HIGH",
+            help="The range of the histograms; the book's is 0,1.",
+            show_default="that of the function, or of the first layer's values",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of inputs and weights.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="A .png, .svg or .pdf file.", show_default="results/histogram/<schemes>.png"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw histograms of untrained networks by layer.
+
+    The table compares them with theory. The spread of a predicted standard deviation is that of single
+    networks of this width.
+    """
+    from initlab.init.scheme import Scheme
+    from initlab.measure.histograms import layer_panels
+    from initlab.measure.quantities import QUANTITIES
+    from initlab.plotting.histograms import histogram_figure
+
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
+    words = [scheme.short for scheme in schemes] + (activation or [])
+    words += [what] if what != "activations" else []
+    target = output or Path("results", "histogram", f"{file_name(words)}.png")
+    check_suffix(target)
+    panels = layer_panels(
+        schemes,
+        list(dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])),
+        what=what,
+        depth=depth,
+        width=width,
+        samples=samples,
+        bins=bins,
+        edges=_parse_range(edges),
+        seed=seed,
+    )
+    names = ", ".join(dict.fromkeys(panel.label for panel in panels))
+    write_figure(histogram_figure(panels, f"{QUANTITIES[what].title} before training: {names}"), target)
+    if as_json:
+        print_json([panel.numbers() for panel in panels])
+    else:
+        _print_panels(panels)
+    say(f"Written: {target}")
+
+
+def _parse_range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"--range {text}: write two numbers, as in --range 0,1") from None
+    return low, high
+
+
+def _print_panels(panels: "Iterable[Panel]") -> None:
+    last = ["saturated or off", "below", "above range"]
+    header = ["activation", "scheme", "layer", "mean", "predicted", "std", "predicted", *last]
+    print_table(header, [_cells(panel) for panel in panels])
+
+
+def _cells(panel: "Panel") -> list[object]:
+    return [
+        panel.activation,
+        panel.label,
+        panel.layer,
+        number(panel.mean, 4),
+        number(panel.predicted.mean, 4) if panel.predicted else None,
+        number(panel.std, 4),
+        _with_spread(panel.predicted) if panel.predicted else None,
+        f"{100 * panel.saturated:.1f} %",
+        f"{panel.histogram.below:,}",
+        f"{panel.histogram.above:,}",
+    ]
+
+
+def _with_spread(predicted: "Predicted") -> str:
+    spread = "" if predicted.spread is None else f" ± {number(predicted.spread, 2)}"
+    return f"{number(predicted.std, 4)}{spread}"

@@ -1,0 +1,283 @@
+"""An exhibit: a script's settings, measurements, claims, figures and tables -> results/<name>/ with a page.
+
+A script of experiments/ makes one `Exhibit` and decorates its functions, each of which takes the settings:
+
+    exhibit = Exhibit(__file__, __doc__, title=..., question="depth", finding=..., steps=3000, quick={...})
+
+    @exhibit.kept                                   what takes long: measured once and kept
+    def losses(scheme, steps): ...
+
+    @exhibit.claim("From {scheme} it learns", source="...", quantity="...", high=1.5, reason="...")
+    def it_learns(s):                               the claim's name; returns the quantity for each seed
+        return losses("he", s.steps).mean(axis=1)
+
+    @exhibit.figure("Training loss ...")
+    def loss(s): ...                                returns a matplotlib Figure
+
+    @exhibit.table()
+    def final_losses(s): ...                        returns rows
+
+All texts may hold `{name}`, which is filled in from the settings: so a page says what the script did.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from matplotlib.figure import Figure
+
+from initlab.errors import UsageError, unknown_name
+from initlab.gallery.claims import Claim, Measured, Outcome, decide
+from initlab.gallery.kept import Arrays, read_or_measure
+from initlab.gallery.pages import QUESTIONS, Page
+from initlab.gallery.prose import Settings
+from initlab.runner.config import Experiment
+from initlab.runner.results import Results
+from initlab.runner.store import Store
+from initlab.runner.sweep import run_experiment
+
+Value = TypeVar("Value")
+Rows = Sequence[Mapping[str, Any]]
+Measure = Callable[[Settings], Measured]
+MakeRows = Callable[[Settings], Rows]
+Draw = Callable[[Settings], Figure]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of an exhibit: its name, its caption, and the function that draws it."""
+
+    name: str
+    caption: str
+    draw: Draw
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an exhibit.
+
+    Attributes:
+        name: of its file.
+        rows: the function that gives its rows.
+        tolerance: how far a number may lie from the committed one on another processor.
+    """
+
+    name: str
+    rows: MakeRows
+    tolerance: float
+
+
+class Exhibit:
+    """What one script of experiments/ shows.
+
+    Args:
+        file: the script, `__file__`, whose name is the exhibit's.
+        about: the script's docstring, `__doc__`, the methods section of its page.
+        title: what it is, in a few words.
+        question: under which of `QUESTIONS` the index lists it.
+        finding: what came out, in one sentence without numbers, for the index.
+        quick: the settings that differ in the reduced form.
+        settings: all values that measurements use and prose mentions: numbers, texts, tuples, or a mapping of
+            several, as in `networks={"width": 100, "depth": 5}`.
+
+    Attributes:
+        name, title, question, about, finding: as given.
+        settings: of the full form.
+        claims: each claim, not yet filled in, and the function that measures it.
+        pictures, tables: in the order of the script.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        about: str | None,
+        *,
+        title: str,
+        question: str,
+        finding: str,
+        quick: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.name, self.about, self.title = Path(file).stem, (about or "").strip(), title
+        self.question, self.finding = question, finding
+        if question not in QUESTIONS:
+            raise UsageError(unknown_name("question", question, QUESTIONS))
+        self.settings = Settings(**_flat(settings))
+        self.quick = self.settings.replace(**(quick or {}))
+        self.claims: list[tuple[Claim, Measure]] = []
+        self.pictures: list[Picture] = []
+        self.tables: list[Table] = []
+        self._training: Path | None = None
+        self._memory: dict[tuple[str, str], Any] = {}
+
+    def kept(self, measure: Callable[..., Mapping[str, Any]]) -> Callable[..., Arrays]:
+        """Decorate a function that returns arrays by name: they are measured once, and read from then on.
+
+        They are measured again after a change of the function, of what it uses of its script, of its
+        arguments, or of `ALGORITHM`.
+        """
+
+        @wraps(measure)
+        def arrays(*arguments: Any) -> Arrays:
+            store = None if self._training is None else Store(self._training, self.name)
+            return self._remember(
+                measure.__name__, repr(arguments), lambda: read_or_measure(store, measure, arguments)
+            )
+
+        return arrays
+
+    def train(self, experiment: Experiment) -> Results:
+        """Run an experiment in the folder of trainings, whose records are kept there.
+
+        Raises:
+            UsageError: outside of `run`, where there is no such folder.
+        """
+        if self._training is None:
+            raise UsageError(f"{self.name} trains while it is run, by `initlab reproduce {self.name}`")
+        folder = self._training
+        return self._remember(
+            experiment.name, repr(experiment.resolved()), lambda: run_experiment(experiment, folder)
+        )
+
+    def _remember(self, name: str, key: str, compute: Callable[[], Value]) -> Value:
+        if (name, key) not in self._memory:
+            self._memory[name, key] = compute()
+        value: Value = self._memory[name, key]
+        return value
+
+    def claim(
+        self,
+        statement: str,
+        *,
+        source: str,
+        quantity: str,
+        reason: str,
+        low: float = -float("inf"),
+        high: float = float("inf"),
+        otherwise: str = "",
+        lesson: str = "",
+    ) -> Callable[[Measure], Measure]:
+        """Decorate the function that measures a claim; its name is the claim's.
+
+        It takes the settings and returns the quantity for each seed, or a mapping of circumstances to such
+        numbers.
+
+        Args:
+            statement, source, quantity, reason, low, high, otherwise, lesson: as for `Claim`.
+
+        Raises:
+            UsageError: for a second claim of the same name, or an impossible range.
+        """
+
+        def add(measure: Measure) -> Measure:
+            name = measure.__name__
+            if name in {claim.name for claim, _ in self.claims}:
+                raise UsageError(f"{self.name} has two claims called {name!r}")
+            claim = Claim(
+                name=name,
+                statement=statement,
+                source=source,
+                quantity=quantity,
+                reason=reason,
+                low=low,
+                high=high,
+                otherwise=otherwise,
+                lesson=lesson,
+            )
+            self.claims.append((claim, measure))
+            return measure
+
+        return add
+
+    def figure(self, caption: str) -> Callable[[Draw], Draw]:
+        """Decorate the function that draws a figure; its name is the file's.
+
+        Args:
+            caption: what is drawn, and what bands and marks mean.
+        """
+
+        def add(draw: Draw) -> Draw:
+            self.pictures.append(Picture(draw.__name__, caption, draw))
+            return draw
+
+        return add
+
+    def table(self, tolerance: float = 1e-6) -> Callable[[MakeRows], MakeRows]:
+        """Decorate the function that gives the rows of a table; its name is the file's.
+
+        Args:
+            tolerance: how far a number may lie from the committed one on another processor.
+        """
+
+        def add(rows: MakeRows) -> MakeRows:
+            self.tables.append(Table(rows.__name__, rows, tolerance))
+            return rows
+
+        return add
+
+    def run(self, results: str | Path = "results", quick: bool = False) -> list[Outcome]:
+        """Measure and decide everything, and write figures, tables, claims and the page.
+
+        Args:
+            results: the folder of all exhibits; trainings are kept in its folder `training`.
+            quick: whether the reduced form is meant.
+
+        Returns:
+            The outcome of each claim.
+        """
+        from initlab.plotting.elements import pictures
+
+        settings = self.quick if quick else self.settings
+        store = Store(results, self.name)
+        self._training, self._memory = Path(results) / "training", {}
+        outcomes = [decide(_filled(claim, settings), measure(settings)) for claim, measure in self.claims]
+        for picture in self.pictures:
+            store.write_figure(picture.name, pictures(picture.draw(settings)))
+        for table in self.tables:
+            rows = table.rows(settings)
+            store.write_table(table.name, list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])
+        page = self._page(settings, outcomes, quick)
+        store.write_text("claims.json", page.json())
+        store.write_text("README.md", page.markdown())
+        return outcomes
+
+    def _page(self, settings: Settings, outcomes: Sequence[Outcome], quick: bool) -> Page:
+        return Page(
+            title=self.title,
+            about=settings.fill(self.about),
+            question=self.question,
+            finding=settings.fill(self.finding),
+            settings=settings,
+            captions={picture.name: settings.fill(picture.caption) for picture in self.pictures},
+            tables={table.name: table.tolerance for table in self.tables},
+            outcomes=outcomes,
+            quick=quick,
+        )
+
+    def main(self) -> None:
+        """Run as a program: `python experiments/NAME.py [RESULTS] [--quick]`."""
+        arguments = [word for word in sys.argv[1:] if word != "--quick"]
+        self.run(arguments[0] if arguments else "results", "--quick" in sys.argv[1:])
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, those in groups too."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= value if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def _filled(claim: Claim, settings: Settings) -> Claim:
+    """The claim with its texts filled in from the settings."""
+    texts = ("statement", "source", "quantity", "reason", "otherwise", "lesson")
+    filled: dict[str, Any] = {name: settings.fill(getattr(claim, name)) for name in texts}
+    return replace(claim, **filled)
+
+
+def _cell(value: Any) -> Any:
+    """A number of a table, to five digits."""
+    return f"{value:.5g}" if isinstance(value, float) else value

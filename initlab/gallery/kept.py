@@ -1,0 +1,105 @@
+"""What takes long is measured once: a function of a script, its arguments -> arrays, kept in a file.
+
+The key of the file is narrow: the function without its comments and docstring, the functions and constants of
+its script that it uses, its arguments (of the settings those that it reads), and `ALGORITHM`, which is raised
+on purpose when the package's own numbers change.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initlab.gallery.prose import Settings
+from initlab.nn.streams import ALGORITHM
+from initlab.runner.store import Store
+
+Arrays = dict[str, NDArray[Any]]
+Measure = Callable[..., Mapping[str, Any]]
+_CODE, _USED = "code", "settings used"
+
+
+def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any, ...]) -> Arrays:
+    """The arrays that a function returns: read from the store where they are, else measured and written.
+
+    Args:
+        store: where they are kept; None to measure without keeping.
+        measure: returns arrays by name; it depends on its arguments alone.
+        arguments: whose `repr` tells two calls apart; of `Settings`, only those that the function reads.
+    """
+    if store is None:
+        return _arrays(measure(*arguments))
+    code, name = digest(code_of(measure)), f"{measure.__name__}-{digest(repr(_plain(arguments)))}"
+    arrays = store.load_arrays(name)
+    if arrays is None or not _valid(arrays, code, arguments):
+        watched = tuple(one.replace() if isinstance(one, Settings) else one for one in arguments)
+        arrays = _arrays(measure(*watched))
+        store.save_arrays(name, arrays | {_CODE: np.array(code), _USED: np.array(_used(watched))})
+    return {key: array for key, array in arrays.items() if key not in (_CODE, _USED)}
+
+
+def _plain(arguments: tuple[Any, ...]) -> list[Any]:
+    return [argument for argument in arguments if not isinstance(argument, Settings)]
+
+
+def _used(arguments: tuple[Any, ...]) -> str:
+    return json.dumps([argument.used() for argument in arguments if isinstance(argument, Settings)])
+
+
+def _valid(arrays: Arrays, code: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether arrays were measured by the same code from the same settings."""
+    if _USED not in arrays or str(arrays[_CODE]) != code:
+        return False
+    settings = [argument for argument in arguments if isinstance(argument, Settings)]
+    used = json.loads(str(arrays[_USED]))
+    return len(used) == len(settings) and all(map(Settings.agrees, settings, used))
+
+
+def _arrays(measured: Mapping[str, Any]) -> Arrays:
+    return {key: np.asarray(value) for key, value in measured.items()}
+
+
+def code_of(measure: Callable[..., Any]) -> str:
+    """The text of a function and of all that it uses of its script, with the version of the numerics."""
+    first = inspect.unwrap(measure)
+    texts, waiting, visited = [f"ALGORITHM = {ALGORITHM}"], [first], set[str]()
+    while waiting:
+        function = waiting.pop()
+        texts.append(_bare(function))
+        for name in sorted((_names(function.__code__) & set(function.__globals__)) - visited):
+            visited.add(name)
+            value = inspect.unwrap(function.__globals__[name])
+            if inspect.isfunction(value) and value.__module__ == first.__module__:
+                waiting.append(value)
+            elif isinstance(value, int | float | str | tuple | list | dict | set | frozenset):
+                texts.append(f"{name} = {value!r}")
+    return "\n".join(texts)
+
+
+def _bare(function: Callable[..., Any]) -> str:
+    """A function's text without comments, decorators and docstrings, which change no number."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = []
+            if ast.get_docstring(node) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _names(code: CodeType) -> set[str]:
+    """What a function uses by name, in its inner functions too."""
+    inner = [_names(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def digest(text: str) -> str:
+    """A short name for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,178 @@
+"""Pages: an exhibit with its outcomes -> README.md and claims.json; all exhibits -> an index."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from initlab.errors import StorageError
+from initlab.gallery.claims import Finding, Outcome
+from initlab.gallery.prose import Settings, shown
+from initlab.runner.store import Store
+
+QUESTIONS = {
+    "book": "What does the book show?",
+    "signal": "What happens to signals and gradients before training?",
+    "depth": "How deep can a network be?",
+    "symmetry": "Must units begin unequal?",
+    "remedy": "What makes up for a bad start?",
+    "verdict": "Can the outcome of training be predicted?",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the page of an exhibit holds.
+
+    Attributes:
+        title, about, question, finding: texts, filled in from the settings.
+        settings: that were used.
+        captions: of each figure, by its name.
+        tables: how far the numbers of each table may lie from the committed ones on another processor.
+        outcomes: of the claims.
+        quick: whether this is the reduced form.
+    """
+
+    title: str
+    about: str
+    question: str
+    finding: str
+    settings: Settings
+    captions: Mapping[str, str]
+    tables: Mapping[str, float]
+    outcomes: Sequence[Outcome]
+    quick: bool
+
+    def markdown(self) -> str:
+        """The page as it is read."""
+        lines = [f"# {self.title}", "", self.about, ""]
+        if self.quick:
+            lines += ["*The reduced form, by `--quick`.*", ""]
+        for name, caption in self.captions.items():
+            lines += [f"![{name}]({name}.png)", "", caption, ""]
+        for outcome in self.outcomes:
+            lines += _section(outcome)
+        lines += ["## Settings", "", "| setting | value |", "|---|---|"]
+        lines += [f"| {name.replace('_', ' ')} | {shown(value)} |" for name, value in self.settings.items()]
+        if self.tables:
+            lines += ["", f"Numbers: {', '.join(f'[{name}.csv]({name}.csv)' for name in self.tables)}."]
+        return "\n".join(lines) + "\n"
+
+    def json(self) -> str:
+        """The same for programs."""
+        tree = {
+            "title": self.title,
+            "question": self.question,
+            "finding": self.finding,
+            "settings": dict(self.settings.items()),
+            "tables": dict(self.tables),
+            "claims": [_plain(outcome) for outcome in self.outcomes],
+        }
+        return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _section(outcome: Outcome) -> list[str]:
+    """A claim on the page: what was found, verdict, numbers, source, lesson."""
+    claim = outcome.claim
+    details = f": {outcome.details}" if outcome.details else ""
+    lines = [f"## {outcome.heading}", "", f"**{outcome.verdict}**{details}", ""]
+    if outcome.heading != claim.statement:
+        lines += [f"- Claim: {claim.statement}"]
+    lines += [f"- Source: {claim.source}"]
+    lines += [f"- Measured: {claim.quantity}", *(f"  - {_numbers(finding)}" for finding in outcome.findings)]
+    lines += [f"- Decided by: {claim.range} ({claim.reason})"]
+    return [*lines, "", claim.lesson, ""] if claim.lesson else [*lines, ""]
+
+
+def _numbers(finding: Finding) -> str:
+    interval = finding.interval
+    ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}"
+    numbers = f"{interval.mean:.4g} ({ends}, {interval.count} seeds)"
+    return f"{finding.setting}: {numbers}" if finding.setting else numbers
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    claim = outcome.claim
+    texts = ("name", "statement", "source", "quantity", "range", "reason", "otherwise", "lesson")
+    return {
+        **{name: getattr(claim, name) for name in texts},
+        "verdict": outcome.verdict,
+        "details": outcome.details,
+        "heading": outcome.heading,
+        "findings": [
+            {
+                "setting": finding.setting,
+                "mean": _rounded(finding.interval.mean),
+                "low": _rounded(finding.interval.low),
+                "high": _rounded(finding.interval.high),
+                "seeds": finding.interval.count,
+                "verdict": finding.verdict,
+            }
+            for finding in outcome.findings
+        ],
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def read_exhibits(results: Path) -> dict[str, dict[str, Any]]:
+    """`claims.json` of each exhibit that has one, by the exhibit's name.
+
+    Raises:
+        StorageError: when one cannot be read.
+    """
+    exhibits = {}
+    for path in sorted(results.glob("*/claims.json")):
+        try:
+            exhibits[path.parent.name] = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{path}: cannot read the claims: {error}") from error
+    return exhibits
+
+
+def write_index(results: Path) -> None:
+    """Write the page of all exhibits, `results/README.md`, grouped by question.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
+    exhibits = read_exhibits(results)
+    verdicts = [claim["verdict"] for exhibit in exhibits.values() for claim in exhibit["claims"]]
+    lines = ["# The gallery", "", _INTRODUCTION.format(counts=counted(verdicts)), ""]
+    for key, question in [*QUESTIONS.items(), (None, "Written by an earlier version")]:
+        chosen = {name: exhibit for name, exhibit in exhibits.items() if exhibit.get("question") == key}
+        if chosen:
+            lines += [f"## {question}", ""]
+            lines += [line for name, exhibit in chosen.items() for line in _entry(results, name, exhibit)]
+    Store(results, ".").write_text("README.md", "\n".join(lines))
+
+
+def _entry(results: Path, name: str, exhibit: Mapping[str, Any]) -> list[str]:
+    verdicts = counted(claim["verdict"] for claim in exhibit["claims"])
+    lines = [f"**[{exhibit['title']}]({name}/README.md)**: {exhibit.get('finding', '')} ({verdicts})", ""]
+    picture = next(iter(sorted((results / name).glob("*.png"))), None)
+    if picture:
+        lines += [f'<img src="{name}/{picture.name}" width="420" alt="{exhibit["title"]}">', ""]
+    return lines
+
+
+def counted(verdicts: Iterable[str]) -> str:
+    """How many claims there are of each verdict.
+
+    >>> counted(["refuted", "confirmed", "confirmed"])
+    '3 claims: 2 confirmed, 1 refuted'
+    """
+    counts = Counter(verdicts)
+    numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
+    total = f"{counts.total()} claim{'' if counts.total() == 1 else 's'}"
+    return f"{total}: {numbers}" if numbers else total
+
+
+_INTRODUCTION = """Published claims about the initial weights of networks, each decided by measurements over
+at least five seeds: {counts}. A claim is mixed if it holds under some of the settings tried and not under
+others, and undecided if its interval reaches across an end of its range. `initlab reproduce` makes all of
+it."""

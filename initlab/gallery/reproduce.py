@@ -1,0 +1,171 @@
+"""Reproduce: the scripts of experiments/ -> run side by side -> results/<name>/ for each.
+
+An experiment is a script in the folder `experiments` of a checkout, with an `exhibit`. It runs in a process
+of its own, with one thread for linear algebra, and reads again what it has measured or trained before. The
+results may also be compared with those that are committed.
+"""
+
+import importlib.util
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from threadpoolctl import threadpool_limits
+
+from initlab.errors import InitlabError, UsageError, unknown_name
+from initlab.gallery.comparison import drifts
+from initlab.gallery.exhibit import Exhibit
+from initlab.runner.executors import open_processes
+from initlab.runner.store import hold
+
+Progress = Callable[[list[str]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What came of running one experiment.
+
+    Attributes:
+        name: the experiment's.
+        seconds: how long it took.
+        drifts: what differs from what is committed, where that was asked for.
+        failure: why there is no result, with the traceback unless it is an error of initlab's.
+    """
+
+    name: str
+    seconds: float
+    drifts: tuple[str, ...] = ()
+    failure: str | None = None
+
+
+def experiments(folder: Path = Path("experiments")) -> dict[str, Path]:
+    """The scripts of a checkout by name.
+
+    Raises:
+        UsageError: where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f"no folder {folder} here: experiments come with a checkout of initlab; run it there"
+        )
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+
+
+def chosen_experiments(names: Sequence[str], scripts: Mapping[str, Path]) -> list[Path]:
+    """The scripts of the given names; all scripts for no names.
+
+    Args:
+        names: of experiments.
+        scripts: all there are, by name.
+
+    Raises:
+        UsageError: for an unknown name.
+    """
+    for name in names:
+        if name not in scripts:
+            raise UsageError(unknown_name("experiment", name, scripts))
+    return [scripts[name] for name in names or scripts]
+
+
+def load(script: Path) -> ModuleType:
+    """A script as a module with an `exhibit`, which is not run.
+
+    Raises:
+        UsageError: when the script has none.
+    """
+    specification = importlib.util.spec_from_file_location(f"experiment_{script.stem}", script)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module
+    specification.loader.exec_module(module)
+    if not isinstance(getattr(module, "exhibit", None), Exhibit):
+        raise UsageError(f"{script}: an experiment needs `exhibit = Exhibit(...)`")
+    return module
+
+
+def reproduce(script: Path, results: Path, quick: bool) -> Reproduction:
+    """Run an experiment.
+
+    Args:
+        script: of the experiment.
+        results: its page goes into a folder in here.
+        quick: whether the reduced form is meant, which goes into `results/quick`.
+
+    Raises:
+        LockedError: when another process runs it into the same results.
+        StorageError: when the folder cannot be made.
+    """
+    start = time.monotonic()
+    part = _part(results, quick)
+    # One thread: products in the experiments are small, and threads would wait for each other.
+    with hold(part / "training" / "locks" / script.stem), threadpool_limits(1):
+        load(script).exhibit.run(part, quick)
+    return Reproduction(name=script.stem, seconds=time.monotonic() - start)
+
+
+def check(script: Path, results: Path, quick: bool) -> Reproduction:
+    """Run an experiment into an empty folder, and compare what comes out with the results.
+
+    Args:
+        script: of the experiment.
+        results: with its committed page; nothing in it changes.
+        quick: whether the reduced form is meant.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        done = reproduce(script, fresh, quick)
+        lines = drifts(*(_part(place, quick) / script.stem for place in (results, fresh)))
+    drifted = tuple(f"{script.stem}/{line}" for line in lines)
+    return Reproduction(name=script.stem, seconds=done.seconds, drifts=drifted)
+
+
+def _part(results: Path, quick: bool) -> Path:
+    return results / "quick" if quick else results
+
+
+def run_all(
+    task: Callable[[Path, Path, bool], Reproduction],
+    scripts: Sequence[Path],
+    results: Path,
+    quick: bool,
+    jobs: int,
+    progress: Progress = lambda _running: None,
+) -> Iterator[Reproduction]:
+    """Do `reproduce` or `check` for many experiments side by side.
+
+    Args:
+        task: one of the two.
+        scripts: of the experiments.
+        results: the folder of all results.
+        quick: whether the reduced form is meant.
+        jobs: worker processes; 0 does all within this one.
+        progress: called about once a second with the names of the experiments at work.
+
+    Returns:
+        The outcome of each experiment, as it ends.
+    """
+    with open_processes(min(jobs, len(scripts))) as executor:
+        waiting, flying = list(scripts), dict[Future[Reproduction], str]()
+        while waiting or flying:
+            while waiting and len(flying) < max(1, jobs):
+                script = waiting.pop(0)
+                flying[executor.submit(task, script, results, quick)] = script.stem
+            progress(list(flying.values()))
+            for future in wait(flying, timeout=1, return_when=FIRST_COMPLETED).done:
+                yield _outcome(flying.pop(future), future)
+
+
+def _outcome(name: str, future: Future[Reproduction]) -> Reproduction:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    is_ours = isinstance(error, InitlabError)
+    message = str(error) if is_ours else "".join(traceback.format_exception(error))
+    return Reproduction(name=name, seconds=0.0, failure=message.strip())

@@ -1,0 +1,159 @@
+"""Schemes that look at data: weights of a base scheme -> adapted layer by layer to a sample of inputs.
+
+To add one, write a function `f(weights, biases, activation, samples, rng, **arguments)` under
+`@data_dependent`. It changes the arrays of one network in place and returns how many batches of inputs it
+looked at, its cost. A second function with the same keyword arguments checks them before any network exists.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from initlab.errors import require
+from initlab.init.scheme import SCHEMES, Scheme, Shape
+from initlab.nn.activations import Activation
+from initlab.nn.arrays import FloatArray
+
+Samples = Callable[[int], FloatArray]
+Adapt = TypeVar("Adapt", bound=Callable[..., int])
+
+
+def data_dependent(
+    name: str, *, formula: str, source: str, base: str, check: Callable[..., None]
+) -> Callable[[Adapt], Adapt]:
+    """A decorator that registers a function which adapts weights to data.
+
+    Args:
+        name: the name of the scheme.
+        formula: what the scheme does, in plain text.
+        source: where it was published.
+        base: the scheme that draws the weights before they are adapted.
+        check: a function of the same keyword arguments, which refuses values out of range.
+    """
+
+    def _draw(rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray:
+        check(**arguments)
+        return Scheme.parse(base).draw(rng, shape)
+
+    def register(adapt: Adapt) -> Adapt:
+        SCHEMES.register(name, formula=formula, source=source, adapt=adapt)(_draw)
+        return adapt
+
+    return register
+
+
+def _check_lsuv(tolerance: float = 0.1, iterations: int = 10, batch_size: int = 1000) -> None:
+    require(tolerance > 0, f"tolerance must be above 0, not {tolerance:g}")
+    require(iterations >= 1, f"iterations must be 1 or more, not {iterations}")
+    _check_within_layer(batch_size)
+
+
+def _check_within_layer(batch_size: int = 1000) -> None:
+    require(batch_size >= 2, f"batch_size must be 2 or more, not {batch_size}")
+
+
+@data_dependent(
+    "lsuv",
+    formula="W orthogonal, each layer then divided by the standard deviation of its outputs on a batch",
+    source="Mishkin & Matas 2016, All you need is a good init, algorithm 1",
+    base="orthogonal",
+    check=_check_lsuv,
+)
+def lsuv(
+    weights: Sequence[FloatArray],
+    biases: Sequence[FloatArray],
+    activation: Activation,
+    samples: Samples,
+    rng: np.random.Generator,  # noqa: ARG001
+    *,
+    tolerance: float = 0.1,
+    iterations: int = 10,
+    batch_size: int = 1000,
+) -> int:
+    """Layer-sequential unit variance: from the first layer to the last, `W <- W / std(z)` until Var z is 1.
+
+    Args:
+        weights: of each layer, (n_in, n_out); changed in place.
+        biases: of each layer, (n_out,); unchanged.
+        activation: the activation function of the hidden layers.
+        samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
+        rng: unused.
+        tolerance: how far the variance of the pre-activations may be from 1; 0.1 by default.
+        iterations: the largest number of divisions in each layer; with zero biases a single one suffices.
+        batch_size: the number of inputs in the batch, from 2 on.
+
+    Returns:
+        1, the number of batches that the scheme looked at.
+
+    Source: Mishkin & Matas 2016, All you need is a good init, algorithm 1.
+
+    >>> from initlab.init.networks import initialize
+    >>> inputs = np.random.default_rng(0).normal(size=(1000, 20))
+    >>> network = initialize([20, 30, 5], ["lsuv"], data=inputs)
+    >>> bool(abs(network.forward(inputs).var() - 1) < 0.1)
+    True
+    """
+    signal = samples(batch_size)
+    for W, b in zip(weights, biases, strict=True):
+        z = signal @ W + b
+        for _ in range(iterations):
+            variance = float(z.var(dtype=np.float64))
+            # A layer whose outputs are all equal, or overflow, has no scale that would help.
+            if abs(variance - 1) <= tolerance or not 0 < variance < np.inf:
+                break
+            W /= np.sqrt(variance).astype(W.dtype)
+            z = signal @ W + b
+        signal = activation.function(z, None)
+    return 1
+
+
+@data_dependent(
+    "within_layer",
+    formula="W normal, each unit then shifted and scaled to mean 0 and variance 1 on a batch",
+    source="Kraehenbuehl et al. 2016, Data-dependent initializations of convolutional neural networks, 3.1",
+    base="lecun",
+    check=_check_within_layer,
+)
+def within_layer(
+    weights: Sequence[FloatArray],
+    biases: Sequence[FloatArray],
+    activation: Activation,
+    samples: Samples,
+    rng: np.random.Generator,  # noqa: ARG001
+    *,
+    batch_size: int = 1000,
+) -> int:
+    """Within-layer normalization: `w_k <- w_k / std(z_k)`, `b_k = -mean(z_k) / std(z_k)`, layer by layer.
+
+    Afterwards every unit, and not only the layer as a whole, has pre-activations of mean 0 and variance 1. A
+    unit whose output is the same for all inputs stays as it is.
+
+    Args:
+        weights: of each layer, (n_in, n_out); changed in place.
+        biases: of each layer, (n_out,); changed in place.
+        activation: the activation function of the hidden layers.
+        samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
+        rng: unused.
+        batch_size: the number of inputs in the batch, from 2 on.
+
+    Returns:
+        1, the number of batches that the scheme looked at.
+
+    Source: Kraehenbuehl et al. 2016, Data-dependent initializations of convolutional neural networks, 3.1.
+
+    >>> from initlab.init.networks import initialize
+    >>> inputs = np.random.default_rng(0).normal(size=(1000, 20))
+    >>> network = initialize([20, 5], ["within_layer"], data=inputs)
+    >>> network.forward(inputs).std(axis=1).round(1).tolist()
+    [[1.0, 1.0, 1.0, 1.0, 1.0]]
+    """
+    signal = samples(batch_size)
+    for W, b in zip(weights, biases, strict=True):
+        z = signal @ W
+        mean, std = z.mean(axis=0), z.std(axis=0)
+        scale = np.divide(1, std, out=np.ones_like(std), where=(std > 0) & np.isfinite(std))
+        W *= scale
+        b[...] = np.where(std > 0, -mean * scale, b)
+        signal = activation.function(signal @ W + b, None)
+    return 1

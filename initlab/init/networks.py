@@ -1,0 +1,106 @@
+"""Networks drawn from schemes: sizes, schemes, seeds -> an Ensemble with weights.
+
+One seed gives every scheme the same underlying draws, layer by layer, so two networks of one seed differ by
+their schemes alone.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from initlab.errors import UsageError, require
+from initlab.init.data_dependent import Samples
+from initlab.init.per_layer import Initialization
+from initlab.init.scheme import SCHEMES, Scheme
+from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.network import Ensemble
+from initlab.nn.normalization import BatchNorm
+from initlab.nn.streams import Purpose, stream
+
+SchemeLike = str | Scheme | Initialization
+
+
+class Inputs(Protocol):
+    """Inputs of a network, (N, n_0): an array, or images that an object scales on access."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: IntArray, /) -> FloatArray: ...
+
+
+def initialize(
+    sizes: Sequence[int],
+    schemes: Sequence[SchemeLike],
+    seeds: int | Sequence[int] = 0,
+    activation: str = "relu",
+    dtype: str = "float32",
+    *,
+    data: Inputs | None = None,
+    batch_norm: BatchNorm | None = None,
+) -> Ensemble:
+    """One network for each scheme; the biases are 0 unless an `Initialization` says otherwise.
+
+    Args:
+        sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+        schemes: texts like "he" or "normal(std=0.01)", or `Scheme`s, or `Initialization`s.
+        seeds: one seed for all networks, which then share their underlying draws, or one for each network.
+        activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+        dtype: "float32" or "float64"; the draws are the same, rounded.
+        data: inputs (N, n_0), for schemes that look at data; the seed selects the samples.
+        batch_norm: Batch Normalization of the hidden layers; none by default.
+
+    Returns:
+        The networks; `batches_before` counts the batches that each network's scheme looked at.
+
+    Raises:
+        UsageError: for an unknown scheme, activation or dtype, a size below 1, or a scheme that looks at
+            data when there is none, or together with Batch Normalization.
+
+    >>> networks = initialize([784, 100, 10], ["he", "std=0.01"])
+    >>> networks.weights[0].shape
+    (2, 784, 100)
+    """
+    initializations = [Initialization.of(scheme).for_activation(activation) for scheme in schemes]
+    networks = len(initializations)
+    each_seed = [seeds] * networks if isinstance(seeds, int | np.integer) else list(seeds)
+    complete = 0 < networks == len(each_seed)
+    require(complete, f"{networks} schemes but {len(each_seed)} seeds; each network needs both")
+    ensemble = Ensemble.zeros(networks, sizes, activation, dtype, batch_norm)
+    for row, (initialization, seed) in enumerate(zip(initializations, each_seed, strict=True)):
+        _draw(ensemble, row, initialization, seed)
+        if initialization.scheme.is_data_dependent:
+            _adapt(ensemble, row, initialization.scheme, seed, data)
+    return ensemble
+
+
+def _draw(ensemble: Ensemble, row: int, initialization: Initialization, seed: int) -> None:
+    layers = len(ensemble.weights)
+    for layer, (W, b) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
+        W[row], b[row] = initialization.draw(seed, layer, layers, W[row].shape)
+
+
+def _adapt(ensemble: Ensemble, row: int, scheme: Scheme, seed: int, data: Inputs | None) -> None:
+    """Let a scheme that looks at data change the weights that it drew."""
+    if data is None:
+        raise UsageError(f"{scheme} looks at data, and there is none")
+    conflict = f"{scheme} and Batch Normalization both rescale the layers: use one of them"
+    require(not ensemble.normalizations, conflict)
+    adapt = SCHEMES[scheme.name].adapt
+    assert adapt is not None
+    weights, biases = [W[row] for W in ensemble.weights], [b[row] for b in ensemble.biases]
+    samples = _sampler(data, seed, ensemble.dtype)
+    rng = stream(seed, Purpose.ADAPTATION)
+    ensemble.batches_before[row] = adapt(
+        weights, biases, ensemble.activation, samples, rng, **scheme.arguments
+    )
+
+
+def _sampler(data: Inputs, seed: int, dtype: np.dtype[np.floating]) -> Samples:
+    """A function that gives the next batch of inputs, drawn with replacement."""
+    rng = stream(seed, Purpose.SAMPLES)
+
+    def samples(batch_size: int) -> FloatArray:
+        return np.asarray(data[rng.integers(len(data), size=batch_size)], dtype)
+
+    return samples

@@ -1,0 +1,110 @@
+"""The schemes of a network: one for all weights, or others for the first and last layer and the biases."""
+
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from initlab.errors import require
+from initlab.init.scheme import Scheme, Shape
+from initlab.nn.arrays import FloatArray
+from initlab.nn.streams import Purpose, stream
+
+# The laws with independent entries that need no fan-out: a vector has no columns to be orthogonal or sparse.
+BIAS_SCHEMES = ("zeros", "constant", "normal", "uniform", "truncated_normal", "classic")
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """The schemes of a network.
+
+    Attributes:
+        scheme: for the weights of every layer, except where `first` or `last` replaces it.
+        first: for the weights of the first layer, whose inputs are the data.
+        last: for the weights of the last layer, which gives the logits.
+        bias: for all biases; 0 by default. PyTorch's nn.Linear has `classic`, U(+-1 / sqrt(n_in)).
+
+    Raises:
+        UsageError: when `first` or `last` looks at data, or when `bias` is not in `BIAS_SCHEMES`.
+
+    >>> start = Initialization(Scheme("he"), last=Scheme("xavier"))
+    >>> [str(start.of_layer(layer, 3)) for layer in range(3)]
+    ['he', 'he', 'xavier']
+    """
+
+    scheme: Scheme
+    _: KW_ONLY
+    first: Scheme | None = None
+    last: Scheme | None = None
+    bias: Scheme | None = None
+
+    def __post_init__(self) -> None:
+        for name, scheme in (("first", self.first), ("last", self.last)):
+            message = f"{name}: {scheme} looks at data, for which it needs the whole network"
+            require(scheme is None or not scheme.is_data_dependent, message)
+        message = f"{self.bias} is not for biases; those are {', '.join(BIAS_SCHEMES)}"
+        require(self.bias is None or self.bias.name in BIAS_SCHEMES, message)
+
+    @classmethod
+    def of(cls, given: "str | Scheme | Initialization") -> "Initialization":
+        """The initialization with one scheme for all layers; an `Initialization` is returned as it is.
+
+        >>> str(Initialization.of("std=0.01"))
+        'std=0.01'
+        """
+        if isinstance(given, Initialization):
+            return given
+        return cls(given if isinstance(given, Scheme) else Scheme.parse(given))
+
+    def for_activation(self, activation: str) -> "Initialization":
+        """The schemes in a network with this activation; see `Scheme.for_activation`."""
+        schemes = {"scheme": self.scheme, "first": self.first, "last": self.last}
+        settled: dict[str, Any] = {
+            name: scheme.for_activation(activation) for name, scheme in schemes.items() if scheme is not None
+        }
+        return replace(self, **settled)
+
+    def __str__(self) -> str:
+        exceptions = {"first": self.first, "last": self.last, "bias": self.bias}
+        parts = [f"{name} {scheme.short}" for name, scheme in exceptions.items() if scheme is not None]
+        return ", ".join([self.scheme.short, *parts])
+
+    def of_layer(self, layer: int, layers: int) -> Scheme:
+        """The scheme of the weights of one layer.
+
+        Args:
+            layer: from 0 to layers - 1.
+            layers: the number of layers, with the last one that gives the logits.
+        """
+        if layer == layers - 1 and self.last is not None:
+            return self.last
+        return self.first if layer == 0 and self.first is not None else self.scheme
+
+    def draw(self, seed: int, layer: int, layers: int, shape: Shape) -> tuple[FloatArray, FloatArray]:
+        """The weights (n_in, n_out) and the biases (n_out,) of one layer, in float64.
+
+        Args:
+            seed: the seed of the network.
+            layer: from 0 to layers - 1.
+            layers: the number of layers, with the last one that gives the logits.
+            shape: (n_in, n_out).
+        """
+        W = self.of_layer(layer, layers).draw(stream(seed, Purpose.WEIGHTS, layer), shape)
+        if self.bias is None:
+            return W, np.zeros(shape[1])
+        # One row of a whole draw, because `classic` needs n_in.
+        return W, self.bias.draw(stream(seed, Purpose.BIASES, layer), shape)[0]
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether mean-field theory applies to all schemes."""
+        schemes = (self.scheme, self.first, self.last, self.bias)
+        return all(scheme.has_theory for scheme in schemes if scheme is not None)
+
+    def variances(self, shapes: "list[Shape]") -> list[float]:
+        """The variances of the weights of each layer, for the shapes (n_in, n_out) of all layers."""
+        return [self.of_layer(i, len(shapes)).variance(shape) for i, shape in enumerate(shapes)]
+
+    def bias_variance(self, shape: Shape) -> float:
+        """The variance of the biases of a layer of shape (n_in, n_out)."""
+        return 0.0 if self.bias is None else self.bias.variance(shape)

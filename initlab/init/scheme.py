@@ -1,0 +1,289 @@
+"""Schemes: a text like `normal(std=0.01)` -> a law with its arguments -> weights.
+
+A *law* is one function `f(rng, shape, **arguments) -> W`, registered in `SCHEMES`. A *scheme* is a law with
+its arguments: a value that we can compare, write as text, and draw from. The laws are in `laws`, those that
+look at data are in `data_dependent` and `pretraining`, and the names of other libraries are in `libraries`.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from initlab.errors import UsageError, require, unknown_name
+from initlab.nn.arrays import FloatArray
+from initlab.registry import (
+    Argument,
+    Registry,
+    checked_arguments,
+    parameters_of,
+    read_call,
+    required_of,
+    written_call,
+    written_value,
+)
+
+Shape = tuple[int, int]
+OWN = "own"  # the default of an argument `activation` that stands for the network's own activation function
+
+
+class Draw(Protocol):
+    """The signature of a law's function."""
+
+    def __call__(self, rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A distribution of weights.
+
+    Attributes:
+        name: the name in `SCHEMES`.
+        draw: the function that draws weights.
+        formula: the distribution in plain text, for `initlab schemes`.
+        source: where it was published, for `initlab schemes`.
+        variance: `variance(shape, **arguments)` is the variance of the weights, from which theory predicts;
+            None where theory does not apply because the weights are correlated or do not have mean 0.
+        also: other names of the same law.
+        adapt: the function that changes drawn weights after it looked at data; None for most laws. See
+            `data_dependent`.
+    """
+
+    name: str
+    draw: Draw
+    formula: str
+    source: str
+    variance: Callable[..., float | None]
+    also: tuple[str, ...] = ()
+    adapt: Callable[..., int] | None = None
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The parameters of the law, without rng and shape, which all laws have."""
+        return parameters_of(self.adapt or self.draw)
+
+    def required(self) -> list[str]:
+        """The names of the parameters without a default.
+
+        >>> SCHEMES["normal"].required(), SCHEMES["he"].required()
+        (['std'], [])
+        """
+        return required_of(self.parameters())
+
+
+def _unknown(_shape: Shape, **_arguments: Any) -> None:
+    """The variance of a law to which theory does not apply."""
+    return
+
+
+def _law(*, name: str, function: Draw, also: tuple[str, ...] = (), **attributes: Any) -> Law:
+    """Build the entry of `SCHEMES` for a function that draws weights."""
+    ALIASES.update(dict.fromkeys(also, name))
+    return Law(name=name, draw=function, also=also, **{"variance": _unknown, **attributes})
+
+
+SCHEMES: Registry[Law] = Registry("scheme", _law)
+ALIASES: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A law with its arguments.
+
+    Args:
+        name: a name in `SCHEMES`, or an alias of one.
+        arguments: the arguments that differ from their defaults.
+
+    Raises:
+        UsageError: for an unknown law or argument, or a value out of range.
+
+    >>> Scheme("normal", {"std": 0.01})
+    Scheme.parse('normal(std=0.01)')
+    """
+
+    name: str
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", ALIASES.get(self.name, self.name))
+        if self.name not in SCHEMES:
+            raise UsageError(unknown_name("scheme", self.name, [*SCHEMES, *ALIASES]))
+        checked = checked_arguments(self.name, self._law.parameters(), self.arguments)
+        object.__setattr__(self, "arguments", checked)
+        # A tiny draw refuses values out of range now, rather than when the first network is drawn.
+        self._draw_any(np.random.default_rng(0), (2, 3))
+
+    @classmethod
+    def parse(cls, text: str, more: Mapping[str, Argument] | None = None) -> "Scheme":
+        """The scheme that a text like `he`, `normal(std=0.01)`, or in short `std=0.01`, stands for.
+
+        Args:
+            text: the scheme as the user wrote it.
+            more: further arguments, besides those in the text.
+
+        Raises:
+            UsageError: for an unknown law or argument, or a value out of range.
+
+        >>> str(Scheme.parse("std=1e-2")), str(Scheme.parse("glorot_normal"))
+        ('normal(std=0.01)', 'xavier')
+        """
+        return _parse(text) if not more else _read(text, more)
+
+    @property
+    def _law(self) -> Law:
+        return SCHEMES[self.name]
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+        """Weights (n_in, n_out) in float64.
+
+        Args:
+            rng: the generator to draw from.
+            shape: (n_in, n_out).
+
+        Raises:
+            UsageError: when the scheme depends on the activation of a network; see `for_activation`.
+
+        >>> Scheme("normal", {"std": 0.01}).draw(np.random.default_rng(0), (784, 100)).std().round(3).item()
+        0.01
+        """
+        return self._law.draw(rng, shape, **self.arguments)
+
+    def _draw_any(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+        """The same with some activation, where the scheme does not name one."""
+        given = {"activation": "tanh"} if self.needs_activation else {}
+        return self._law.draw(rng, shape, **self.arguments, **given)
+
+    def for_activation(self, activation: str) -> "Scheme":
+        """The scheme in a network with this activation; it differs for `critical` alone.
+
+        >>> Scheme("critical").for_activation("relu")
+        Scheme.parse('critical(activation=relu)')
+        """
+        if not self.needs_activation:
+            return self
+        return Scheme(self.name, {**self.arguments, "activation": activation})
+
+    @property
+    def needs_activation(self) -> bool:
+        """Whether the scheme depends on the activation of the network, and does not name one."""
+        parameter = self._law.parameters().get("activation")
+        return parameter is not None and parameter.default == OWN and "activation" not in self.arguments
+
+    @property
+    def is_data_dependent(self) -> bool:
+        """Whether the scheme looks at data."""
+        return self._law.adapt is not None
+
+    @property
+    def has_theory(self) -> bool:
+        """Whether the weights are uncorrelated with mean 0, as mean-field theory assumes."""
+        return self.for_activation("tanh")._variance((1, 1)) is not None
+
+    def variance(self, shape: Shape) -> float:
+        """The variance of the weights.
+
+        Args:
+            shape: (n_in, n_out).
+
+        Raises:
+            UsageError: when the scheme has no theory.
+
+        >>> Scheme("he").variance((100, 50))
+        0.02
+        """
+        variance = self._variance(shape)
+        if variance is None:
+            raise UsageError(
+                f"theory says nothing of {self}: its weights are correlated or do not have mean 0"
+            )
+        return variance
+
+    def _variance(self, shape: Shape) -> float | None:
+        return self._law.variance(shape, **self.arguments)
+
+    @property
+    def short(self) -> str:
+        """The shortest text: `std=0.01` for `normal(std=0.01)`.
+
+        >>> Scheme("normal", {"std": 0.01}).short
+        'std=0.01'
+        """
+        if self.name == "normal" and set(self.arguments) == {"std"}:
+            return f"std={written_value(self.arguments['std'])}"
+        return str(self)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        return written_call(self.name, self.arguments)
+
+    def __repr__(self) -> str:
+        return f"Scheme.parse({str(self)!r})"
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> Scheme:
+    """The scheme of a text, read once: a scheme is a value, and a grid repeats its text for every run."""
+    return _read(text, {})
+
+
+def _read(text: str, more: Mapping[str, Argument]) -> Scheme:
+    short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
+    name, given = read_call("scheme", f"normal({text})" if short else text)
+    arguments = _merged(given, more)
+    if name in ALIASES or name in SCHEMES or ":" not in name:
+        return Scheme(name, arguments)
+    return _translated(name, arguments)
+
+
+def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict[str, Argument]:
+    for name in more:
+        require(name not in given, f"{name} is given twice")
+    return {**given, **more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryName:
+    """A name of another library.
+
+    Attributes:
+        name: the name with its library, `torch:linear`.
+        translate: a function from the library's arguments to a scheme.
+        means: what the name draws, in plain words, above all where it may surprise.
+    """
+
+    name: str
+    translate: Callable[..., Scheme]
+    means: str
+
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The parameters of the library's function."""
+        return dict(inspect.signature(self.translate).parameters)
+
+    def required(self) -> list[str]:
+        """The names of the parameters without a default."""
+        return required_of(self.parameters())
+
+
+def _library_name(*, name: str, function: Callable[..., Scheme], means: str) -> LibraryName:
+    return LibraryName(name=name, translate=function, means=means)
+
+
+LIBRARY_NAMES: Registry[LibraryName] = Registry("scheme", _library_name)
+
+
+def _translated(name: str, arguments: Mapping[str, Argument]) -> Scheme:
+    """The scheme that another library's name stands for."""
+    if name not in LIBRARY_NAMES:
+        library = name.partition(":")[0]
+        siblings = [sibling for sibling in (*LIBRARY_NAMES, *SCHEMES) if sibling.startswith(f"{library}:")]
+        libraries = {entry.partition(":")[0] for entry in LIBRARY_NAMES}
+        raise UsageError(
+            unknown_name("scheme", name, siblings or [f"{library}:..." for library in libraries])
+        )
+    entry = LIBRARY_NAMES[name]
+    return entry.translate(**checked_arguments(name, entry.parameters(), arguments))

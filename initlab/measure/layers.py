@@ -1,0 +1,186 @@
+"""Layer statistics of a real network: inputs -> forward -> loss -> backward -> numbers of each layer.
+
+Symbols: B samples; z, a and d are a layer's pre-activations, activations phi(z), and the gradients of the
+loss with respect to z, each (B, n); W its weights (n_in, n).
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from initlab.nn.activations import Activation
+from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.network import Ensemble
+
+# In units of the steepest slope. A sigmoid's slope is that small where its value is within 0.013 of 0 or 1.
+SATURATED_SLOPE = 0.05
+# In units of the layer's size. Sums in float32 round to 6e-8 a term, so equal units may differ a little.
+_ROUNDING = 1e-5
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerStatistics:
+    """The arrays and numbers of one hidden layer of one network for a batch; the numbers are in float64.
+
+    Attributes:
+        layer: counted from 1 at the first hidden layer.
+        activation: phi.
+        pre_activations, activations: z and a, (B, n).
+        weights: W, (n_in, n).
+        gradients: of each sample's loss with respect to its z, (B, n); None without labels.
+        weight_gradients: of the batch's mean loss with respect to W, (n_in, n); None without labels.
+    """
+
+    layer: int
+    activation: Activation = field(repr=False)
+    pre_activations: FloatArray = field(repr=False)
+    activations: FloatArray = field(repr=False)
+    weights: FloatArray = field(repr=False)
+    gradients: FloatArray | None = field(repr=False, default=None)
+    weight_gradients: FloatArray | None = field(repr=False, default=None)
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def mean(self) -> float:
+        """The mean of the activations, over units and samples."""
+        return float(self.activations.mean(dtype=np.float64))
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def std(self) -> float:
+        """The standard deviation of the activations, over units and samples."""
+        return float(self.activations.std(dtype=np.float64))
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def length(self) -> float:
+        """q, the mean square of the pre-activations."""
+        return float((self._exact**2).mean())
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def saturated(self) -> float:
+        """The fraction of units and samples whose slope phi'(z) is below 5 % of the steepest."""
+        return float((np.abs(self._slopes) < SATURATED_SLOPE * self.activation.steepest).mean())
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def dead(self) -> float:
+        """The fraction of units whose slope is 0 for every sample: their weights get no gradient."""
+        return float((self._slopes == 0).all(axis=0).mean())
+
+    @cached_property
+    @np.errstate(all="ignore")
+    def dissimilarity(self) -> float:
+        """`1 - c`, with c the mean cosine between the pre-activations of two samples; see `dissimilarity`."""
+        return dissimilarity(self._exact)
+
+    @cached_property
+    def distinct_units(self) -> int:
+        """The number of units that differ by more than rounding, 1e-5 of the layer's size over the samples.
+
+        Three random sums over the samples stand for each unit; comparing all units sample by sample would
+        cost n^2 B. Units whose first sums are neighbours in order are compared in all three.
+        """
+        sums = self._exact.T @ np.random.default_rng(0).standard_normal((len(self._exact), 3))
+        if not np.isfinite(sums).all():
+            return len(sums)
+        in_order = sums[np.argsort(sums[:, 0])]
+        steps = np.abs(np.diff(in_order, axis=0)).max(axis=1)
+        size = np.sqrt(self.length * len(self._exact))
+        return 1 + int((steps > _ROUNDING * size).sum())
+
+    @cached_property
+    def gradient_std(self) -> float:
+        """The root mean square of `gradients`; nan without labels."""
+        return _root_mean_square(self.gradients)
+
+    @cached_property
+    def weight_gradient_std(self) -> float:
+        """The root mean square of `weight_gradients`; nan without labels."""
+        return _root_mean_square(self.weight_gradients)
+
+    @cached_property
+    def _exact(self) -> Array:
+        return self.pre_activations.astype(np.float64)
+
+    @cached_property
+    def _slopes(self) -> npt.NDArray[np.generic]:
+        return self.activation.derivative(self.pre_activations, self.activations)
+
+
+def dissimilarity(vectors: FloatArray) -> float:
+    """`1 - c`, with c the mean cosine between two of the given vectors, (B, n).
+
+    It is 0 where all point the same way, and 1 where they are orthogonal on average. With unit vectors u_a of
+    mean m it equals `B / (B - 1) mean |u_a - m|^2`, which does not cancel where the vectors are almost alike.
+    It is nan for fewer than two vectors, or where one is not finite.
+
+    >>> dissimilarity(np.array([[1.0, 0.0], [0.0, 3.0]]))
+    1.0
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if len(norms) < 2 or not np.isfinite(norms).all():
+        return float("nan")
+    unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    distances = ((unit - unit.mean(axis=0)) ** 2).sum(axis=1)
+    return float(distances.mean() * len(norms) / (len(norms) - 1))
+
+
+@np.errstate(all="ignore")
+def _root_mean_square(values: FloatArray | None) -> float:
+    return float("nan") if values is None else float(np.sqrt((values.astype(np.float64) ** 2).mean()))
+
+
+def measure_layers(
+    ensemble: Ensemble, inputs: FloatArray, labels: IntArray | None = None
+) -> list[list[LayerStatistics]]:
+    """Run the inputs forward, and with labels the cross-entropy backward; describe every hidden layer.
+
+    Args:
+        ensemble: M networks.
+        inputs: (B, n_0) for all networks, or (M, B, n_0).
+        labels: (B,) or (M, B), from 0 on; without them, the layers have no gradients.
+
+    Returns:
+        For each network, one entry for each hidden layer.
+
+    >>> from initlab.init.networks import initialize
+    >>> ensemble = initialize([100, 100, 100, 10], ["he"])
+    >>> layers = measure_layers(ensemble, np.random.default_rng(0).standard_normal((1000, 100)))[0]
+    >>> [layer.layer for layer in layers], 0.4 < layers[1].saturated < 0.6, layers[1].distinct_units
+    ([1, 2], True, 100)
+    """
+    with np.errstate(all="ignore"):
+        if labels is None:
+            ensemble.forward(inputs, training=True)
+        else:
+            ensemble.loss(inputs, labels)
+        return [
+            [
+                _describe(ensemble, row, layer, labels is not None)
+                for layer in range(len(ensemble.activations))
+            ]
+            for row in range(ensemble.networks)
+        ]
+
+
+def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:
+    """Copies, because the ensemble's next pass overwrites its arrays."""
+    z, a = ensemble.pre_activations[layer][row].copy(), ensemble.activations[layer][row].copy()
+    statistics = LayerStatistics(
+        layer=layer + 1,
+        activation=ensemble.activation,
+        pre_activations=z,
+        activations=a,
+        weights=ensemble.weights[layer][row].copy(),
+    )
+    if not backward:
+        return statistics
+    d, dW = ensemble.pre_activation_gradients[layer][row], ensemble.weight_gradients[layer][row]
+    # d belongs to the mean loss of the batch; times B, it belongs to each sample's own loss.
+    return replace(statistics, gradients=d * len(d), weight_gradients=dW.copy())

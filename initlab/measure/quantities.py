@@ -1,0 +1,182 @@
+"""What of a layer is counted: QUANTITIES[name] -> values, their range, what theory predicts of them.
+
+To add a quantity, write how its values are read off a layer, in which range they are shown, and what theory
+predicts of them.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.init.per_layer import Initialization
+from initlab.measure.layers import LayerStatistics
+from initlab.nn.arrays import FloatArray
+from initlab.registry import Registry
+from initlab.theory.finite_width import Spread, predict_spreads
+from initlab.theory.layers import (
+    LayerPrediction,
+    predict_gradient_shares,
+    predict_layers,
+    predict_shares,
+    settled,
+)
+
+Layers = Sequence[LayerStatistics]
+Edges = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What theory predicts of the values in a histogram.
+
+    Attributes:
+        mean, std: of infinitely wide layers.
+        spread: how far the standard deviation in one network of this width scatters around `std`, as a
+            standard deviation over networks; None where it is not known.
+        shares: of the values in each bin, (bins,); None where they are not known.
+    """
+
+    mean: float
+    std: float
+    spread: float | None = None
+    shares: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Theory:
+    """What theory predicts of all hidden layers of a network.
+
+    Attributes:
+        start: the schemes from which the network is drawn.
+        layers: for infinite width.
+        spreads: for this width; empty where they are not known.
+    """
+
+    start: Initialization
+    layers: Sequence[LayerPrediction]
+    spreads: Sequence[Spread]
+
+    @classmethod
+    def of(cls, start: Initialization, sizes: Sequence[int], activation: str, samples: int) -> "Theory":
+        """The predictions for inputs from N(0, 1).
+
+        Args:
+            start: the schemes, which must have a theory.
+            sizes: (n_0, ..., n_{L+1}).
+            activation: its name.
+            samples: how many inputs the network is shown.
+        """
+        # The formulas of finite width are those of networks without biases.
+        spreads = [] if start.bias else predict_spreads(start, sizes, activation, samples)
+        return cls(settled(start, activation), predict_layers(start, sizes, activation), spreads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """One kind of values that a layer has.
+
+    Attributes:
+        title: as it heads a figure.
+        needs_labels: whether the values exist only after a backward pass.
+        values: `values(layer)` reads them off.
+        edges: `edges(layers)` is a range that shows how the values grow or decay through the layers.
+        predict: `predict(theory, layers, i, edges)` is what theory predicts of layer i; `layers` are all the
+            measured ones, `edges` those of the bins.
+    """
+
+    title: str
+    needs_labels: bool = False
+    values: Callable[[LayerStatistics], FloatArray]
+    edges: Callable[[Layers], Edges]
+    predict: Callable[[Theory, Layers, int, FloatArray], Predicted | None]
+
+
+def _activation_edges(layers: Layers) -> Edges:
+    """The activation's bounds; where it has none, those of the first layer's values."""
+    low, high = layers[0].activation.bounds
+    values = layers[0].activations[np.isfinite(layers[0].activations)]
+    reach = float(np.abs(values).max(initial=0)) or 1.0
+    return (low if np.isfinite(low) else -reach), (high if np.isfinite(high) else reach)
+
+
+def _edges_around_zero(values: FloatArray) -> Edges:
+    """Four standard deviations to either side."""
+    with np.errstate(all="ignore"):
+        reach = 4 * float(np.sqrt((values.astype(np.float64) ** 2).mean()))
+    return (-reach, reach) if 0 < reach < np.inf else (-1.0, 1.0)
+
+
+def _gradients(layer: LayerStatistics) -> FloatArray:
+    assert layer.gradients is not None
+    return layer.gradients
+
+
+def _weight_gradients(layer: LayerStatistics) -> FloatArray:
+    assert layer.weight_gradients is not None
+    return layer.weight_gradients
+
+
+def _predict_activations(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted:
+    layer = theory.layers[i]
+    spread = theory.spreads[i].activation_std if theory.spreads else None
+    shares = predict_shares(layers[i].activation.name, layer.q, edges)
+    return Predicted(mean=layer.mean, std=layer.std, spread=spread, shares=shares)
+
+
+def _predict_pre_activations(theory: Theory, _layers: Layers, i: int, edges: FloatArray) -> Predicted:
+    q = theory.layers[i].q
+    spread = theory.spreads[i].pre_activation_std if theory.spreads else None
+    return Predicted(mean=0.0, std=math.sqrt(q), spread=spread, shares=predict_shares("identity", q, edges))
+
+
+def _predict_gradients(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted | None:
+    """Theory predicts ratios of gradients between layers; their size in the last layer is measured."""
+    layer = theory.layers[i]
+    std = layers[-1].gradient_std * layer.gradient
+    if not 0 < std < np.inf:
+        return None
+    shares = predict_gradient_shares(layers[i].activation.name, layer.q, std, edges)
+    return Predicted(mean=0.0, std=std, shares=shares)
+
+
+def _predict_weights(theory: Theory, layers: Layers, i: int, _edges: FloatArray) -> Predicted:
+    n_in, n_out = layers[i].weights.shape
+    scheme = theory.start.of_layer(i, len(layers) + 1)
+    return Predicted(mean=0.0, std=math.sqrt(scheme.variance((n_in, n_out))))
+
+
+QUANTITIES: Registry[Quantity] = Registry("quantity")
+QUANTITIES["activations"] = Quantity(
+    title="Activations",
+    values=lambda layer: layer.activations,
+    edges=_activation_edges,
+    predict=_predict_activations,
+)
+QUANTITIES["preactivations"] = Quantity(
+    title="Pre-activations",
+    values=lambda layer: layer.pre_activations,
+    edges=lambda layers: _edges_around_zero(layers[0].pre_activations),
+    predict=_predict_pre_activations,
+)
+QUANTITIES["gradients"] = Quantity(
+    title="Gradients with respect to the pre-activations",
+    needs_labels=True,
+    values=_gradients,
+    edges=lambda layers: _edges_around_zero(_gradients(layers[-1])),
+    predict=_predict_gradients,
+)
+QUANTITIES["weights"] = Quantity(
+    title="Weights",
+    values=lambda layer: layer.weights,
+    edges=lambda layers: _edges_around_zero(layers[0].weights),
+    predict=_predict_weights,
+)
+QUANTITIES["weight_gradients"] = Quantity(
+    title="Gradients with respect to the weights",
+    needs_labels=True,
+    values=_weight_gradients,
+    edges=lambda layers: _edges_around_zero(_weight_gradients(layers[-1])),
+    predict=lambda *_: None,
+)

@@ -1,0 +1,139 @@
+"""The results of an experiment: its records as conditions, tables and a DataFrame, shown in a notebook."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from initlab.errors import UsageError, unknown_name
+from initlab.runner.config import Experiment, load_experiment
+from initlab.runner.grid import Run, expand
+from initlab.runner.store import Record, Store
+from initlab.runner.tables import (
+    Group,
+    curve_rows,
+    group_runs,
+    group_table,
+    summary,
+    summary_rows,
+    tracked_rows,
+)
+from initlab.training.histories import Histories, data_frame
+from initlab.training.history import Condition
+from initlab.training.tables import condition_table, html_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Results:
+    """The recorded results of an experiment.
+
+    Attributes:
+        experiment: the experiment.
+        store: its folder.
+        runs: those that have a record, in the order of the sweep.
+        records: by run id.
+        groups: the runs of each condition.
+        trained: how many runs were trained by the call that returned these results.
+    """
+
+    experiment: Experiment
+    store: Store
+    runs: list[Run]
+    records: dict[str, Record]
+    groups: list[Group]
+    trained: int = 0
+
+    @property
+    def reused(self) -> int:
+        """How many runs had a record before."""
+        return len(self.runs) - self.trained
+
+    @property
+    def failed(self) -> list[Record]:
+        """The records of runs that could not be trained."""
+        return [record for group in self.groups for record in group.failed]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The histories of each condition, over seeds."""
+        return [group.condition for group in self.groups]
+
+    @property
+    def histories(self) -> Histories:
+        """All histories, as `train` returns them."""
+        return Histories(history for condition in self.conditions for history in condition.histories)
+
+    def of(self, label: str) -> Condition:
+        """The condition with a label.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        for condition in self.conditions:
+            if condition.label == label:
+                return condition
+        raise UsageError(unknown_name("condition", label, [item.label for item in self.conditions]))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The swept settings, the seed and the results of each run."""
+        for run in self.runs:
+            record = self.records[run.id]
+            seed = {"seed": run.settings.seed}
+            yield {**dict(run.condition), **seed, "outcome": record.outcome, **record.numbers()}
+
+    def to_frame(self) -> "DataFrame":
+        """A pandas DataFrame with a row for each run: swept settings, seed and results.
+
+        Raises:
+            UsageError: when pandas is not installed.
+        """
+        return data_frame(self.rows())
+
+    def summary(self) -> list[dict[str, Any]]:
+        """The numbers of each condition over seeds, as in `summary.csv`."""
+        return [summary(group) for group in self.groups]
+
+    def curves(self) -> list[dict[str, Any]]:
+        """The loss of each step of each network, as in `curves.csv`."""
+        header, rows = curve_rows(self.conditions)
+        return [dict(zip(header, row, strict=True)) for row in rows]
+
+    def write_tables(self) -> None:
+        """Write `summary.csv`, `curves.csv`, and `layers.csv` where layers were tracked."""
+        self.store.write_table("summary", *summary_rows(self.groups))
+        self.store.write_table("curves", *curve_rows(self.conditions))
+        layers = tracked_rows(self.conditions)
+        if layers[1]:
+            self.store.write_table("layers", *layers)
+
+    def __repr__(self) -> str:
+        return group_table(self.groups)
+
+    def _repr_html_(self) -> str:
+        return html_table(condition_table(self.conditions))
+
+
+def load_results(folder: str | Path) -> Results:
+    """The results in an experiment's folder.
+
+    Args:
+        folder: as `results/mnist`, written by `run_experiment`.
+
+    Raises:
+        StorageError: when it holds no experiment.
+        UsageError: when it has no records.
+        DataError: when the dataset cannot be opened; the identity of a run holds its digest.
+    """
+    place = Path(folder)
+    experiment = load_experiment(place / "experiment.yaml")
+    store = Store(place.parent, place.name)
+    loaded = [(run, store.load(run.id)) for run in expand(experiment)]
+    records = {run.id: record for run, record in loaded if record is not None}
+    if not records:
+        raise UsageError(f"{place}: no run has a record; train with `initlab run {place}/experiment.yaml`")
+    runs = [run for run, _ in loaded if run.id in records]
+    groups = group_runs(runs, [records[run.id] for run in runs])
+    return Results(experiment=experiment, store=store, runs=runs, records=records, groups=groups)

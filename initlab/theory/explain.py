@@ -1,0 +1,172 @@
+"""What a scheme really draws: a text, a layer's shape -> its law, its other names, what theory predicts.
+
+`torch:linear`, for a layer of 784 to 100 -> `classic`, sigma_w^2 = 1/3 -> for each activation the gradient
+factor and the depth to which a network stays trainable.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab.errors import UsageError
+from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, Shape
+from initlab.nn.activations import ACTIVATIONS
+from initlab.theory.mean_field import Phase, phase
+
+# Networks train up to about 6 depth scales: a fit of Schoenholz et al. 2017, section 5, to their experiments.
+TRAINABLE_SCALES = 6
+# |chi - 1| up to which a network counts as critical: the published constants, such as 103.0076 for the
+# sigmoid, are rounded, and a depth scale of 1000 layers is as good as none.
+_NEAR = 1e-3
+# Two rectangular shapes, one narrowing and one widening: schemes that agree on both agree on all.
+_ODD_SHAPES: tuple[Shape, ...] = ((20, 17), (16, 31))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What a sigma_w^2 means under one activation, in wide and deep networks without biases.
+
+    Attributes:
+        activation: its name.
+        length: q*, to which the variance of the pre-activations leads: at 0 the signal dies, at infinity it
+            explodes.
+        chi: the factor by which a layer multiplies squared gradients at q*.
+        regime: "ordered" (gradients vanish), "critical" or "chaotic" (they explode).
+        deepest: how many layers stay trainable, `6 xi` with xi the shorter of the two depth scales; infinite
+            at the critical point.
+        critical: the sigma_w^2 that would be critical; None where there is none.
+    """
+
+    activation: str
+    length: float
+    chi: float
+    regime: str
+    deepest: float
+    critical: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """A scheme in plain words and numbers.
+
+    Attributes:
+        text: the scheme as it was asked for.
+        scheme: what initlab calls it.
+        formula, source: of that scheme.
+        means: what the other library does, and its traps; empty for initlab's own names.
+        variance: of the weights of the given layer; None where theory does not apply, or where the variance
+            depends on the activation.
+        sigma_w2: n_in times the variance.
+        equals: names that draw the very same weights for every layer.
+        equals_here: further names that draw the same weights for this shape of layer alone.
+        outlooks: for each activation; none where theory does not apply.
+    """
+
+    text: str
+    scheme: Scheme
+    formula: str
+    source: str
+    means: str
+    variance: float | None
+    sigma_w2: float | None
+    equals: list[str]
+    equals_here: list[str]
+    outlooks: list[Outlook]
+
+
+def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
+    """Explain a scheme: its distribution, its other names, its effect on deep networks.
+
+    Args:
+        text: any scheme, in initlab's words or another library's.
+        shape: (n_in, n_out) of the layer.
+
+    Raises:
+        UsageError: for an unknown scheme, or a size below 1.
+
+    >>> explanation = explain("torch:linear", (784, 100))
+    >>> str(explanation.scheme), round(explanation.sigma_w2, 4), explanation.equals
+    ('classic', 0.3333, ['classic'])
+    >>> {outlook.activation: outlook.regime for outlook in explain("he").outlooks}["relu"]
+    'critical'
+    """
+    if min(shape) < 1:
+        raise UsageError(f"a layer has at least one input and one unit, not {shape[0]}x{shape[1]}")
+    scheme = Scheme.parse(text)
+    law, library_name = SCHEMES[scheme.name], LIBRARY_NAMES.get(_name(text))
+    variance = scheme.variance(shape) if scheme.has_theory and not scheme.needs_activation else None
+    others = [name for name in _names() if name != _name(text)]
+    equals = [name for name in others if _same(scheme, name, _ODD_SHAPES)]
+    return Explanation(
+        text=text.strip(),
+        scheme=scheme,
+        formula=law.formula,
+        source=law.source,
+        means=library_name.means if library_name else "",
+        variance=variance,
+        sigma_w2=None if variance is None else shape[0] * variance,
+        equals=equals,
+        equals_here=[name for name in others if name not in equals and _same(scheme, name, (shape,))],
+        outlooks=_outlooks(scheme, shape) if scheme.has_theory else [],
+    )
+
+
+def _name(text: str) -> str:
+    """The text without its arguments."""
+    return text.partition("(")[0].strip()
+
+
+def _outlooks(scheme: Scheme, shape: Shape) -> list[Outlook]:
+    """One for each activation for which the scheme has a variance."""
+    return [
+        outlook(name, shape[0] * scheme.for_activation(name).variance(shape))
+        for name, activation in ACTIVATIONS.items()
+        if not scheme.needs_activation or activation.critical is not None
+    ]
+
+
+def _names() -> list[str]:
+    """All names that need no arguments."""
+    schemes = [name for name, law in SCHEMES.items() if not law.required()]
+    aliases = [alias for alias, name in ALIASES.items() if name in schemes]
+    library_names = [name for name, entry in LIBRARY_NAMES.items() if not entry.required()]
+    return sorted([*schemes, *aliases, *library_names])
+
+
+def _same(scheme: Scheme, name: str, shapes: tuple[Shape, ...]) -> bool:
+    """Whether both turn the same underlying random numbers into the same weights."""
+    pair = (scheme, Scheme.parse(name))
+    if any(member.needs_activation or member.is_data_dependent for member in pair):
+        return False
+    draws = [[member.draw(np.random.default_rng(0), shape) for member in pair] for shape in shapes]
+    return all(np.allclose(a, b) for a, b in draws)
+
+
+def outlook(activation: str, sigma_w2: float) -> Outlook:
+    """What theory predicts of deep networks that begin with this sigma_w^2 and no biases.
+
+    The trainable depth is `6 min(xi_gradient, xi_correlation)` (Schoenholz et al. 2017, section 5).
+
+    Args:
+        activation: its name.
+        sigma_w2: n_in Var W.
+
+    >>> outlook("relu", 1.0).regime, round(outlook("relu", 1.0).deepest, 2)
+    ('ordered', 8.66)
+    """
+    end = phase(activation, sigma_w2)
+    regime = "critical" if abs(end.chi - 1) < _NEAR else "ordered" if end.chi < 1 else "chaotic"
+    return Outlook(
+        activation=activation,
+        length=end.q,
+        chi=end.chi,
+        regime=regime,
+        deepest=math.inf if regime == "critical" else _trainable_depth(end),
+        critical=ACTIVATIONS[activation].critical,
+    )
+
+
+def _trainable_depth(end: Phase) -> float:
+    scales = [scale for scale in (end.xi_gradient, end.xi_correlation) if not math.isnan(scale)]
+    return TRAINABLE_SCALES * min(scales)

@@ -1,0 +1,1 @@
+"""Training: an ensemble, a dataset -> one loop -> a History for each network."""

@@ -1,0 +1,42 @@
+"""Batches: a seed, a way of drawing -> which examples each step is shown."""
+
+from collections.abc import Iterator
+from itertools import islice, repeat
+from typing import Literal, get_args
+
+import numpy as np
+
+from initlab.nn.arrays import IntArray
+from initlab.nn.streams import Purpose, stream
+
+Drawing = Literal["with_replacement", "without_replacement", "full"]
+DRAWINGS: tuple[str, ...] = get_args(Drawing)
+
+
+def batches(examples: int, steps: int, batch_size: int, drawing: Drawing, seed: int) -> Iterator[IntArray]:
+    """The rows of the examples that each step is shown.
+
+    Args:
+        examples: how many there are.
+        steps: how many batches are drawn.
+        batch_size: examples in a batch.
+        drawing: "with_replacement", each example at random; "without_replacement", all in turn, shuffled
+            anew every epoch, which leaves out what does not fill a batch; or "full", all in every step.
+        seed: another seed draws other batches.
+
+    >>> [rows.tolist() for rows in batches(3, 2, 2, "full", seed=0)]
+    [[0, 1, 2], [0, 1, 2]]
+    """
+    rng = stream(seed, Purpose.BATCHES)
+    if drawing == "full":
+        return repeat(np.arange(examples), steps)
+    if drawing == "without_replacement":
+        return islice(_epochs(rng, examples, min(batch_size, examples)), steps)
+    return (rng.integers(examples, size=batch_size) for _ in range(steps))
+
+
+def _epochs(rng: np.random.Generator, examples: int, size: int) -> Iterator[IntArray]:
+    """Batches without end, each example at most once in an epoch."""
+    while True:
+        order = rng.permutation(examples)
+        yield from order[: examples // size * size].reshape(-1, size)

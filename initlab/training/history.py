@@ -1,0 +1,145 @@
+"""History: what the training of one network left. Condition: histories that differ in their seeds alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from initlab.measure.intervals import Interval, mean_interval
+from initlab.nn.arrays import FloatArray
+from initlab.training.curves import final_loss, smooth, steps_to_reach
+
+REACHED_LOSS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class History:
+    """What the training of one network left.
+
+    Attributes:
+        label: the network's name in figures and tables.
+        scheme: from which its weights were drawn, as text; empty where it is not known.
+        seed: of weights and batches.
+        losses: of each step's batch before the update on it, (steps,); shorter where the network diverged.
+        diverged_at: the first step whose loss was not finite or beyond `LARGEST_LOSS`; None if none was.
+        test_loss, test_accuracy: on all test examples after the last step; None where it diverged, or there
+            are no test examples.
+        validation_loss, validation_accuracy: likewise, on those held out of the training set.
+        batches_before: how many batches its scheme had looked at before the first step.
+        learning_rate: of the optimizer, where the rates of a comparison differ; else None.
+        tracked: what was tracked, an entry for each time; None where nothing was.
+    """
+
+    label: str = ""
+    scheme: str = ""
+    seed: int = 0
+    losses: FloatArray
+    diverged_at: int | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    batches_before: int = 0
+    learning_rate: float | None = None
+    tracked: list[dict[str, Any]] | None = None
+
+    @property
+    def final_loss(self) -> float | None:
+        """The mean of the last 100 steps; None where the network diverged."""
+        return None if self.diverged_at is not None else final_loss(self.losses)
+
+    def smoothed(self) -> FloatArray:
+        """The losses smoothed over 11 steps; see `curves.smooth`."""
+        return smooth(self.losses)
+
+    def steps_to_reach(self, level: float) -> int | None:
+        """The first step whose smoothed loss is at most the level; None when none is, or it diverged."""
+        return None if self.diverged_at is not None else steps_to_reach(self.losses, level)
+
+    def row(self) -> dict[str, Any]:
+        """Its numbers as one row of a table."""
+        return {
+            "label": self.label,
+            "seed": self.seed,
+            "final_loss": self.final_loss,
+            "test_accuracy": self.test_accuracy,
+            "test_loss": self.test_loss,
+            "diverged_at": self.diverged_at,
+        }
+
+    def __repr__(self) -> str:
+        end = (
+            f"loss {self.final_loss:.4g}"
+            if self.diverged_at is None and self.final_loss is not None
+            else f"diverged at step {self.diverged_at}"
+        )
+        accuracy = "" if self.test_accuracy is None else f", test accuracy {self.test_accuracy:.4g}"
+        return f"<History: {self.label}, seed {self.seed}, {len(self.losses)} steps, {end}{accuracy}>"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Condition:
+    """One condition of a comparison: histories that differ in their seeds alone.
+
+    Attributes:
+        label: as a legend shows it.
+        scheme: by which a figure chooses its colour.
+        settings: what is swept, with the values of this condition as they are shown.
+        histories: one for each seed.
+    """
+
+    label: str
+    scheme: str
+    settings: tuple[tuple[str, str], ...] = ()
+    histories: tuple[History, ...]
+
+    @property
+    def finished(self) -> list[History]:
+        """Those that did not diverge."""
+        return [history for history in self.histories if history.diverged_at is None]
+
+    @property
+    def diverged_at(self) -> list[int]:
+        """The steps at which networks diverged, one for each that did."""
+        return [history.diverged_at for history in self.histories if history.diverged_at is not None]
+
+    @property
+    def final_loss(self) -> Interval | None:
+        """Mean loss of the last 100 steps, over the seeds that finished."""
+        return _interval([history.final_loss for history in self.finished])
+
+    @property
+    def test_accuracy(self) -> Interval | None:
+        """Over the seeds that finished."""
+        return _interval([history.test_accuracy for history in self.finished])
+
+    @cached_property
+    def steps_to_reach(self) -> list[int]:
+        """For each seed that got there, the first step whose smoothed loss is at most 0.5."""
+        steps = [history.steps_to_reach(REACHED_LOSS) for history in self.finished]
+        return [step for step in steps if step is not None]
+
+
+def _interval(values: Sequence[float | None]) -> Interval | None:
+    numbers = [value for value in values if value is not None]
+    return mean_interval(numbers) if numbers else None
+
+
+def group_by_label(histories: Iterable[History]) -> list[Condition]:
+    """Put together the histories of each label, in the order in which labels first occur."""
+    groups: dict[str, list[History]] = {}
+    for history in histories:
+        groups.setdefault(history.label, []).append(history)
+    return [
+        Condition(label=label, scheme=members[0].scheme, histories=tuple(members))
+        for label, members in groups.items()
+    ]
+
+
+Comparison = Sequence[History] | Sequence[Condition]
+
+
+def as_conditions(comparison: Comparison) -> list[Condition]:
+    """Conditions as they are; histories put together by label."""
+    conditions = [item for item in comparison if isinstance(item, Condition)]
+    return conditions or group_by_label(item for item in comparison if isinstance(item, History))

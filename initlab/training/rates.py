@@ -1,0 +1,88 @@
+"""The one way to choose a learning rate: train with each, and take the best on held-out training examples."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from initlab.errors import UsageError
+from initlab.init.networks import SchemeLike
+from initlab.nn.optimizers import Optimizer
+from initlab.registry import read_call
+from initlab.training.histories import Histories
+from initlab.training.train import train
+
+HELD_OUT = 5000
+By = Literal["accuracy", "loss"]
+
+
+def train_at_best_rate(
+    schemes: Sequence[SchemeLike],
+    data: Any = "mnist",
+    *,
+    rates: Sequence[float],
+    optimizer: str = "sgd",
+    seeds: int | Iterable[int] = 0,
+    validation: int = HELD_OUT,
+    by: By = "accuracy",
+    per_seed: bool = False,
+    **how: Any,
+) -> Histories:
+    """Train networks with several learning rates, and keep those of the best rate of each scheme.
+
+    The best rate is that of the highest accuracy, or of the lowest loss, on examples held out of the training
+    set; the test set decides nothing. A network that diverged comes last.
+
+    Args:
+        schemes: as for `train`.
+        data: as for `train`.
+        rates: the learning rates that are tried.
+        optimizer: its name, perhaps with other arguments, as "momentum(momentum=0.8)".
+        seeds: as for `train`.
+        validation: how many training examples are held out.
+        by: "accuracy" or "loss", which of the two decides.
+        per_seed: whether each seed has a rate of its own; by default a scheme has one, that of the best mean
+            over seeds.
+        how: the other arguments of `train`.
+
+    Returns:
+        A history for each scheme and seed, with its `learning_rate`.
+
+    Raises:
+        UsageError: for no rates, no held-out examples, or what `train` refuses.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.standard_normal((300, 5)), rng.integers(3, size=300)
+    >>> tried = {"rates": (1e-6, 0.1), "validation": 100, "by": "loss"}
+    >>> kept = train_at_best_rate(["he"], (x, y), **tried, steps=50, hidden="8x2")
+    >>> kept[0].learning_rate
+    0.1
+    """
+    if not rates or validation < 1:
+        raise UsageError("choosing a rate needs at least one rate and one held-out example")
+    grid = [(scheme, rate) for scheme in schemes for rate in rates]
+    histories = train(
+        [scheme for scheme, _ in grid],
+        data,
+        optimizer=_with_rates(optimizer, [rate for _, rate in grid]),
+        seeds=seeds,
+        validation=validation,
+        **how,
+    )
+    scores = histories.numbers(f"validation_{by}") * (1 if by == "accuracy" else -1)
+    scores = np.nan_to_num(scores, nan=-np.inf).reshape(len(schemes), len(rates), -1)
+    best = scores.argmax(axis=1) if per_seed else _best_of_mean(scores)
+    table = np.arange(len(histories)).reshape(scores.shape)
+    chosen = np.take_along_axis(table, best[:, None, :], axis=1)
+    return Histories(histories[i] for i in chosen.ravel())
+
+
+def _best_of_mean(scores: np.ndarray) -> np.ndarray:
+    """The best rate of each scheme over all seeds, (schemes, seeds)."""
+    best = scores.mean(axis=2).argmax(axis=1)
+    return np.repeat(best[:, None], scores.shape[2], axis=1)
+
+
+def _with_rates(optimizer: str, rates: Sequence[float]) -> Optimizer:
+    name, arguments = read_call("optimizer", optimizer)
+    return Optimizer(name, **arguments, lr=rates)

@@ -1,0 +1,62 @@
+"""Claims are decided by intervals, and none is true by construction."""
+
+import pytest
+
+from initlab.errors import UsageError
+from initlab.gallery.claims import Claim, decide
+
+CLAIM = Claim(statement="It is about 1", quantity="it", low=0.5, high=1.5, otherwise="It is not")
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.9, 1.0, 1.1, 1.0, 1.0], "confirmed"),
+        ([2.9, 3.0, 3.1, 3.0, 3.0], "refuted"),
+        ([0.0, 0.1, 0.1, 0.0, 0.1], "refuted"),
+        ([1.0, 2.0, 1.5, 1.2, 1.8], "undecided"),
+        ({"a": [1.0] * 5, "b": [1.1] * 5}, "confirmed"),
+        ({"a": [1.0] * 5, "b": [3.0] * 5}, "mixed"),
+        ({"a": [4.0] * 5, "b": [3.0] * 5}, "refuted"),
+        ({"a": [1.0] * 5, "b": [1, 2, 1, 2, 1.5]}, "mixed"),
+    ],
+)
+def test_the_interval_decides(values, verdict):
+    assert decide(CLAIM, values).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("settings", "details"),
+    [
+        ({"tanh": 1.0, "relu": 3.0}, "holds for tanh; fails for relu"),
+        ({"tanh": 1.0, "erf": 1.0, "relu": 3.0}, "holds for tanh and erf; fails for relu"),
+        ({"after 10 steps": 1.0, "after 30 steps": 3.0}, "holds after 10 steps; fails after 30 steps"),
+        ({"tanh": 1.0, "relu": 1.0}, ""),
+    ],
+)
+def test_a_mixed_verdict_reads_as_a_sentence(settings, details):
+    measured = {setting: [value] * 5 for setting, value in settings.items()}
+    assert decide(CLAIM, measured).details == details
+
+
+def test_the_heading_of_a_refuted_claim_is_what_is_true_instead():
+    assert decide(CLAIM, [1.0] * 5).heading == "It is about 1"
+    assert decide(CLAIM, [3.0] * 5).heading == "It is not"
+    assert decide(Claim(statement="It is", quantity="", low=2), [1.0] * 5).heading == "Not confirmed: It is"
+
+
+def test_half_a_range_is_open_upwards_or_downwards():
+    assert decide(Claim(statement="", quantity="", low=2), [3.0] * 5).verdict == "confirmed"
+    assert decide(Claim(statement="", quantity="", high=2), [3.0] * 5).verdict == "refuted"
+
+
+@pytest.mark.parametrize("values", [[1.0] * 4, [1.0, 1.0, 1.0, 1.0, float("nan")]])
+def test_too_few_or_no_numbers_decide_nothing(values):
+    with pytest.raises(UsageError, match="5 finite numbers or more"):
+        decide(CLAIM, values)
+
+
+@pytest.mark.parametrize(("low", "high"), [(2, 1), (1, 1), (-float("inf"), float("inf"))])
+def test_a_claim_that_cannot_be_false_is_none(low, high):
+    with pytest.raises(UsageError, match="needs a range"):
+        Claim(statement="", quantity="", low=low, high=high)

@@ -1,0 +1,58 @@
+"""Signal and gradient through depth: central differences, a published finding, theory beside it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab import Initialization, Scheme
+from initlab.errors import UsageError
+from initlab.init.networks import initialize
+from initlab.measure.depth import depth_profiles
+
+
+def test_the_gradient_is_that_of_central_differences():
+    """With respect to a unit's pre-activation, by moving its bias."""
+    rng = np.random.default_rng(0)
+    network = initialize([4, 5, 6, 3], ["he"], 0, "tanh", "float64")
+    inputs, labels = rng.standard_normal((1, 4)), np.array([1])
+    network.loss(inputs, labels)
+    analytic = [gradient[0, 0].copy() for gradient in network.pre_activation_gradients]
+    for layer, gradient in enumerate(analytic):
+        for unit in range(len(gradient)):
+            ends = []
+            for step in (1e-5, -1e-5):
+                network.biases[layer][0, unit] = step
+                ends.append(float(network.loss(inputs, labels)[0]))
+            network.biases[layer][0, unit] = 0
+            assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(gradient[unit], rel=1e-6)
+
+
+def test_saturated_sigmoids_pass_gradients_and_spread_sigmoids_do_not():
+    wide, spread = depth_profiles(["std=1", "book:xavier"], ["sigmoid"], depth=6, seeds=10)
+    assert wide.gradient_factor.mean() == pytest.approx(0.96, abs=0.1)
+    assert spread.gradient_factor.mean() == pytest.approx(0.055, abs=0.01)
+    for profile in (wide, spread):
+        assert profile.gradient_factor.mean() == pytest.approx(profile.predicted_gradient_factor, rel=0.1)
+
+
+def test_rows_are_finite_or_none():
+    schemes = ["zeros", "std=1e200", "constant(value=1)"]
+    for profile in depth_profiles(schemes, ["relu"], depth=3, width=5, samples=4, seeds=2):
+        for row in profile.rows():
+            assert all(v is None or isinstance(v, str) or math.isfinite(v) for v in row.values())
+
+
+def test_a_start_with_biases_is_followed_and_predicted():
+    start = Initialization(Scheme("he"), bias=Scheme.parse("std=1"))
+    (profile,) = depth_profiles([start], ["relu"], depth=4, width=300, samples=200, seeds=4)
+    assert profile.label == "he, bias std=1"
+    predicted = [layer.std for layer in profile.predicted]
+    np.testing.assert_allclose(profile.activation_std.mean(axis=0), predicted, rtol=0.15)
+
+
+def test_sizes_that_are_too_small_are_refused():
+    with pytest.raises(UsageError, match="depth must be 2 or more, not 1"):
+        depth_profiles(["he"], ["relu"], depth=1)
+    with pytest.raises(UsageError, match="seeds must be 1 or more, not 0"):
+        depth_profiles(["he"], ["relu"], seeds=0)

@@ -1,0 +1,62 @@
+"""Statistics of a layer, against arrays for which the answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab import Ensemble
+from initlab.measure.layers import measure_layers
+
+RNG = np.random.default_rng(0)
+
+
+def first_layer(weights, inputs, activation="identity", labels=None):
+    """The statistics of a network whose only hidden layer has these weights."""
+    above = RNG.standard_normal((np.shape(weights)[1], 3))
+    network = Ensemble([weights, above], activation=activation, dtype="float64")
+    return measure_layers(network, np.asarray(inputs, float), labels)[0][0]
+
+
+def test_mean_std_and_saturation_are_those_of_the_definition():
+    W, x = RNG.standard_normal((2, 5, 8)), RNG.standard_normal((40, 5))
+    ensemble = Ensemble([W, np.zeros((2, 8, 3))], activation="tanh", dtype="float64")
+    for network, layers in enumerate(measure_layers(ensemble, x)):
+        z = x @ W[network]
+        a = np.tanh(z)
+        assert layers[0].length == pytest.approx((z**2).mean())
+        assert layers[0].mean == pytest.approx(a.mean())
+        assert layers[0].std == pytest.approx(a.std())
+        assert layers[0].saturated == (1 - a**2 < 0.05).mean()
+
+
+def test_constant_inputs_are_not_dissimilar():
+    assert first_layer(np.eye(3), np.ones((5, 3))).dissimilarity == 0
+
+
+def test_dissimilarity_is_one_less_the_mean_cosine():
+    assert first_layer(np.eye(4), np.eye(4)).dissimilarity == pytest.approx(1)
+    assert first_layer(np.eye(2), [[1, 0], [1, 1]]).dissimilarity == pytest.approx(1 - math.sqrt(0.5))
+    tiny = 1e-7
+    assert first_layer(np.eye(2), [[1, 0], [1, tiny]]).dissimilarity == pytest.approx(tiny**2 / 2, rel=1e-3)
+
+
+def test_dead_and_distinct_units():
+    weights = [[1, -1, 1, 2]]
+    layer = first_layer(weights, [[1], [2]], "relu")
+    assert (layer.dead, layer.distinct_units) == (0.25, 3)
+    assert layer.saturated == 0.25
+
+
+def test_gradients_are_those_of_single_samples_and_weight_gradients_their_mean():
+    inputs, labels = RNG.standard_normal((7, 4)), RNG.integers(3, size=7)
+    layer = first_layer(RNG.standard_normal((4, 5)), inputs, "tanh", labels)
+    np.testing.assert_allclose(layer.weight_gradients, inputs.T @ layer.gradients / 7, rtol=1e-12)
+    assert layer.gradient_std == pytest.approx(np.sqrt((layer.gradients**2).mean()))
+    assert math.isnan(first_layer(np.eye(3), np.eye(3)).gradient_std)
+
+
+def test_overflow_gives_numbers_that_are_not_finite():
+    layer = first_layer(np.full((2, 2), 1e200), np.full((3, 2), 1e200), "relu")
+    assert not math.isfinite(layer.std)
+    assert math.isnan(layer.dissimilarity)

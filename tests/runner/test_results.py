@@ -1,0 +1,110 @@
+"""Results: read again from their folder, as tables and as a DataFrame; each losses.npy is read once."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from initlab import Experiment, load_results, run_experiment
+from initlab.errors import StorageError, UsageError
+from initlab.runner.sweep import Choice
+
+HERE = Choice(jobs=0)
+
+
+@pytest.fixture
+def experiment(small_data):
+    return Experiment(
+        name="small",
+        data={"path": small_data},
+        network={"hidden": [8, 8], "activation": "relu"},
+        train={"steps": 30, "batch_size": 16, "optimizer": {"name": "sgd", "lr": 0.1}},
+        sweep={"init": ["he", {"scheme": "normal(std=1e6)", "label": "huge"}], "seed": range(2)},
+    )
+
+
+@pytest.fixture
+def results(experiment, tmp_path):
+    return run_experiment(experiment, tmp_path, HERE)
+
+
+def test_loaded_results_are_those_of_the_training(results, tmp_path):
+    loaded = load_results(tmp_path / "small")
+    assert (results.trained, results.reused) == (4, 0)
+    assert (loaded.trained, loaded.reused) == (0, 4)
+    assert loaded.summary() == results.summary()
+    assert loaded.curves() == results.curves()
+    assert [run.id for run in loaded.runs] == [run.id for run in results.runs]
+    assert repr(loaded) == repr(results)
+    assert loaded._repr_html_() == results._repr_html_()
+
+
+def test_the_data_frame_has_a_row_for_each_run(results, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = load_results(tmp_path / "small").to_frame()
+    pandas.testing.assert_frame_equal(frame, results.to_frame())
+    assert frame[["init", "seed", "outcome"]].values.tolist() == [
+        ["he", 0, "finished"],
+        ["he", 1, "finished"],
+        ["huge", 0, "diverged"],
+        ["huge", 1, "diverged"],
+    ]
+    assert frame["final_loss"].notna().tolist() == [True, True, False, False]
+
+
+def test_a_data_frame_without_pandas_is_refused_in_words(results, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match="to_frame needs pandas: pip install pandas"):
+        results.to_frame()
+
+
+def test_a_condition_is_found_by_its_label(results):
+    assert len(results.of("he").histories) == 2
+    with pytest.raises(UsageError, match="unknown condition 'hee'; did you mean 'he'"):
+        results.of("hee")
+
+
+@pytest.mark.usefixtures("results")
+def test_a_folder_without_records_is_refused_in_words(tmp_path):
+    for file in (tmp_path / "small/runs").glob("*/record.json"):
+        file.unlink()
+    with pytest.raises(UsageError, match="small: no run has a record; train with `initlab run"):
+        load_results(tmp_path / "small")
+    with pytest.raises(StorageError, match="cannot read the config"):
+        load_results(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """How often each losses.npy was opened, by path."""
+    counts = Counter()
+    open_path = Path.open
+
+    def counting(path, *arguments, **keywords):
+        counts[path] += path.name == "losses.npy"
+        return open_path(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "open", counting)
+    return counts
+
+
+@pytest.mark.parametrize("command", ["run", "list small", "export small", "verify", "compare he-relu"])
+@pytest.mark.usefixtures("results")
+def test_a_command_that_trains_nothing_reads_each_loss_once(command, tmp_path, readings, initlab_here):
+    first, *words = command.split()
+    if first == "run":
+        words = [tmp_path / "small/experiment.yaml", "--jobs", "0"]
+    elif first == "compare":
+        words = [f"{words[0]}-8x2-seed{seed}" for seed in (0, 1)]
+    done = initlab_here(first, *words, "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(readings.values()) <= {0, 1}
+    assert sum(readings.values()) == (2 if first == "compare" else 4)
+
+
+@pytest.mark.usefixtures("results")
+def test_loading_results_reads_each_loss_once(tmp_path, readings):
+    loaded = load_results(tmp_path / "small")
+    loaded.summary(), loaded.curves(), repr(loaded)
+    assert sum(readings.values()) == 4

@@ -1,0 +1,50 @@
+"""Configs by name, from a checkout and from a wheel."""
+
+from pathlib import Path
+
+import pytest
+
+from initlab.errors import UsageError
+from initlab.runner import shipped
+from initlab.runner.config import load_experiment
+from initlab.runner.shipped import find_config, shipped_configs
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_all_configs_have_a_name():
+    assert shipped_configs() == {path.stem: path for path in CONFIGS.glob("*.yaml")}
+
+
+def test_a_name_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_experiment("mnist").name == "mnist"
+
+
+def test_a_wheel_holds_the_configs_within_the_package(tmp_path, monkeypatch):
+    for folder in ("package/configs", "configs"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "mine.yaml").write_text("")
+    folders = (tmp_path / "package/configs", tmp_path / "configs")
+    monkeypatch.setattr(shipped, "_FOLDERS", folders)
+    assert find_config("mine") == folders[0] / "mine.yaml"
+
+
+def test_a_file_comes_before_a_shipped_config_and_a_folder_after(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").mkdir()
+    assert find_config("mnist") == CONFIGS / "mnist.yaml"
+    Path("schemes").write_text("")
+    assert find_config("schemes") == Path("schemes")
+
+
+@pytest.mark.parametrize("path", ["mnist.yaml", "./mnist", "a/mnist", "", ".", "a" * 5000])
+def test_a_path_is_left_alone(path):
+    assert find_config(path) == Path(path)
+
+
+def test_an_unknown_name_comes_with_near_ones():
+    with pytest.raises(
+        UsageError, match=r"unknown config 'mnits'; did you mean 'mnist'\? .*; or give the path"
+    ):
+        find_config("mnits")

@@ -1,0 +1,257 @@
+"""`train`: honest seeds, the same bits in any company, plain arrays, the choice of a rate."""
+
+import numpy as np
+import pytest
+from textbook import Network
+
+from initlab.data.examples import Examples, array_examples, examples_of
+from initlab.errors import UsageError
+from initlab.init.networks import initialize
+from initlab.nn.optimizers import Optimizer
+from initlab.nn.streams import Purpose, stream
+from initlab.training import train as module
+from initlab.training.rates import train_at_best_rate
+from initlab.training.train import train
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three clusters in eight dimensions: training and test examples."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((3, 8))
+    labels = rng.integers(3, size=800)
+    inputs = centres[labels] + 0.5 * rng.standard_normal((800, 8))
+    return inputs[:600], labels[:600], inputs[600:], labels[600:]
+
+
+HOW = {"steps": 30, "hidden": "6x2", "batch_size": 16, "optimizer": "sgd(lr=0.1)"}
+
+
+def same_bits(one, other):
+    return (one.losses.tobytes(), one.test_loss, one.diverged_at) == (
+        other.losses.tobytes(),
+        other.test_loss,
+        other.diverged_at,
+    )
+
+
+def test_losses_are_the_textbooks_for_each_seed_with_its_own_weights_and_batches(data):
+    histories = train(["he"], data, seeds=[3, 4], dtype="float64", **HOW)
+    for history in histories:
+        drawn = initialize([8, 6, 6, 3], ["he"], history.seed, dtype="float64")
+        network = Network([W[0] for W in drawn.weights], [b[0] for b in drawn.biases], "relu")
+        rng = stream(history.seed, Purpose.BATCHES)
+        for loss in history.losses:
+            chosen = rng.integers(600, size=16)
+            assert loss == pytest.approx(network.step(data[0][chosen], data[1][chosen], 0.1), abs=1e-12)
+        assert history.test_accuracy == pytest.approx(network.accuracy(data[2], data[3]), abs=1e-12)
+
+
+def test_another_seed_has_other_weights_and_other_batches(data):
+    """From equal weights, what differs between two seeds is the batches; with full batches, the weights."""
+    batches = train(["constant(value=0.1)"], data, seeds=[0, 1], **HOW).losses
+    weights = train(["he"], data, seeds=[0, 1], drawing="full", **HOW).losses
+    assert (batches[0] != batches[1]).any()
+    assert (weights[0] != weights[1]).any()
+
+
+def test_company_order_and_cache_change_no_bit(data, monkeypatch):
+    schemes = ["he", "xavier", "std=1e6", "std=0.1"]
+    together = train(schemes, data, seeds=range(3), **HOW)
+    monkeypatch.setattr(module, "CACHE_BYTES", 1)
+    by_itself = train(schemes[::-1], data, seeds=[2, 1, 0], **HOW)
+    alone = {(history.label, history.seed): history for history in by_itself}
+    assert len(together) == 12
+    for history in together:
+        assert same_bits(history, alone[history.label, history.seed])
+    assert [history.diverged_at for history in together.of("std=1000000")] == [1, 1, 1]
+
+
+def test_histories_come_scheme_by_scheme_and_seed_by_seed(data):
+    histories = train(["he", "xavier"], data, seeds=[5, 7], **HOW)
+    assert [(h.label, h.scheme, h.seed) for h in histories] == [
+        ("he", "he", 5),
+        ("he", "he", 7),
+        ("xavier", "xavier", 5),
+        ("xavier", "xavier", 7),
+    ]
+    assert histories.losses.shape == (4, 30)
+    assert [condition.label for condition in histories.conditions()] == ["he", "xavier"]
+    with pytest.raises(UsageError, match="there are he, xavier"):
+        histories.of("lecun")
+
+
+def test_an_ensemble_is_trained_in_place_and_gives_the_same_bits_as_its_schemes(data):
+    ensemble = initialize([8, 6, 6, 3], ["he", "std=1e6", "xavier"])
+    before = ensemble.parameters.copy()
+    histories = train(ensemble, data, **{k: v for k, v in HOW.items() if k != "hidden"})
+    schemes = train(["he", "std=1e6", "xavier"], data, **HOW)
+    assert all(map(same_bits, histories, schemes))
+    moved = (ensemble.parameters != before).any(axis=1)
+    assert moved.tolist() == [True, False, True]  # the one that diverged keeps its weights
+    accuracy = ensemble.accuracy(np.asarray(data[2], np.float32), data[3])
+    assert accuracy[[0, 2]].tolist() == [histories[0].test_accuracy, histories[2].test_accuracy]
+
+
+def test_networks_of_an_ensemble_may_have_seeds_of_their_own(data):
+    how = {k: v for k, v in HOW.items() if k != "hidden"}
+    both = initialize([8, 6, 6, 3], ["he", "he"], [0, 1])
+    histories = train(both, data, seeds=[0, 1], **how)
+    assert all(map(same_bits, histories, train(["he"], data, seeds=[0, 1], **HOW)))
+
+
+def test_an_optimizer_may_have_a_rate_for_each_scheme(data):
+    rates = Optimizer("sgd", lr=[0.01, 0.3])
+    how = HOW | {"optimizer": rates}
+    histories = train(["he", "he"], data, seeds=[0, 1], **how)
+    assert [history.learning_rate for history in histories] == [0.01, 0.01, 0.3, 0.3]
+    alone = train(["he"], data, seeds=[0, 1], **HOW | {"optimizer": "sgd(lr=0.3)"})
+    assert all(map(same_bits, histories[2:], alone))
+    assert not rates.memory
+
+
+def test_the_best_rate_is_chosen_on_held_out_examples_and_never_on_the_test_set(data):
+    """With test labels that are all wrong, the choice stays the same."""
+    x, y, test_x, test_y = data
+    tried = {"rates": (1e-5, 0.1), "validation": 100, "seeds": range(3), **HOW}
+    del tried["optimizer"]
+    right = train_at_best_rate(["he", "xavier"], data, **tried)
+    wrong = train_at_best_rate(["he", "xavier"], (x, y, test_x, (test_y + 1) % 3), **tried)
+    for histories in (right, wrong):
+        assert [history.learning_rate for history in histories] == [0.1] * 6
+    assert all(history.validation_accuracy > 0.8 for history in right)
+    assert right.numbers("test_accuracy").mean() > wrong.numbers("test_accuracy").mean() + 0.5
+
+
+@pytest.mark.parametrize("by", ["accuracy", "loss"])
+def test_the_choice_is_that_of_the_best_mean_or_of_each_seed(data, by, monkeypatch):
+    scores = {"accuracy": [[0.9, 0.1], [0.6, 0.6]], "loss": [[0.1, 0.9], [0.4, 0.4]]}[by]
+
+    def scored(schemes, _data, **how):
+        histories = train(schemes, data, **how)
+        flat = np.ravel(scores)
+        for history, score in zip(histories, flat, strict=True):
+            object.__setattr__(history, f"validation_{by}", float(score))
+        return histories
+
+    monkeypatch.setattr("initlab.training.rates.train", scored)
+    tried = {"rates": (0.1, 0.2), "seeds": range(2), "by": by, **HOW}
+    del tried["optimizer"]
+    averaged = train_at_best_rate(["he"], data, validation=100, **tried)
+    own = train_at_best_rate(["he"], data, validation=100, per_seed=True, **tried)
+    assert [history.learning_rate for history in averaged] == [0.2, 0.2]
+    assert [history.learning_rate for history in own] == [0.1, 0.2]
+
+
+def test_a_rate_at_which_networks_diverge_is_not_chosen(data):
+    tried = {"rates": (0.05, 1e9), "validation": 100, "steps": 20, "hidden": "6x2"}
+    for by in ("accuracy", "loss"):
+        (history,) = train_at_best_rate(["he"], data, by=by, **tried)
+        assert (history.learning_rate, history.diverged_at) == (0.05, None)
+
+
+def test_held_out_examples_are_the_last_and_are_not_trained_on():
+    examples = array_examples([np.arange(10.0)[:, None], np.arange(10) % 2])
+    held = examples.hold_out(3)
+    assert held.train_inputs[:].ravel().tolist() == list(range(7))
+    assert held.validation_inputs[:].ravel().tolist() == [7, 8, 9]
+    assert held.validation_labels.tolist() == [1, 0, 1]
+    with pytest.raises(UsageError, match="cannot hold out 10 of 10"):
+        examples.hold_out(10)
+
+
+def test_mnist_can_be_held_out_and_prepared():
+    examples = examples_of("mnist").hold_out(5000)
+    assert isinstance(examples, Examples)
+    assert (len(examples.train_inputs), len(examples.validation_inputs)) == (55_000, 5000)
+    pixels = examples_of("mnist").train_inputs[59_998:]
+    assert (examples.validation_inputs[4998:5000] == pixels).all()
+    assert pixels.dtype == np.float32
+
+
+def test_progress_is_reported_step_by_step_to_the_end(data):
+    reports = []
+    train(["he", "std=1e6"], data, seeds=[0, 1], progress=lambda *report: reports.append(report), **HOW)
+    assert reports == [(step, 60) for step in range(1, 61)]
+
+
+def test_a_bar_is_shown_on_request(data, capsys):
+    train(["he"], data, progress=True, **HOW)
+    assert "30/30" in capsys.readouterr().err
+
+
+def test_a_function_of_the_networks_is_tracked_and_changes_nothing(data):
+    def track(networks):
+        networks.parameters[...] = 0
+        return [{"units": networks.sizes[1]} for _ in range(networks.networks)]
+
+    histories = train(["he", "std=1e6"], data, track=track, track_every=20, **HOW)
+    assert histories[0].tracked == [{"step": step, "units": 6} for step in (0, 20, 30)]
+    assert histories[1].tracked == [{"step": 0, "units": 6}]
+    assert all(map(same_bits, histories, train(["he", "std=1e6"], data, **HOW)))
+
+
+def test_without_test_examples_there_is_no_test_accuracy(data):
+    (history,) = train("he", data[:2], **HOW)
+    assert (history.test_accuracy, history.diverged_at) == (None, None)
+    assert "test accuracy" not in repr(history)
+
+
+def test_histories_are_a_table_on_the_screen_in_a_notebook_and_as_a_frame(data):
+    histories = train(["he", "std=1e6"], data, seeds=range(2), **HOW)
+    assert len(repr(histories).splitlines()) == 3
+    assert "2 of 2, at step 1" in repr(histories)
+    assert histories._repr_html_().count("<tr>") == 3
+    frame = histories.to_frame()
+    assert frame["label"].tolist() == ["he", "he", "std=1000000", "std=1000000"]
+    assert frame["test_accuracy"].isna().tolist() == [False, False, True, True]
+
+
+def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    with pytest.raises(UsageError, match="pip install pandas"):
+        train("he", data, **HOW).to_frame()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 0}, "steps must be 1 or more"),
+        ({"batch_size": 0}, "batch_size must be 1 or more"),
+        ({"track_every": 0}, "track_every must be 1 or more"),
+        ({"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"drawing": "without_replacment"}, "did you mean 'without_replacement'"),
+        ({"optimizer": "sdg(lr=1)"}, "did you mean 'sgd'"),
+        ({"optimizer": "sgd"}, "sgd needs lr"),
+        ({"hidden": "6by2"}, "write units and layers"),
+        ({"activation": "rleu"}, "did you mean 'relu'"),
+        ({"seeds": []}, "at least one scheme and one seed"),
+        ({"validation": 600}, "cannot hold out 600 of 600"),
+    ],
+)
+def test_mistakes_are_refused_in_words_before_training(data, change, message):
+    steps = []
+    with pytest.raises(UsageError, match=message):
+        train(["he"], data, progress=lambda *step: steps.append(step), **{**HOW, **change})
+    assert not steps
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ((np.ones((3, 2)),), "inputs and labels"),
+        ((np.ones((3, 2)), np.zeros(4, int)), r"labels \(N,\), not \(3, 2\) and \(4,\)"),
+        ((np.ones(3), np.zeros(3, int)), r"inputs are \(N, n_0\)"),
+        ((np.ones((3, 2)), np.array([0.5, 1, 2])), "whole numbers"),
+        ((np.ones((3, 2)), np.array([0, 1, 2]), np.ones((2, 2)), [0]), "test inputs"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(arrays, message):
+    with pytest.raises(UsageError, match=message):
+        train(["he"], arrays, **HOW)
+
+
+def test_an_optimizer_with_too_few_rates_is_refused(data):
+    with pytest.raises(UsageError, match="lr of sgd: 2 values for 3 schemes"):
+        train(["he"] * 3, data, **HOW | {"optimizer": Optimizer("sgd", lr=[0.1, 0.2])})
