@@ -1,9 +1,9 @@
 """Saito, "Deep Learning from Scratch", section 6.2: histograms of the activations before training.
 
 {samples} inputs from N(0, 1) go through {depth} untrained layers of {width} units without biases, with
-{activations} as activation function and initial weights from {schemes}. The outline is what mean-field
-theory predicts for wide layers. `over_seeds.csv` compares the standard deviations of {seeds} such networks
-with that prediction, and with the spread that theory expects of networks of this width.
+{activations} as activation function and initial weights from {schemes}. The outline is what mean-field theory
+predicts for wide layers. `over_seeds.csv` compares the standard deviations of {seeds} such networks with that
+prediction, and with the spread that theory expects of networks of this width.
 
 The book draws every histogram over (0, 1), which hides the negative half of tanh and all rectified values
 above 1. Here the range is the function's own; the column `outside_0_1` shows the share that the book hides.

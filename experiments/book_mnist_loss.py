@@ -121,7 +121,7 @@ def std1_diverges(s):
 
 @exhibit.figure("Training loss from each start: the mean of {seeds} seeds, and their range.")
 def loss(s):
-    title = "He learns sooner than Xavier; std=0.01 hardly learns, std=1 diverges"
+    title = "From He's weights it learns sooner than from Xavier's; std=0.01 hardly learns, std=1 diverges"
     return loss_figure(results(s).conditions, title)
 
 

@@ -36,7 +36,7 @@ exhibit = Exhibit(
     __doc__,
     title="Is the verdict before training right?",
     question="verdict",
-    finding="The verdict before training is right for most networks; the errors lie near its limits.",
+    finding="The verdict before training is right for most networks.",
     schemes=swept(lambda run: str(run.init)),
     activations=swept(lambda run: run.network.activation),
     depths=swept(lambda run: len(run.network.hidden)),
@@ -117,8 +117,9 @@ def share(s, verdicts, trained):
     quantity=f"the fraction whose test accuracy is at most {{success}}, {EACH}",
     low=0.8,
     reason="almost all: at least 0.8",
-    lesson="Those that train nevertheless lie just beyond the limits, which are those of wide networks and "
-    "some hundred steps.",
+    unit="parts",
+    lesson="The limits are set for wide networks and a few hundred steps; the framed squares of the figure "
+    "are those that train nevertheless.",
 )
 def does_not_train_is_right(s):
     return share(s, {"does not train"}, trained=False)
@@ -130,7 +131,10 @@ def does_not_train_is_right(s):
     quantity=f"the fraction whose test accuracy is above {{success}}, {EACH}",
     low=0.8,
     reason="almost all: at least 0.8",
-    lesson="The exceptions are deep saturated sigmoid networks, which pass gradients and still learn little.",
+    unit="parts",
+    lesson='"Trains slowly" counts as a prediction that the network trains. The exceptions are deep '
+    "saturated sigmoid networks, which pass gradients and still learn little, a very deep ReLU network, and "
+    "a linear network that diverges.",
 )
 def trains_is_right(s):
     return share(s, {"trains", "trains slowly"}, trained=True)

@@ -19,8 +19,8 @@ exhibit = Exhibit(
     __doc__,
     title="Very deep rectifier networks",
     question="depth",
-    finding="Through {shallow} ReLU layers both starts learn, He's sooner; through {deep}, Xavier's stand "
-    "still for a long while, and then single networks begin to learn.",
+    finding="Through {shallow} ReLU layers both starts learn, He's sooner; through {deep}, networks with "
+    "Xavier's weights stand still for a long while before they begin to learn.",
     shallow=22,
     deep=30,
     width=100,
@@ -67,8 +67,8 @@ def final_loss(s, depth, scheme):
     quantity=FINAL,
     high=1.5,
     reason=f"{KNOWS_NOTHING}; converge: at most 1.5",
-    lesson="A tenth of the steps shows nothing of it: the factor 2^-{shallow} delays the start of learning, "
-    "but does not prevent it.",
+    lesson="{shallow} layers shrink the mean square by 2^-{shallow}. Learning starts late, but it starts: in "
+    "a tenth of the steps there is nothing to see yet.",
 )
 def both_converge_at_22(s):
     return {SCHEMES[scheme]: final_loss(s, s.shallow, scheme) for scheme in SCHEMES}
@@ -92,8 +92,8 @@ def he_sooner_at_22(s):
     quantity="mean loss of {last} steps, in nats",
     low=2.2,
     reason=f"{KNOWS_NOTHING}; stalls: at least 2.2",
-    lesson="With {deep} layers, too, it is a delay, a longer one: at first nothing is learnt, and later "
-    "single networks leave the plateau.",
+    lesson="With {deep} layers the delay is longer: at first nothing is learnt, and later most of the "
+    "networks begin to learn.",
 )
 def xavier_stalls_at_30(s):
     stalled = losses(s, s.deep)["lecun"]
@@ -112,7 +112,7 @@ def he_learns_at_30(s):
 
 
 @exhibit.figure(
-    "Training loss at the best rate: the mean of {seeds} seeds over {span} steps, and their range."
+    "Lines: the mean of {seeds} seeds, averaged over {span} steps. Bands: from the smallest to the largest."
 )
 @styled
 def loss(s):
@@ -128,7 +128,7 @@ def loss(s):
         axes.set(xlabel="training step", ylim=(0, 2.5), title=f"{depth} layers")
         label_ends(axes)
     figure.axes[0].set_ylabel("training loss (nats)")
-    figure.axes[0].annotate("ln 10: nothing known", (0.02, np.log(10) + 0.03), fontsize=8, color="#555555")
+    figure.axes[0].text(s.steps, np.log(10) + 0.03, "ln 10: nothing known", ha="right", fontsize=8)
     return figure
 
 

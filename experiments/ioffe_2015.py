@@ -1,9 +1,9 @@
 """Ioffe & Szegedy 2015, Batch Normalization, section 4.1: a sigmoid network with and without it.
 
 Three hidden layers of {width} sigmoid units learn MNIST in batches of {batch_size}, as in the paper, whose
-figure 1 shows the test accuracy, and percentiles {percentiles} of the inputs of one of the last sigmoids.
-The paper trains for 50,000 steps from "small random Gaussian values" at a rate that it does not give; here it
-is {steps} steps of gradient descent, rate {rate}, from a standard deviation of 1/sqrt(n_in), {seeds} seeds.
+figure 1 shows the test accuracy, and percentiles {percentiles} of the inputs of one of the last sigmoids. The
+paper trains for 50,000 steps from "small random Gaussian values" at a rate that it does not give; here it is
+{steps} steps of gradient descent, rate {rate}, from a standard deviation of 1/sqrt(n_in), {seeds} seeds.
 Percentiles are those of all units of the layer, over {images} test images, every {every} steps, without those
 of the untrained network. Both networks of a seed have the same weights and batches. Without Batch
 Normalization a sigmoid's inputs hardly vary between images at first. So the page gives the drift of the

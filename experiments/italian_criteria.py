@@ -21,7 +21,6 @@ from initlab import diagnose, initialize, measure_layers, open_dataset, train
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.init.scheme import Scheme
-from initlab.plotting.elements import headline
 from initlab.plotting.style import distinct_looks, styled
 
 exhibit = Exhibit(
@@ -29,8 +28,8 @@ exhibit = Exhibit(
     __doc__,
     title="The criteria of an Italian article",
     question="signal",
-    finding="He and Xavier keep gradients level, but not with the sigmoid; means near zero exist for tanh "
-    "alone.",
+    finding="He and Xavier keep gradients level, but not with the sigmoid; only tanh keeps its mean near "
+    "zero.",
     untrained={"width": 128, "flat": 5, "deep": 10, "networks": 10, "images": 500, "scales": 6},
     trained={"steps": 300, "rate": 0.1, "batch_size": 100, "seeds": 5, "depths": (1, 5)},
     quick={"networks": 5, "steps": 50},
@@ -194,7 +193,7 @@ PANELS = {
 @styled
 def criteria(s):
     figure = Figure(figsize=(11, 4.4))
-    headline(figure, "He and Xavier keep gradients level, but not with the sigmoid; tanh alone has means near 0")
+    "He and Xavier keep gradients level, but not with the sigmoid; tanh alone has means near 0"
     looks = distinct_looks([str(Scheme.parse(scheme)) for scheme, _ in NETWORKS])
     for axes, (label, number) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
         for (scheme, activation), look in zip(NETWORKS, looks, strict=True):

@@ -2,8 +2,8 @@
 isometry.
 
 How far does a random network stretch space? J is the Jacobian of the last hidden layer with respect to the
-input, at one random input. Its singular values are measured in {seeds} networks of each kind, with
-L = {depths} layers of {width} units without biases, all critical; tanh with sigma_w^2 a little above 1. The
+input, at one random input. Its singular values are measured in {seeds} networks of each kind, with L =
+{depths} layers of {width} units without biases, all critical; tanh with sigma_w^2 a little above 1. The
 paper's theory is that of infinitely wide networks; Gaussian layers of n units deviate from it by about L / n.
 """
 

@@ -2,10 +2,10 @@
 through transient chaos.
 
 Inputs of several lengths, and pairs of inputs of several correlations, go through {depth} tanh layers of
-{width} units, with biases of standard deviation {sigma_b} and weights of variance sigma_w^2 / n, for
-sigma_w = {sigma_w}; {seeds} networks each. The paper's layers have 1000 units. Near the border of the
-ordered phase signals converge slowly: to see where they end, {long_depth} layers of {long_width} units are
-added. Mean-field theory predicts all curves, by quadrature.
+{width} units, with biases of standard deviation {sigma_b} and weights of variance sigma_w^2 / n, for sigma_w
+= {sigma_w}; {seeds} networks each. The paper's layers have 1000 units. Near the border of the ordered phase
+signals converge slowly: to see where they end, {long_depth} layers of {long_width} units are added. Mean-
+field theory predicts all curves, by quadrature.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ exhibit = Exhibit(
     __doc__,
     title="Order and chaos of random signals",
     question="signal",
-    finding="A few layers forget the length of an input; small weights make all inputs alike, and large ones "
-    "separate even the most similar, as mean-field theory predicts.",
+    finding="After a few layers the length of an input no longer matters; small weights make all inputs "
+    "alike, and large ones separate even the most similar, as mean-field theory predicts.",
     sigma_w=(1.3, 2.5, 4.0),
     sigma_b=0.3,
     lengths=(0.1, 1.0, 4.0, 16.0),

@@ -2,10 +2,10 @@
 
 Tanh networks of {depths} hidden layers of {width} units (the paper: 300) with sigma_b^2 = {sigma_b2} and
 sigma_w^2 of {variances} learn MNIST by gradient descent: {steps} steps, batches of {batch_size}, {seeds}
-seeds. Of the rates {rates}, each depth and sigma_w^2 has the one with the highest mean accuracy on
-{held_out} held-out training images. A network counts as trained where it classifies at least {success} of
-the test images. The depth scales xi are those of mean-field theory. The paper quotes 6 xi as the bound; here
-the constant is fitted.
+seeds. Of the rates {rates}, each depth and sigma_w^2 has the one with the highest mean accuracy on {held_out}
+held-out training images. A network counts as trained where it classifies at least {success} of the test
+images. The depth scales xi are those of mean-field theory. The paper quotes 6 xi as the bound; here the
+constant is fitted.
 """
 
 import numpy as np

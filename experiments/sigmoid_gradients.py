@@ -1,12 +1,12 @@
 """Do saturated sigmoid units stop the gradient? Texts after Saito, Deep Learning from Scratch, section 6.2.
 
 The texts say that weights of std=1 saturate sigmoid units, so that gradients vanish, and that Xavier's
-weights cure it. The first half is so for the activations. But a gradient passes a layer through its slopes
-*and* its weights, and weights of std=1 are ten times as large as Xavier's in a layer of {width}: in mean
-square they make up for the small slopes. {depth} such layers, {samples} inputs N(0, 1), no biases; measured
-over {networks} networks, and predicted by mean-field theory. Then {trained_depth} layers of {width} are
-trained on MNIST from the same weights: {steps} steps of gradient descent, batches of {batch_size}, {seeds}
-seeds, each start at the rate of {rates} that has the lowest mean loss on {held_out} held-out training images.
+weights cure it. The units do saturate. But a gradient passes a layer through its slopes *and* its weights,
+and weights of std=1 are ten times as large as Xavier's in a layer of {width}: in mean square they make up for
+the small slopes. {depth} such layers, {samples} inputs N(0, 1), no biases; measured over {networks} networks,
+and predicted by mean-field theory. Then {trained_depth} layers of {width} are trained on MNIST from the same
+weights: {steps} steps of gradient descent, batches of {batch_size}, {seeds} seeds, each start at the rate of
+{rates} that has the lowest mean loss on {held_out} held-out training images.
 """
 
 from functools import lru_cache
@@ -56,10 +56,9 @@ def gradient_factor(s, scheme):
     source=TEXTS,
     quantity=QUANTITY,
     high=0.5,
-    reason="gradients vanish where a layer loses at least half of their square",
+    reason="gradients vanish if a layer keeps at most half of their square",
     otherwise="With weights of std=1, sigmoid units saturate, and their gradients survive",
-    lesson="Small slopes and large weights make up for each other: theory says 0.94 a layer. Saturation "
-    "leaves few units that still learn.",
+    lesson="Small slopes and large weights make up for each other: theory says 0.94 a layer.",
 )
 def std1_vanishes(s):
     return gradient_factor(s, "std=1")
@@ -72,8 +71,9 @@ def std1_vanishes(s):
     low=0.5,
     reason="they do not vanish where a layer keeps at least half of their square",
     otherwise="With the book's Xavier weights sigmoid gradients vanish",
-    lesson="Xavier's rule supposes slope 1 at 0, as tanh has it; the sigmoid's is 1/4, and each layer keeps "
-    "a sixteenth. The activations look well spread, and the gradients are gone: look at both.",
+    lesson="Xavier's rule assumes slope 1 at 0, as tanh has it. The sigmoid's slope is 1/4, so a layer keeps "
+    "about a sixteenth of the squared gradient. Well spread activations do not show it: look at gradients "
+    "too.",
 )
 def xavier_cures(s):
     return gradient_factor(s, "book:xavier")
@@ -85,7 +85,7 @@ def xavier_cures(s):
     quantity=QUANTITY,
     low=0.5,
     reason="they do not vanish where a layer keeps at least half of their square",
-    otherwise="With a standard deviation of 0.01 sigmoid gradients vanish, faster than with any other here",
+    otherwise="With a standard deviation of 0.01 sigmoid gradients vanish fastest of all",
     lesson="Units at 1/2 have the steepest slope, 1/4, but such small weights pass on next to nothing: "
     "theory says 0.0006 a layer.",
 )
@@ -117,9 +117,9 @@ def final_losses(s):
     quantity="mean loss of the last {last} steps from std=1, less that from 1/sqrt(n), in nats",
     low=0.0,
     reason="more slowly: a higher loss",
-    otherwise="From std=1 sigmoid networks learn sooner than from Xavier's weights",
-    lesson="From the book's Xavier most of these networks stay near a loss of ln 10, and few begin to learn. "
-    "Four times Glorot's weights, made for the sigmoid, are better than both (`training.csv`).",
+    otherwise="From std=1 sigmoid networks end at a lower loss than from Xavier's weights",
+    lesson="From the book's Xavier the mean loss stays near ln 10. Four times Glorot's weights, made for the "
+    "sigmoid, are better than both (`training.csv`).",
 )
 def std1_learns_slower(s):
     losses = final_losses(s)

@@ -1,4 +1,4 @@
-"""A Chinese question on the initialization of deep networks: its other remedies, losses and optimizers.
+"""Two remedies from a Chinese question on the initialization of deep networks: the loss and the optimizer.
 
 The question lists what helps where deep networks are hard to train: besides other initial weights a cost
 function of steeper gradient, "cross-entropy rather than MSE", and another algorithm, "RMSprop rather than
@@ -26,8 +26,8 @@ exhibit = Exhibit(
     __doc__,
     title="Cross-entropy, squared error, RMSProp",
     question="remedy",
-    finding="From Xavier's weights every loss learns at its best rate; from weights that are too large, "
-    "squared error falls far behind cross-entropy.",
+    finding="From Xavier's weights every loss learns at its best rate; from weights that are too large, both "
+    "squared errors fall behind cross-entropy.",
     width=100,
     steps=200,
     batch_size=100,
@@ -88,8 +88,8 @@ def lead(s, start, method, slower):
     quantity="test accuracy after {steps} steps with cross-entropy, minus that with squared error",
     low=0.01,
     reason="at least one per cent of the images",
-    lesson="Part of its reputation is the size of its gradient: squared error is averaged over ten classes, "
-    "so that of the probabilities needs a rate about ten times as large.",
+    lesson="Part of the difference at equal rates is the size of the gradient: the squared error of the "
+    "probabilities, averaged over ten classes, needs a rate at least ten times as large.",
 )
 def cross_entropy_faster(s):
     pairs = [(name, start) for name in SQUARED for start in STARTS]

@@ -4,9 +4,9 @@ Texts on initial weights date from the time of plain gradient descent. Here netw
 layers of {width} units, tanh and ReLU, learn MNIST from std=0.01, from 1/sqrt(n) (`lecun`), from He's
 weights, and from the still wider 2/sqrt(n) of Japanese slides (`slide:he`): {steps} steps, batches of
 {batch_size}, {seeds} seeds, without and with Batch Normalization before the activation function. All networks
-have the same rate, {sgd_rate} for gradient descent and {adam_rate} for Adam: as most networks are trained,
-it is not tuned to the scheme. What counts is the accuracy on test images. A network that diverges counts as
-one that gives every image the first class, which is right for {diverged} of the test images.
+have the same rate, {sgd_rate} for gradient descent and {adam_rate} for Adam: as most networks are trained, it
+is not tuned to the scheme. What counts is the accuracy on test images. A network that diverges counts as one
+that gives every image the first class, which is right for {diverged} of the test images.
 """
 
 from itertools import product

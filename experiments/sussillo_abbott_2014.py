@@ -1,10 +1,10 @@
 """Sussillo & Abbott 2014, Random walk initialization for training very deep feedforward networks.
 
-On its way back through a network, the logarithm of a gradient's squared length takes a random walk from
-layer to layer. A gain g of the weights, drawn from N(0, g^2 / n), is right where the walk does not drift.
-Networks of {depth} layers of width {width} are linear or ReLU, without biases; their inputs, and the
-gradients at their ends, are drawn from N(0, 1). {groups} groups of {networks} networks give {groups}
-measurements. A network whose gradient dies has no logarithm and is left out. The paper also trains.
+On its way back through a network, the logarithm of a gradient's squared length takes a random walk from layer
+to layer. A gain g of the weights, drawn from N(0, g^2 / n), is right where the walk does not drift. Networks
+of {depth} layers of width {width} are linear or ReLU, without biases; their inputs, and the gradients at
+their ends, are drawn from N(0, 1). {groups} groups of {networks} networks give {groups} measurements. A
+network whose gradient dies has no logarithm and is left out. The paper also trains.
 """
 
 import numpy as np

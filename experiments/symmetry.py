@@ -4,8 +4,8 @@ The slides derive the gradients of two sigmoid units: equal units have equal gra
 for ever. They show no training; the network, its width and its steps are ours. Here a 784-{units}-10 network
 learns MNIST by {steps} steps of gradient descent, rate {rate}, batches of {batch_size}, {seeds} seeds: from
 zeros, from {constant} everywhere, from {constant} and normal noise, from Xavier's weights, and from Xavier's
-with output weights of 0. A seed chooses weights and batches; where all weights are equal, the batches alone.
-All is in float64, because training amplifies rounding like any other noise.
+with output weights of 0. The seed sets weights and batches; where all weights are equal, it sets only the
+batches. All is in float64, because training amplifies rounding like any other noise.
 """
 
 from itertools import product
@@ -23,8 +23,8 @@ exhibit = Exhibit(
     __doc__,
     title="Equal units stay equal",
     question="symmetry",
-    finding="Units with equal weights stay equal and learn no more than a single unit can; the larger the "
-    "noise between them, the sooner they learn.",
+    finding="Units with equal weights stay equal and work as one unit. With noise in the weights they learn; "
+    "with more noise, sooner.",
     units=16,
     more_units=20,
     steps=1000,
@@ -39,7 +39,7 @@ exhibit = Exhibit(
 ACTIVATIONS, EQUAL, HALF_ZERO = ("sigmoid", "tanh", "relu"), ("zeros", "constant"), "Xavier, output weights 0"
 PANELS = {"distinct_units": "distinct hidden units", "train_accuracy": "accuracy on training images"}
 SLIDES = "Japanese slides on Saito, Deep Learning from Scratch, 6.2"
-CLASSIFIED = "the fraction of test images that the trained network classifies"
+CLASSIFIED = "the fraction of test images that the trained network classifies correctly"
 ONE_CLASS = "the most frequent class for every image gives 0.1135"
 
 
@@ -85,9 +85,9 @@ def most_distinct(s, start, *network):
 
 
 @exhibit.claim(
-    "Units of a layer that begin with equal weights stay equal throughout the training",
+    "In float64, units of a layer that begin with equal weights stay equal throughout the training",
     source=SLIDES,
-    quantity="the most distinct units of the hidden layer, of {units}, at any time of the training",
+    quantity="the largest number of different hidden units, of {units}, at any time of the training",
     high=1,
     reason="equal units are one distinct unit",
     lesson="Equal units receive equal gradients. But rounding may make them differ (`rounding.csv`): in "
@@ -117,8 +117,8 @@ def zeros_learn_nothing(s):
     quantity=f"{CLASSIFIED}, from {{constant}} everywhere",
     high=0.12,
     reason=ONE_CLASS,
-    otherwise="If all weights are equal, the model still learns what a single unit can learn",
-    lesson="One unit separates two or three digits from the others: the network loses its width, no more.",
+    otherwise="If all weights are equal and not 0, the model still learns a little, with one effective unit",
+    lesson="All units of a layer stay one unit: the network loses its width, but not all learning.",
 )
 def equal_learn_nothing(s):
     return {name: reached(s, name)["constant"] for name in ACTIVATIONS}
@@ -129,8 +129,10 @@ def equal_learn_nothing(s):
     source=SLIDES,
     quantity="test accuracy of sigmoid units with noise, minus that from {constant} everywhere",
     low=0.2,
-    reason="many units, if they differ, classify at least a fifth of all images more than one unit does",
-    lesson="The symmetric state is unstable: small differences grow, but the smallest need more steps.",
+    reason="many units classify more than one unit does: the accuracy rises by at least a fifth of all "
+    "images",
+    lesson="Small differences grow: the units soon differ (left panel), but with the smallest noise that "
+    "does not yet show in the accuracy of sigmoid units.",
 )
 def noise_breaks(s):
     sigmoid = reached(s, "sigmoid")
@@ -142,8 +144,9 @@ def noise_breaks(s):
     source="Chinese answer, after Bengio 2012, Practical recommendations for gradient-based training",
     quantity="test accuracy of a network with output weights of 0, minus that with Xavier's everywhere",
     low=-0.02,
-    reason="no worse than Xavier's, by two per cent of the images",
-    lesson="Each output unit has a class of its own, and so a gradient of its own.",
+    reason="at most two per cent of the images below Xavier's",
+    lesson="Each output unit has a class of its own, and so a gradient of its own; but learning starts "
+    "later, which costs a little.",
 )
 def output_may_be_zero(s):
     return {name: reached(s, name)[HALF_ZERO] - reached(s, name)["Xavier"] for name in ACTIVATIONS}

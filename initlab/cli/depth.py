@@ -34,8 +34,8 @@ def depth(
         typer.Option(help="An activation function; repeatable.", show_default=", ".join(_ACTIVATIONS)),
     ] = None,
     layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
-    width: Annotated[int, typer.Option(help="The number of inputs, and of units in each layer.")] = 100,
-    samples: Annotated[int, typer.Option(help="The number of inputs, drawn from N(0, 1).")] = 300,
+    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
+    samples: Annotated[int, typer.Option(help="Input vectors, drawn from N(0, 1).")] = 300,
     seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
     output: Annotated[
         Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/depth/<words>.png")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @app.command()
 def diagnose(
     config: Annotated[
-        Path | None, typer.Argument(help="Diagnose the networks of a config instead, as mnist.")
+        Path | None, typer.Argument(help="Diagnose the networks of this config instead, for example mnist.")
     ] = None,
     init: Annotated[
         list[str] | None, typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default="he")
@@ -31,7 +31,8 @@ def diagnose(
         list[str] | None, typer.Option(help="An activation function; repeatable.", show_default="relu")
     ] = None,
     hidden: Annotated[
-        str | None, typer.Option(help="The hidden layers, as 100x20 or 300,100.", show_default="100x5")
+        str | None,
+        typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="A dataset, or a folder of IDX files.", show_default="mnist")
@@ -166,7 +167,7 @@ def _layers(layers: "Sequence[int]") -> str:
 
 
 def _print_layers(diagnosis: "Diagnosis") -> None:
-    from initlab.diagnosis.symptoms import LAYER_NUMBERS
+    from initlab.diagnosis.limits import LAYER_NUMBERS
 
     print_table(
         ["layer", "std", *LAYER_NUMBERS, "verdict"],

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 def reproduce(
     names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
     results: ResultsOption = Path("results"),
-    quick: Annotated[bool, typer.Option("--quick", help="A reduced form, into the folder quick.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run a smaller version; write to RESULTS/quick.")
+    ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Compare with what is in the results; change nothing there.")
+        bool, typer.Option("--check", help="Run again and compare with the results, unchanged.")
     ] = False,
     jobs: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Worker processes; by default one for each core.")
@@ -28,9 +30,9 @@ def reproduce(
 ) -> None:
     """Reproduce published results, and decide their claims.
 
-    The experiments come with a checkout. An interrupted command is run again and goes on where it was: what
-    an experiment has measured or trained is kept in the folder `training` of the results, and is used again
-    while its code is the same.
+    The experiments come with a checkout: run it there. After an interruption run it again, and it continues.
+    Measurements are kept in the folder `training` of the results, and are used again while their code stays
+    the same.
     """
     from initlab.gallery import reproduce as gallery
     from initlab.gallery.pages import write_index

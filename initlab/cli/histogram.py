@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def histogram(
     init: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCHEME", help="A scheme, as he or std=0.01; repeatable.", show_default="he"),
+        typer.Option(
+            metavar="SCHEME", help="A scheme, for example he or std=0.01; repeatable.", show_default="he"
+        ),
     ] = None,
     activation: Annotated[
         list[str] | None,
@@ -40,8 +42,8 @@ def histogram(
         typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
     ] = "activations",
     depth: Annotated[int, typer.Option(help="The number of hidden layers.")] = 5,
-    width: Annotated[int, typer.Option(help="The number of inputs, and of units in each layer.")] = 100,
-    samples: Annotated[int, typer.Option(help="The number of inputs, drawn from N(0, 1).")] = 1000,
+    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
+    samples: Annotated[int, typer.Option(help="Input vectors, drawn from N(0, 1).")] = 1000,
     bins: Annotated[int, typer.Option(help="The number of bins.")] = 30,
     edges: Annotated[
         str | None,

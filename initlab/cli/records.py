@@ -62,7 +62,7 @@ def export(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated lines, the default.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print all records of an experiment, one in a row.
+    """Print a row for each run: its settings and results.
 
     A row has all settings and numbers of a run.
     """
@@ -87,7 +87,7 @@ def verify(
 ) -> None:
     """Check records against their checksums.
 
-    Also counts the records of other machines: training their runs here may give other last bits.
+    Also counts the records of other machines; training these runs here may change the last digits.
     """
     from initlab.runner.reports import verify as verify_store
     from initlab.runner.store import experiments, find_store

@@ -41,7 +41,7 @@ def run(
         str | None, typer.Option(metavar="ADDRESS", help="Train on the workers of a Dask scheduler.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the runs to train, and about how long.")
+        bool, typer.Option("--dry-run", help="Print the runs and the estimated time; train nothing.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train failed runs again.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Train all runs again.")] = False,

@@ -46,7 +46,7 @@ def _scheme_rows() -> list[dict[str, Any]]:
 
 @app.command()
 def explain(
-    scheme: Annotated[str, typer.Argument(help="A scheme, as he, or torch:linear, 'keras:he_normal'.")],
+    scheme: Annotated[str, typer.Argument(help="A scheme, for example he, torch:linear or keras:he_normal.")],
     layer: Annotated[
         str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",

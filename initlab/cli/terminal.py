@@ -29,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CONFIG_HELP = "A YAML file, or the name of a shipped config, as mnist."
+CONFIG_HELP = "A YAML file, or the name of a shipped config, for example mnist."
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config; repeatable."),

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initlab.diagnosis.symptoms import FACTOR_LIMIT, FACTOR_REASON, Numbers, ratio, saturated_fraction
+from initlab.diagnosis.limits import FACTOR_LIMIT, FACTOR_REASON, Numbers, ratio, saturated_fraction
 from initlab.measure.layers import LayerStatistics
 
 NETWORK_NUMBERS = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from initlab.diagnosis.criteria import CRITERIA, Answer, network_numbers
 from initlab.diagnosis.cures import Cure, find_cure
-from initlab.diagnosis.symptoms import (
+from initlab.diagnosis.limits import (
     LAYER_NUMBERS,
     SYMPTOMS,
     Numbers,
@@ -24,8 +24,8 @@ from initlab.diagnosis.symptoms import (
     words_of,
 )
 from initlab.errors import UsageError
-from initlab.init.networks import SchemeLike, initialize
-from initlab.init.per_layer import Initialization
+from initlab.init.networks import initialize
+from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS

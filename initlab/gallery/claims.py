@@ -32,6 +32,7 @@ class Claim:
         reason: why this range decides it.
         otherwise: what is true instead where the claim is refuted: the heading on its page.
         lesson: what to learn from the outcome; also where our setting differs from the source's.
+        unit: what the numbers are counted in, where it is not seeds.
 
     Raises:
         UsageError: for a range that is empty or holds everything.
@@ -50,6 +51,7 @@ class Claim:
     reason: str = ""
     otherwise: str = ""
     lesson: str = ""
+    unit: str = "seeds"
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (math.isinf(self.low) and math.isinf(self.high)):
@@ -106,13 +108,15 @@ class Outcome:
 
     @property
     def heading(self) -> str:
-        """The statement; where it is refuted, what is true instead."""
-        if self.verdict != "refuted":
+        """The statement, marked unless it is confirmed; where it is refuted, what is true instead."""
+        if self.verdict == "confirmed":
             return self.claim.statement
+        if self.verdict != "refuted":
+            return f"{self.verdict.capitalize()}: {self.claim.statement}"
         return self.claim.otherwise or f"Not confirmed: {self.claim.statement}"
 
 
-_WORDS = {"confirmed": "holds", "refuted": "fails", "undecided": "is open"}
+_WORDS = {"confirmed": "holds", "refuted": "fails", "undecided": "is undecided"}
 _PREPOSITIONS = ("after", "at", "for", "from", "in", "of", "on", "through", "until", "with", "without")
 
 
@@ -148,6 +152,8 @@ def decide(claim: Claim, measured: Measured) -> Outcome:
         UsageError: for fewer seeds, or numbers that are not finite.
     """
     settings = measured if isinstance(measured, Mapping) else {"": measured}
+    if not settings:
+        raise UsageError(f"the claim {claim.name!r} is measured under no setting")
     return Outcome(claim, tuple(_finding(claim, name, values) for name, values in settings.items()))
 
 

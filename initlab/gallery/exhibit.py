@@ -159,6 +159,7 @@ class Exhibit:
         high: float = float("inf"),
         otherwise: str = "",
         lesson: str = "",
+        unit: str = "seeds",
     ) -> Callable[[Measure], Measure]:
         """Decorate the function that measures a claim; its name is the claim's.
 
@@ -166,7 +167,7 @@ class Exhibit:
         numbers.
 
         Args:
-            statement, source, quantity, reason, low, high, otherwise, lesson: as for `Claim`.
+            statement, source, quantity, reason, low, high, otherwise, lesson, unit: as for `Claim`.
 
         Raises:
             UsageError: for a second claim of the same name, or an impossible range.
@@ -186,6 +187,7 @@ class Exhibit:
                 high=high,
                 otherwise=otherwise,
                 lesson=lesson,
+                unit=unit,
             )
             self.claims.append((claim, measure))
             return measure
@@ -223,16 +225,16 @@ class Exhibit:
 
         Args:
             results: the folder of all exhibits; trainings are kept in its folder `training`.
-            quick: whether the reduced form is meant.
+            quick: whether the reduced form is meant, which goes into the folder `quick` of the results.
 
         Returns:
             The outcome of each claim.
         """
         from initlab.plotting.elements import pictures
 
-        settings = self.quick if quick else self.settings
-        store = Store(results, self.name)
-        self._training, self._memory = Path(results) / "training", {}
+        settings, folder = (self.quick if quick else self.settings), part_of(Path(results), quick)
+        store = Store(folder, self.name)
+        self._training, self._memory = folder / "training", {}
         outcomes = [decide(_filled(claim, settings), measure(settings)) for claim, measure in self.claims]
         for picture in self.pictures:
             store.write_figure(picture.name, pictures(picture.draw(settings)))
@@ -261,6 +263,11 @@ class Exhibit:
         """Run as a program: `python experiments/NAME.py [RESULTS] [--quick]`."""
         arguments = [word for word in sys.argv[1:] if word != "--quick"]
         self.run(arguments[0] if arguments else "results", "--quick" in sys.argv[1:])
+
+
+def part_of(results: Path, quick: bool) -> Path:
+    """The part of the results that holds the full or the reduced form of the exhibits."""
+    return results / "quick" if quick else results
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

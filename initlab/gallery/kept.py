@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from initlab.errors import UsageError
 from initlab.gallery.prose import Settings
 from initlab.nn.streams import ALGORITHM
 from initlab.runner.store import Store
@@ -36,6 +37,10 @@ def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any,
     """
     if store is None:
         return _arrays(measure(*arguments))
+    if any(isinstance(argument, np.ndarray) for argument in arguments):
+        raise UsageError(
+            f"{measure.__name__}: arrays are no arguments of a kept function; their repr is shortened"
+        )
     code, name = digest(code_of(measure)), f"{measure.__name__}-{digest(repr(_plain(arguments)))}"
     arrays = store.load_arrays(name)
     if arrays is None or not _valid(arrays, code, arguments):
@@ -55,7 +60,7 @@ def _used(arguments: tuple[Any, ...]) -> str:
 
 def _valid(arrays: Arrays, code: str, arguments: tuple[Any, ...]) -> bool:
     """Whether arrays were measured by the same code from the same settings."""
-    if _USED not in arrays or str(arrays[_CODE]) != code:
+    if not {_CODE, _USED} <= set(arrays) or str(arrays[_CODE]) != code:
         return False
     settings = [argument for argument in arguments if isinstance(argument, Settings)]
     used = json.loads(str(arrays[_USED]))
@@ -73,13 +78,17 @@ def code_of(measure: Callable[..., Any]) -> str:
     while waiting:
         function = waiting.pop()
         texts.append(_bare(function))
+        if function.__defaults__ or function.__kwdefaults__:
+            texts.append(f"defaults = {function.__defaults__} {function.__kwdefaults__}")
         for name in sorted((_names(function.__code__) & set(function.__globals__)) - visited):
             visited.add(name)
             value = inspect.unwrap(function.__globals__[name])
             if inspect.isfunction(value) and value.__module__ == first.__module__:
                 waiting.append(value)
-            elif isinstance(value, int | float | str | tuple | list | dict | set | frozenset):
+            elif isinstance(value, int | float | str | tuple | list | dict):
                 texts.append(f"{name} = {value!r}")
+            elif isinstance(value, np.ndarray):
+                texts.append(f"{name} = {value.dtype} {value.shape} {digest(value.tobytes().hex())}")
     return "\n".join(texts)
 
 

@@ -76,20 +76,27 @@ class Page:
 def _section(outcome: Outcome) -> list[str]:
     """A claim on the page: what was found, verdict, numbers, source, lesson."""
     claim = outcome.claim
-    details = f": {outcome.details}" if outcome.details else ""
-    lines = [f"## {outcome.heading}", "", f"**{outcome.verdict}**{details}", ""]
-    if outcome.heading != claim.statement:
-        lines += [f"- Claim: {claim.statement}"]
-    lines += [f"- Source: {claim.source}"]
-    lines += [f"- Measured: {claim.quantity}", *(f"  - {_numbers(finding)}" for finding in outcome.findings)]
-    lines += [f"- Decided by: {claim.range} ({claim.reason})"]
+    lines = [f"## {outcome.heading}", "", _verdict(outcome), "", f"- Source: {claim.source}"]
+    lines += [
+        f"- Measured: {claim.quantity}",
+        *(f"  - {_numbers(finding, claim.unit)}" for finding in outcome.findings),
+    ]
+    lines += [f"- The claim needs {claim.range} ({claim.reason})"]
     return [*lines, "", claim.lesson, ""] if claim.lesson else [*lines, ""]
 
 
-def _numbers(finding: Finding) -> str:
+def _verdict(outcome: Outcome) -> str:
+    """The verdict on the claim; below a heading that is not the claim, the claim is repeated."""
+    if outcome.verdict == "refuted":
+        return f"**The claim is refuted:** {outcome.claim.statement}"
+    details = f": it {outcome.details}" if outcome.details else ""
+    return f"**The claim is {outcome.verdict}**{details}"
+
+
+def _numbers(finding: Finding, unit: str) -> str:
     interval = finding.interval
     ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}"
-    numbers = f"{interval.mean:.4g} ({ends}, {interval.count} seeds)"
+    numbers = f"{interval.mean:.4g} ({ends}, {interval.count} {unit})"
     return f"{finding.setting}: {numbers}" if finding.setting else numbers
 
 
@@ -173,6 +180,5 @@ def counted(verdicts: Iterable[str]) -> str:
 
 
 _INTRODUCTION = """Published claims about the initial weights of networks, each decided by measurements over
-at least five seeds: {counts}. A claim is mixed if it holds under some of the settings tried and not under
-others, and undecided if its interval reaches across an end of its range. `initlab reproduce` makes all of
-it."""
+at least five seeds. There are {counts}. A claim is mixed if the settings that were tried give different
+verdicts, and undecided if its 95 % interval contains the limit. `initlab reproduce` makes all of it."""

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from initlab.errors import InitlabError, UsageError, unknown_name
 from initlab.gallery.comparison import drifts
-from initlab.gallery.exhibit import Exhibit
+from initlab.gallery.exhibit import Exhibit, part_of
 from initlab.runner.executors import open_processes
 from initlab.runner.store import hold
 
@@ -103,10 +103,9 @@ def reproduce(script: Path, results: Path, quick: bool) -> Reproduction:
         StorageError: when the folder cannot be made.
     """
     start = time.monotonic()
-    part = _part(results, quick)
     # One thread: products in the experiments are small, and threads would wait for each other.
-    with hold(part / "training" / "locks" / script.stem), threadpool_limits(1):
-        load(script).exhibit.run(part, quick)
+    with hold(part_of(results, quick) / "training" / "locks" / script.stem), threadpool_limits(1):
+        load(script).exhibit.run(results, quick)
     return Reproduction(name=script.stem, seconds=time.monotonic() - start)
 
 
@@ -121,13 +120,9 @@ def check(script: Path, results: Path, quick: bool) -> Reproduction:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         done = reproduce(script, fresh, quick)
-        lines = drifts(*(_part(place, quick) / script.stem for place in (results, fresh)))
+        lines = drifts(*(part_of(place, quick) / script.stem for place in (results, fresh)))
     drifted = tuple(f"{script.stem}/{line}" for line in lines)
     return Reproduction(name=script.stem, seconds=done.seconds, drifts=drifted)
-
-
-def _part(results: Path, quick: bool) -> Path:
-    return results / "quick" if quick else results
 
 
 def run_all(

@@ -1,12 +1,12 @@
-"""Initial weights: schemes, the laws that they draw from, and networks drawn from them.
+"""Initial weights: schemes, what they draw, and networks drawn from them.
 
-    text -> scheme -> laws (rng, shape -> W) -> per_layer (a scheme for each layer, one for the biases)
+    text -> scheme -> schemes (rng, shape -> W) -> per_layer (a scheme for each layer, one for the biases)
                       -> networks (sizes, schemes, seeds -> Ensemble) -> data_dependent, pretraining
 
 `libraries` translates the names of PyTorch, Keras, JAX and Lasagne into schemes. This file imports every
 module of the folder, so the import of any one of them fills the registries of schemes and library names.
 """
 
-from initlab.init import data_dependent, laws, libraries, networks, per_layer, pretraining, scheme
+from initlab.init import data_dependent, libraries, networks, per_layer, pretraining, scheme, schemes
 
-__all__ = ["data_dependent", "laws", "libraries", "networks", "per_layer", "pretraining", "scheme"]
+__all__ = ["data_dependent", "libraries", "networks", "per_layer", "pretraining", "scheme", "schemes"]

@@ -11,14 +11,12 @@ import numpy as np
 
 from initlab.errors import UsageError, require
 from initlab.init.data_dependent import Samples
-from initlab.init.per_layer import Initialization
+from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import SCHEMES, Scheme
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.streams import Purpose, stream
-
-SchemeLike = str | Scheme | Initialization
 
 
 class Inputs(Protocol):
@@ -31,7 +29,7 @@ class Inputs(Protocol):
 
 def initialize(
     sizes: Sequence[int],
-    schemes: Sequence[SchemeLike],
+    schemes: SchemeLike | Sequence[SchemeLike],
     seeds: int | Sequence[int] = 0,
     activation: str = "relu",
     dtype: str = "float32",
@@ -61,7 +59,7 @@ def initialize(
     >>> networks.weights[0].shape
     (2, 784, 100)
     """
-    initializations = [Initialization.of(scheme).for_activation(activation) for scheme in schemes]
+    initializations = [start.for_activation(activation) for start in as_initializations(schemes)]
     networks = len(initializations)
     each_seed = [seeds] * networks if isinstance(seeds, int | np.integer) else list(seeds)
     complete = 0 < networks == len(each_seed)

@@ -1,5 +1,6 @@
 """The schemes of a network: one for all weights, or others for the first and last layer and the biases."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -108,3 +109,20 @@ class Initialization:
     def bias_variance(self, shape: Shape) -> float:
         """The variance of the biases of a layer of shape (n_in, n_out)."""
         return 0.0 if self.bias is None else self.bias.variance(shape)
+
+
+def as_initializations(schemes: "SchemeLike | Sequence[SchemeLike]") -> list[Initialization]:
+    """One initialization for each scheme; a single scheme, too, is a list of one.
+
+    Raises:
+        UsageError: for an unknown scheme.
+
+    >>> [str(start) for start in as_initializations("he")]
+    ['he']
+    """
+    if isinstance(schemes, str | Scheme | Initialization):
+        schemes = [schemes]
+    return [Initialization.of(scheme) for scheme in schemes]
+
+
+SchemeLike = str | Scheme | Initialization

@@ -1,8 +1,8 @@
 """Schemes: a text like `normal(std=0.01)` -> a law with its arguments -> weights.
 
 A *law* is one function `f(rng, shape, **arguments) -> W`, registered in `SCHEMES`. A *scheme* is a law with
-its arguments: a value that we can compare, write as text, and draw from. The laws are in `laws`, those that
-look at data are in `data_dependent` and `pretraining`, and the names of other libraries are in `libraries`.
+its arguments: a value that we can compare, write as text, and draw from. The laws are in `schemes`, those
+that look at data in `data_dependent` and `pretraining`, and other libraries' names in `libraries`.
 """
 
 import inspect

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from initlab.init.networks import SchemeLike, initialize
-from initlab.init.per_layer import Initialization
+from initlab.init.networks import initialize
+from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import Scheme
 from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
@@ -79,7 +79,7 @@ def _columns(name: str, values: FloatArray, predicted: float | None) -> dict[str
 
 
 def depth_profiles(
-    schemes: Sequence[SchemeLike],
+    schemes: SchemeLike | Sequence[SchemeLike],
     activations: Sequence[str],
     *,
     depth: int = 20,
@@ -110,7 +110,7 @@ def depth_profiles(
     """
     check_at_least(2, depth=depth)
     check_at_least(1, width=width, samples=samples, seeds=seeds)
-    starts, sizes = [Initialization.of(scheme) for scheme in schemes], equal_layers(depth, width)
+    starts, sizes = as_initializations(schemes), equal_layers(depth, width)
     return [_profile(start, name, sizes, samples, seeds) for name in activations for start in starts]
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from initlab.errors import UsageError
-from initlab.init.networks import SchemeLike, initialize
-from initlab.init.per_layer import Initialization
+from initlab.init.networks import initialize
+from initlab.init.per_layer import SchemeLike, as_initializations
 from initlab.init.scheme import Scheme
 from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
@@ -149,7 +149,7 @@ def _check_edges(edges: Edges, bins: int) -> None:
 
 
 def layer_panels(
-    schemes: Sequence[SchemeLike],
+    schemes: SchemeLike | Sequence[SchemeLike],
     activations: Sequence[str] = ("sigmoid", "tanh", "relu"),
     *,
     what: str = "activations",
@@ -188,7 +188,7 @@ def layer_panels(
     """
     view = _View(what, bins, edges)
     check_at_least(1, depth=depth, width=width, samples=samples)
-    starts = [Initialization.of(scheme) for scheme in schemes]
+    starts = as_initializations(schemes)
     inputs, labels = random_probe(seed, samples, width)
     sizes, panels = equal_layers(depth, width), []
     for name in activations:

@@ -388,12 +388,11 @@ class Optimizer:
         """
         # One number for all networks stays a Python float: NumPy rounds `1 - 0.999` to float32 after the
         # subtraction, as it does for a default. An array (M, 1) would be rounded before it.
+        scaled = {**self.arguments, "lr": self.arguments["lr"] * lr_factor}
         arguments = {
             key: value if isinstance(value, float) else value.astype(parameters.dtype)
-            for key, value in self.arguments.items()
+            for key, value in scaled.items()
         }
-        if lr_factor != 1:
-            arguments["lr"] = arguments["lr"] * lr_factor
         self.update(parameters, gradients, self.memory, **arguments)
 
     def fresh(self, rows: IntArray) -> "Optimizer":

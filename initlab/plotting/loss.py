@@ -34,7 +34,7 @@ def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     """
     conditions = as_conditions(comparison)
     if not any(condition.histories for condition in conditions):
-        raise UsageError("there is no history to draw")
+        raise UsageError("there is no history to draw; loss_figure takes what `train` returns")
     figure = Figure(figsize=(7.2, 4.4) if len(conditions) <= _MOST_INSIDE else (10.5, 5.2))
     axes = figure.add_subplot()
     before, steps = _steps(conditions)

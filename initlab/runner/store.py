@@ -59,6 +59,16 @@ class Record:
         return {name: getattr(self.history, name, None) for name in names}
 
 
+def failure_record(run: Run, cause: str) -> Record:
+    """The record of a run that could not be trained.
+
+    Args:
+        run: the run that failed.
+        cause: why, in one line.
+    """
+    return Record(id=run.id, identity=run.identity, outcome="failed", history=None, cause=cause)
+
+
 class Store:
     """The folder of one experiment.
 
@@ -109,7 +119,7 @@ class Store:
             cause: why, in one line.
             provenance: when and where it was tried; written beside the record.
         """
-        record = Record(id=run.id, identity=run.identity, outcome="failed", history=None, cause=cause)
+        record = failure_record(run, cause)
         self._write_record(record, provenance, {}, {})
         return record
 
@@ -215,8 +225,8 @@ class Store:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (ValueError, KeyError, EOFError, BadZipFile):
-            return None
+        except (ValueError, TypeError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError):
+            return None  # whatever befell the file, it is measured again
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file.

@@ -23,7 +23,7 @@ from initlab.runner.figures import check_figures, draw_figures
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.results import Results
 from initlab.runner.settings import Settings
-from initlab.runner.store import Record, Store
+from initlab.runner.store import Record, Store, failure_record
 from initlab.runner.tables import group_runs
 from initlab.training.history import History
 from initlab.training.train import train
@@ -189,11 +189,11 @@ def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Prog
 
 
 def _save_failure(store: Store, run: Run, cause: str, trained: dict[str, Any]) -> Record:
-    """Record a failure, unless an earlier training of the run has succeeded."""
+    """Record a failure; an earlier training that succeeded keeps its record, but the failure is reported."""
     earlier = store.load(run.id)
     if earlier is None or earlier.outcome == "failed":
         return store.save_failure(run, cause, trained)
-    return earlier
+    return failure_record(run, cause)
 
 
 def train_cohorts(

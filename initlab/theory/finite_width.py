@@ -23,7 +23,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from initlab.init.networks import SchemeLike
+from initlab.init.per_layer import SchemeLike
 from initlab.theory.layers import settled
 from initlab.theory.quadrature import (
     ActivationLike,

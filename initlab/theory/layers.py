@@ -9,8 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from initlab.init.networks import SchemeLike
-from initlab.init.per_layer import Initialization
+from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.theory.mean_field import Moments, moments
 from initlab.theory.quadrature import ActivationLike, Array, functions_of
 

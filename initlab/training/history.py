@@ -21,7 +21,8 @@ class History:
         scheme: from which its weights were drawn, as text; empty where it is not known.
         seed: of weights and batches.
         losses: of each step's batch before the update on it, (steps,); shorter where the network diverged.
-        diverged_at: the first step whose loss was not finite or beyond `LARGEST_LOSS`; None if none was.
+        diverged_at: the first step whose loss was not finite or beyond `LARGEST_LOSS`, or the number of
+            steps where only the last update led there; None if it did not diverge.
         test_loss, test_accuracy: on all test examples after the last step; None where it diverged, or there
             are no test examples.
         validation_loss, validation_accuracy: likewise, on those held out of the training set.
@@ -45,7 +46,7 @@ class History:
 
     @property
     def final_loss(self) -> float | None:
-        """The mean of the last 100 steps; None where the network diverged."""
+        """The mean of the last 100 steps, or of the last quarter of a short run; None where it diverged."""
         return None if self.diverged_at is not None else final_loss(self.losses)
 
     def smoothed(self) -> FloatArray:
@@ -65,6 +66,7 @@ class History:
             "test_accuracy": self.test_accuracy,
             "test_loss": self.test_loss,
             "diverged_at": self.diverged_at,
+            "learning_rate": self.learning_rate,
         }
 
     def __repr__(self) -> str:

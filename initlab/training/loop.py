@@ -50,7 +50,7 @@ class Regime:
 
 
 class Pass:
-    """One training of an ensemble, of which networks that diverge leave.
+    """Trains an ensemble; networks that diverge are removed on the way.
 
     Args:
         ensemble: M networks, trained in place until one of them diverges.
@@ -60,7 +60,7 @@ class Pass:
         seed: of the batches.
 
     Attributes:
-        ensemble, rows: the networks that are still trained, and which of the first ones they are.
+        ensemble, rows: the networks that are still trained, and their rows in the original ensemble.
         losses: (M, steps).
         diverged_at: for each of the first networks.
         tracked: for each of the first networks, its entries; None where nothing is tracked.
@@ -102,9 +102,15 @@ class Pass:
         self.losses[self.rows, step] = losses
         bounded = losses <= LARGEST_LOSS  # false for NaN too
         if not bounded.all():
-            self._drop(np.flatnonzero(~bounded), step)
+            self.drop(np.flatnonzero(~bounded), step)
 
-    def _drop(self, diverged: IntArray, step: int) -> None:
+    def drop(self, diverged: IntArray, step: int) -> None:
+        """Remove networks that have diverged.
+
+        Args:
+            diverged: which of the networks that are still trained.
+            step: at which they diverged.
+        """
         for row in self.rows[diverged]:
             self.diverged_at[row] = step
         kept = np.delete(np.arange(len(self.rows)), diverged)

@@ -1,12 +1,13 @@
 """The one way to choose a learning rate: train with each, and take the best on held-out training examples."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from initlab.errors import UsageError
-from initlab.init.networks import SchemeLike
+from initlab.errors import UsageError, unknown_name
+from initlab.init.per_layer import SchemeLike, as_initializations
 from initlab.nn.optimizers import Optimizer
 from initlab.registry import read_call
 from initlab.training.histories import Histories
@@ -17,7 +18,7 @@ By = Literal["accuracy", "loss"]
 
 
 def train_at_best_rate(
-    schemes: Sequence[SchemeLike],
+    schemes: SchemeLike | Sequence[SchemeLike],
     data: Any = "mnist",
     *,
     rates: Sequence[float],
@@ -58,11 +59,14 @@ def train_at_best_rate(
     >>> kept[0].learning_rate
     0.1
     """
-    if not rates or validation < 1:
-        raise UsageError("choosing a rate needs at least one rate and one held-out example")
-    grid = [(scheme, rate) for scheme in schemes for rate in rates]
+    starts, rates = as_initializations(schemes), [float(rate) for rate in rates]
+    if not starts or not rates or validation < 1:
+        raise UsageError("choosing a rate needs at least one scheme, one rate and one held-out example")
+    if by not in get_args(By):
+        raise UsageError(unknown_name("score", str(by), get_args(By)))
+    grid = [(start, rate) for start in starts for rate in rates]
     histories = train(
-        [scheme for scheme, _ in grid],
+        [start for start, _ in grid],
         data,
         optimizer=_with_rates(optimizer, [rate for _, rate in grid]),
         seeds=seeds,
@@ -70,17 +74,28 @@ def train_at_best_rate(
         **how,
     )
     scores = histories.numbers(f"validation_{by}") * (1 if by == "accuracy" else -1)
-    scores = np.nan_to_num(scores, nan=-np.inf).reshape(len(schemes), len(rates), -1)
-    best = scores.argmax(axis=1) if per_seed else _best_of_mean(scores)
+    scores = scores.reshape(len(starts), len(rates), -1)
+    best = np.nan_to_num(scores, nan=-np.inf).argmax(axis=1) if per_seed else _best_of_mean(scores)
     table = np.arange(len(histories)).reshape(scores.shape)
     chosen = np.take_along_axis(table, best[:, None, :], axis=1)
-    return Histories(histories[i] for i in chosen.ravel())
+    labels = np.repeat([str(start) for start in starts], scores.shape[2])
+    return Histories(
+        replace(histories[row], label=str(label)) for row, label in zip(chosen.ravel(), labels, strict=True)
+    )
 
 
 def _best_of_mean(scores: np.ndarray) -> np.ndarray:
-    """The best rate of each scheme over all seeds, (schemes, seeds)."""
-    best = scores.mean(axis=2).argmax(axis=1)
-    return np.repeat(best[:, None], scores.shape[2], axis=1)
+    """The best rate of each scheme over all seeds, (schemes, seeds).
+
+    A rate with which more seeds finish comes first; among equals, the one with the better mean.
+    """
+    finished = np.isfinite(scores).sum(axis=2)
+    means = np.nan_to_num(scores).sum(axis=2) / np.maximum(finished, 1)
+    best = [
+        max(range(len(row)), key=lambda i: (row[i], mean[i]))
+        for row, mean in zip(finished, means, strict=True)
+    ]
+    return np.repeat(np.array(best)[:, None], scores.shape[2], axis=1)
 
 
 def _with_rates(optimizer: str, rates: Sequence[float]) -> Optimizer:

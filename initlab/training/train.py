@@ -3,10 +3,12 @@
 networks -> a pass for each seed and cache-full of networks (loop.Pass) -> evaluate -> Histories
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from initlab.data.examples import Examples, examples_of
 from initlab.errors import UsageError, unknown_name
-from initlab.init.networks import SchemeLike, initialize
-from initlab.init.per_layer import Initialization
-from initlab.init.scheme import Scheme
-from initlab.nn.arrays import IntArray
+from initlab.init.networks import initialize
+from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
+from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import Ensemble, StepRule, hidden_sizes
 from initlab.nn.normalization import BatchNorm
@@ -66,7 +67,7 @@ def train(
 
     Args:
         networks: schemes, each of which begins a network for each seed; or an ensemble, which is trained in
-            place (a network that diverges keeps its weights from before).
+            place (a network that diverges keeps the weights it had before).
         data: the name of a dataset, a `Dataset` from `open_dataset`, `Examples`, or arrays (inputs, labels),
             perhaps followed by (test inputs, test labels).
         steps: how many updates.
@@ -80,13 +81,14 @@ def train(
         optimizer: as "adam(lr=0.001)", or an `Optimizer`, whose arguments may differ from scheme to scheme.
         loss: a name in `LOSSES`.
         schedule: of the learning rate, as "cosine" or "step(every=100)".
-        clip: the largest norm of a gradient; 0 for any.
-        weight_decay: by which parameters are drawn to 0.
+        clip: the largest norm of a gradient; 0 for no limit.
+        weight_decay: the strength of the pull of all parameters to 0.
         seeds: of weights and batches: for schemes any number of them; for an ensemble one, or one for each
             network, which then chooses its batches.
         validation: how many training examples are held out, and evaluated apart.
-        track_every: after so many steps the layers are looked at.
-        track: what is then noted of a copy of the networks; by default `tracking.layer_tracker`.
+        track_every: the layers are recorded before the first step, every so many steps, and at the end.
+        track: a function that says what to record of a copy of the networks; by default
+            `tracking.layer_tracker`.
         progress: whether a bar is shown, or a function called with the steps taken and all steps.
 
     Returns:
@@ -102,17 +104,22 @@ def train(
     >>> [(one.label, one.seed) for one in histories][:4]
     [('he', 0), ('he', 1), ('he', 2), ('xavier', 0)]
     """
+    if isinstance(networks, Ensemble):
+        dtype = networks.dtype.name
     examples = examples_of(data, inputs, dtype)
     if validation:
         examples = examples.hold_out(validation)
-    tracker = track or layer_tracker(examples) if track_every is not None else None
+    if track is not None and track_every is None:
+        raise UsageError("track needs track_every: after how many steps it is called")
+    if track_every is not None:
+        track = track or layer_tracker(examples)
     regime = Regime(
         steps=steps,
         batch_size=batch_size,
         drawing=drawing,
         rule=StepRule(loss, clip, weight_decay),
         schedule=schedule,
-        track=tracker,
+        track=track,
         track_every=track_every,
     )
     _check(regime)
@@ -121,7 +128,7 @@ def train(
         candidates = _from_ensemble(networks, seeds)
     else:
         sizes = (examples.features, *hidden_sizes(hidden), examples.classes)
-        starts = _starts(networks)
+        starts = as_initializations(networks)
 
         def begin(chosen: Sequence[Initialization], own_seeds: Sequence[int]) -> Ensemble:
             return initialize(
@@ -136,18 +143,15 @@ def _check(regime: Regime) -> None:
     """Refuse what is out of range before anything is trained."""
     LOSSES[regime.rule.loss]
     parse_schedule(regime.schedule, regime.steps)
+    for name, strength in (("clip", regime.rule.clip), ("weight_decay", regime.rule.weight_decay)):
+        if not 0 <= strength < math.inf:
+            raise UsageError(f"{name} must be 0 or more, and finite, not {strength}")
     if regime.drawing not in DRAWINGS:
         raise UsageError(unknown_name("drawing", str(regime.drawing), DRAWINGS))
     least = {"steps": regime.steps, "batch_size": regime.batch_size, "track_every": regime.track_every}
     for name, number in least.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{name} must be 1 or more, not {number}")
-
-
-def _starts(networks: SchemeLike | Sequence[SchemeLike]) -> list[Initialization]:
-    if isinstance(networks, str | Scheme | Initialization):
-        networks = [networks]
-    return [Initialization.of(scheme) for scheme in networks]
+        if number is not None and (not isinstance(number, Integral) or number < 1):
+            raise UsageError(f"{name} must be a whole number from 1 on, not {number!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +160,7 @@ class _Candidates:
 
     Attributes:
         labels, schemes, seeds: of each.
-        columns: which of the optimizer's networks each is.
+        columns: for each network, its position in the optimizer's argument arrays.
         sizes: of all.
         begin: gives an ensemble of the given rows.
         end: called with these rows when they are trained.
@@ -178,12 +182,13 @@ def _from_schemes(
     begin: Callable[[Sequence[Initialization], Sequence[int]], Ensemble],
 ) -> _Candidates:
     """A network for each scheme and seed, scheme by scheme."""
-    each = [int(seed) for seed in np.atleast_1d(list(seeds) if isinstance(seeds, Iterable) else seeds)]
+    each = _seeds(seeds)
     every = [(column, start, seed) for column, start in enumerate(starts) for seed in each]
     if not every:
         raise UsageError("there is nothing to train: at least one scheme and one seed are needed")
+    names = _labels(starts)
     return _Candidates(
-        labels=[str(start) for _, start, _ in every],
+        labels=[names[column] for column, _, _ in every],
         schemes=[str(start.scheme) for _, start, _ in every],
         seeds=[seed for _, _, seed in every],
         columns=np.array([column for column, _, _ in every]),
@@ -192,10 +197,29 @@ def _from_schemes(
     )
 
 
+def _labels(starts: Sequence[Initialization]) -> list[str]:
+    """A label for each scheme; one that is given more than once is numbered, so that seeds stay seeds."""
+    texts = [str(start) for start in starts]
+    return [
+        text if texts.count(text) == 1 else f"{text} ({texts[: i + 1].count(text)})"
+        for i, text in enumerate(texts)
+    ]
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    each = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    for seed in each:
+        if not isinstance(seed, Integral) or seed < 0:
+            raise UsageError(f"seeds are whole numbers from 0 on, not {seed!r}")
+    if len(set(each)) < len(each):
+        raise UsageError("a seed is given twice: it would count as two measurements")
+    return [int(seed) for seed in each]
+
+
 def _from_ensemble(ensemble: Ensemble, seeds: int | Iterable[int]) -> _Candidates:
     """The ensemble's own networks; what is trained is written back into it."""
     count = ensemble.networks
-    each = [int(seed) for seed in seeds] if isinstance(seeds, Iterable) else [seeds] * count
+    each = [_seeds(seed)[0] for seed in seeds] if isinstance(seeds, Iterable) else _seeds(seeds) * count
     if len(each) != count:
         raise UsageError(f"{count} networks but {len(each)} seeds; give one, or one for each network")
 
@@ -220,7 +244,7 @@ def _train(
     optimizer: Optimizer,
     progress: bool | Progress,
 ) -> Histories:
-    """Pass by pass."""
+    """Train all passes, and collect the histories in the order of the candidates."""
     _check_rates(optimizer, int(candidates.columns.max()) + 1)
     histories: list[History | None] = [None] * len(candidates.seeds)
     parts = list(_parts(candidates, examples, regime))
@@ -232,9 +256,10 @@ def _train(
             passed = Pass(ensemble, examples, regime, optimizer.fresh(candidates.columns[rows]), seed)
             before = ensemble.batches_before
             passed.run(report)
+            reached = _reached(passed, examples)
             candidates.end(rows, passed)
             rates = _rates(optimizer, candidates.columns[rows])
-            for i, ends in enumerate(_ends(passed, examples)):
+            for i, ends in enumerate(_ends(passed, reached)):
                 row = int(rows[i])
                 histories[row] = History(
                     label=candidates.labels[row],
@@ -282,32 +307,44 @@ def _check_rates(optimizer: Optimizer, networks: int) -> None:
 
 def _rates(optimizer: Optimizer, columns: IntArray) -> list[float | None]:
     """The learning rate of each network, where they differ."""
-    rates = optimizer.arguments.get("lr")
-    return [None] * len(columns) if isinstance(rates, float | None) else rates[columns, 0].tolist()
+    rates = optimizer.arguments["lr"]
+    if isinstance(rates, float):
+        return [None] * len(columns)
+    return [float(rates[0, 0])] * len(columns) if len(rates) == 1 else rates[columns, 0].tolist()
 
 
-def _ends(passed: Pass, examples: Examples) -> Iterator[dict[str, Any]]:
+def _reached(passed: Pass, examples: Examples) -> dict[str, FloatArray]:
+    """What each network reaches on other examples, by name, nan for one that has diverged.
+
+    A network whose last update carried it beyond the largest loss, or beyond finite numbers, diverges here.
+    """
+    parts = {
+        "test": (examples.test_inputs, examples.test_labels),
+        "validation": (examples.validation_inputs, examples.validation_labels),
+    }
+    ends: dict[str, FloatArray] = {}
+    bounded = np.isfinite(passed.ensemble.parameters).all(axis=1)
+    for part, (inputs, labels) in parts.items():
+        if len(labels) and len(passed.rows):
+            loss, accuracy = evaluate(passed.ensemble, inputs, labels, passed.regime.rule.loss)
+            bounded &= loss <= LARGEST_LOSS
+            ends |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+    reached = {name: np.full(len(passed.losses), np.nan) for name in ends}
+    for name, values in ends.items():
+        reached[name][passed.rows[bounded]] = values[bounded]
+    if not bounded.all():
+        passed.drop(np.flatnonzero(~bounded), passed.regime.steps)
+    return reached
+
+
+def _ends(passed: Pass, reached: dict[str, FloatArray]) -> Iterator[dict[str, Any]]:
     """For each network its losses, where it diverged, and what it reached on other examples."""
-    loss = passed.regime.rule.loss
-    tested = _evaluated(passed, examples.test_inputs, examples.test_labels, loss)
-    validated = _evaluated(passed, examples.validation_inputs, examples.validation_labels, loss)
     for row, losses in enumerate(passed.losses):
-        at, test = passed.diverged_at[row], tested.get(row, (None, None))
-        if at is None and test[0] is not None and not test[0] <= LARGEST_LOSS:
-            at = len(losses)  # it overflows in the evaluation after the last step
+        at = passed.diverged_at[row]
         if at is not None:
             yield {"losses": losses[:at].copy(), "diverged_at": at}
         else:
-            ends = (*test, *validated.get(row, (None, None)))
-            names = ("test_loss", "test_accuracy", "validation_loss", "validation_accuracy")
-            yield {"losses": losses, **dict(zip(names, ends, strict=True))}
-
-
-def _evaluated(passed: Pass, inputs: Any, labels: IntArray, loss: str) -> dict[int, tuple[float, float]]:
-    if not len(labels) or not len(passed.rows):
-        return {}
-    losses, accuracies = evaluate(passed.ensemble, inputs, labels, loss)
-    return {int(row): (float(a), float(b)) for row, a, b in zip(passed.rows, losses, accuracies, strict=True)}
+            yield {"losses": losses.copy(), **{name: float(values[row]) for name, values in reached.items()}}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from initlab.diagnosis.criteria import CRITERIA, NETWORK_NUMBERS
 from initlab.diagnosis.cures import find_cure
-from initlab.diagnosis.symptoms import LAYER_NUMBERS, SYMPTOMS
+from initlab.diagnosis.limits import LAYER_NUMBERS, SYMPTOMS
 from initlab.diagnosis.verdict import diagnose
 from initlab.errors import UsageError
 from initlab.init.per_layer import Initialization

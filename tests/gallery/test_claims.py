@@ -41,6 +41,7 @@ def test_a_mixed_verdict_reads_as_a_sentence(settings, details):
 
 def test_the_heading_of_a_refuted_claim_is_what_is_true_instead():
     assert decide(CLAIM, [1.0] * 5).heading == "It is about 1"
+    assert decide(CLAIM, [1.0, 2.0, 1.5, 1.2, 1.8]).heading == "Undecided: It is about 1"
     assert decide(CLAIM, [3.0] * 5).heading == "It is not"
     assert decide(Claim(statement="It is", quantity="", low=2), [1.0] * 5).heading == "Not confirmed: It is"
 

@@ -65,7 +65,7 @@ def test_reproduce_writes_page_claims_and_index(checkout):
     folder = checkout / "results" / "level"
     page = (folder / "README.md").read_text()
     assert "# Is it level?" in page
-    assert "**confirmed**" in page
+    assert "**The claim is confirmed**" in page
     assert "A number is written down 5 times." in page
     assert "1.02 (95 % interval 1 to 1.04, 5 seeds)" in page
     assert "| height | 1 |" in page

@@ -105,6 +105,7 @@ def test_an_optimizer_may_have_a_rate_for_each_scheme(data):
     how = HOW | {"optimizer": rates}
     histories = train(["he", "he"], data, seeds=[0, 1], **how)
     assert [history.learning_rate for history in histories] == [0.01, 0.01, 0.3, 0.3]
+    assert [history.label for history in histories] == ["he (1)", "he (1)", "he (2)", "he (2)"]
     alone = train(["he"], data, seeds=[0, 1], **HOW | {"optimizer": "sgd(lr=0.3)"})
     assert all(map(same_bits, histories[2:], alone))
     assert not rates.memory
@@ -216,9 +217,11 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 0}, "steps must be 1 or more"),
-        ({"batch_size": 0}, "batch_size must be 1 or more"),
-        ({"track_every": 0}, "track_every must be 1 or more"),
+        ({"steps": 0}, "steps must be a whole number from 1 on, not 0"),
+        ({"steps": "20"}, "steps must be a whole number from 1 on, not '20'"),
+        ({"seeds": -1}, "seeds are whole numbers from 0 on, not -1"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 on"),
+        ({"track_every": 0}, "track_every must be a whole number from 1 on"),
         ({"loss": "cross_entrpy"}, "did you mean 'cross_entropy'"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"drawing": "without_replacment"}, "did you mean 'without_replacement'"),
@@ -228,6 +231,9 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
         ({"activation": "rleu"}, "did you mean 'relu'"),
         ({"seeds": []}, "at least one scheme and one seed"),
         ({"validation": 600}, "cannot hold out 600 of 600"),
+        ({"seeds": [1, 1]}, "a seed is given twice"),
+        ({"clip": -1}, "clip must be 0 or more"),
+        ({"track": len}, "track needs track_every"),
     ],
 )
 def test_mistakes_are_refused_in_words_before_training(data, change, message):
@@ -255,3 +261,42 @@ def test_arrays_that_do_not_fit_are_refused(arrays, message):
 def test_an_optimizer_with_too_few_rates_is_refused(data):
     with pytest.raises(UsageError, match="lr of sgd: 2 values for 3 schemes"):
         train(["he"] * 3, data, **HOW | {"optimizer": Optimizer("sgd", lr=[0.1, 0.2])})
+
+
+def test_a_network_that_the_last_update_carries_away_has_diverged_and_is_never_the_best(data):
+    x, y = data[:2]
+    how = {"steps": 1, "hidden": "6x2", "validation": 50}
+    (history,) = train("he", (x, y), optimizer="sgd(lr=1e38)", **how)
+    assert (history.diverged_at, history.validation_accuracy) == (1, None)
+    (best,) = train_at_best_rate("he", (x, y), rates=[1e38, 0.01], **how)
+    assert (best.learning_rate, best.diverged_at) == (0.01, None)
+
+
+def test_the_rate_with_which_more_seeds_finish_comes_first(data, monkeypatch):
+    scores = [[np.nan, np.nan], [0.9, np.nan], [np.nan, 0.8]]
+
+    def scored(schemes, _data, **how):
+        histories = train(schemes, data, **how)
+        for history, score in zip(histories, np.ravel(scores), strict=True):
+            object.__setattr__(history, "validation_accuracy", None if np.isnan(score) else float(score))
+        return histories
+
+    monkeypatch.setattr("initlab.training.rates.train", scored)
+    how = {key: value for key, value in HOW.items() if key != "optimizer"}
+    kept = train_at_best_rate("he", data, rates=(0.1, 0.2, 0.3), seeds=range(2), validation=100, **how)
+    assert [history.learning_rate for history in kept] == [0.2, 0.2]
+    assert [history.label for history in kept] == ["he", "he"]
+    with pytest.raises(UsageError, match="did you mean 'accuracy'"):
+        train_at_best_rate("he", data, rates=(0.1,), by="acuracy", **how)
+
+
+def test_an_ensemble_in_float64_is_shown_inputs_in_float64(data):
+    how = {key: value for key, value in HOW.items() if key != "hidden"}
+    ensemble = initialize([8, 6, 6, 3], ["he"], dtype="float64")
+    assert same_bits(train(ensemble, data, **how)[0], train("he", data, dtype="float64", **HOW)[0])
+
+
+def test_a_rate_for_each_scheme_gives_the_bits_of_a_rate_for_all_under_a_schedule(data):
+    how = HOW | {"schedule": "cosine"}
+    both = train(["he", "he"], data, **how | {"optimizer": Optimizer("sgd", lr=[0.013, 0.02])})
+    assert same_bits(both[0], train("he", data, **how | {"optimizer": "sgd(lr=0.013)"})[0])

@@ -8,9 +8,9 @@ import pytest
 from scipy import special, stats
 
 from initlab.errors import UsageError
-from initlab.init.laws import GAINS, variance_scaling
 from initlab.init.networks import initialize
 from initlab.init.scheme import ALIASES, SCHEMES, Scheme
+from initlab.init.schemes import GAINS, variance_scaling
 from initlab.nn.streams import Purpose, stream
 
 N_IN, N_OUT = 900, 400

@@ -1,4 +1,4 @@
-"""The laws of initial weights: rng, (n_in, n_out), arguments -> W.
+"""The schemes themselves, each a law of initial weights: rng, (n_in, n_out), arguments -> W.
 
 A law is one function `f(rng, shape, **arguments) -> W` under `@SCHEMES.register`. Written once, it is on the
 command line, in the config, in `initlab schemes` and in the tests. Most famous names are the law

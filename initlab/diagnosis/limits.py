@@ -1,4 +1,4 @@
-"""Symptoms: the numbers of a layer -> what is wrong with it.
+"""The limits of a healthy layer, and the symptom beyond each: the numbers of a layer -> what ails it.
 
 A layer has a symptom where one of its numbers passes a limit. Most limits are the same: a factor e^6 in a
 squared quantity, six of the depth scales of mean-field theory, beyond which Schoenholz et al. 2017 (Deep
