@@ -21,6 +21,7 @@ from initlab import diagnose, initialize, measure_layers, open_dataset, train
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.init.scheme import Scheme
+from initlab.plotting.elements import headline
 from initlab.plotting.style import distinct_looks, styled
 
 exhibit = Exhibit(
@@ -193,7 +194,7 @@ PANELS = {
 @styled
 def criteria(s):
     figure = Figure(figsize=(11, 4.4))
-    "He and Xavier keep gradients level, but not with the sigmoid; tanh alone has means near 0"
+    headline(figure, "He and Xavier keep gradients level, except in sigmoids; tanh alone has means near 0")
     looks = distinct_looks([str(Scheme.parse(scheme)) for scheme, _ in NETWORKS])
     for axes, (label, number) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
         for (scheme, activation), look in zip(NETWORKS, looks, strict=True):

@@ -1,4 +1,4 @@
-"""Do saturated sigmoid units stop the gradient? Texts after Saito, Deep Learning from Scratch, section 6.2.
+"""Texts after Saito, Deep Learning from Scratch, section 6.2, on what saturation does to gradients.
 
 The texts say that weights of std=1 saturate sigmoid units, so that gradients vanish, and that Xavier's
 weights cure it. The units do saturate. But a gradient passes a layer through its slopes *and* its weights,
