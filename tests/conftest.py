@@ -1,11 +1,15 @@
 """Fixtures: a cache of the tests' own, a small dataset of IDX files, a small experiment, the command."""
 
 import gzip
+import os
 import signal
 import struct
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+
+# Before NumPy is loaded: the threads of several test processes would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

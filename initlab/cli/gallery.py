@@ -79,7 +79,7 @@ class _Progress:
 
 
 def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> None:
-    """Tell what drifted and what failed; the exit code is 1 where anything has."""
+    """Print what drifted and what failed; the exit code is 1 where anything has."""
     drifts = [line for one in sorted(done, key=lambda one: one.name) for line in one.drifts]
     failures = [one for one in done if one.failure]
     for line in drifts:

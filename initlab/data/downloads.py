@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.data.cache import cache_folder, sha256
-from initlab.errors import DataError, StorageError, UsageError
+from initlab.errors import DataError, StorageError, UsageError, unknown_name
 from initlab.files import write_shared
 
 LARGEST = 64 << 20  # twice the largest file of `SOURCES`: a wrong answer cannot fill the memory
@@ -108,7 +108,7 @@ def fetch(name: str, progress: Progress = lambda _file, _received, _total: None)
         StorageError: when the folder cannot be written.
     """
     if name not in SOURCES:
-        raise UsageError(f"{name} is not fetched; those that are: {', '.join(SOURCES)}")
+        raise UsageError(unknown_name("dataset to fetch", name, SOURCES))
     wanted = [file for file, digest in SOURCES[name].sha256.items() if not _is_intact(name, file, digest)]
     for file in wanted:
         _write(download_folder(name) / file, _from_a_mirror(name, file, progress))
