@@ -40,14 +40,14 @@ def reproduce(
 
     scripts = gallery.chosen_experiments(names or [], gallery.experiments())
     if list_:
-        rows = [[one.stem, gallery.load(one).exhibit.title] for one in scripts]
+        rows = [[script.stem, gallery.load(script).exhibit.title] for script in scripts]
         print_table(["experiment", "what it is"], rows)
         return
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [
-            progress.report(one)
-            for one in gallery.run_all(task, scripts, results, quick, workers, progress.running)
+            progress.report(reproduction)
+            for reproduction in gallery.run_all(task, scripts, results, quick, workers, progress.running)
         ]
     if not check and not quick:
         write_index(results)
@@ -71,23 +71,24 @@ class _Progress:
     def running(self, names: "Sequence[str]") -> None:
         self._bar.set_postfix_str(", ".join(names))
 
-    def report(self, one: "Reproduction") -> "Reproduction":
+    def report(self, done: "Reproduction") -> "Reproduction":
         self._bar.clear()
-        say(f"{one.name}: failed" if one.failure else f"{one.name}: {one.seconds:.0f} s")
+        say(f"{done.name}: failed" if done.failure else f"{done.name}: {done.seconds:.0f} s")
         self._bar.update()
-        return one
+        return done
 
 
 def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> None:
     """Print what drifted and what failed; the exit code is 1 where anything has."""
-    drifts = [line for one in sorted(done, key=lambda one: one.name) for line in one.drifts]
-    failures = [one for one in done if one.failure]
+    ordered = sorted(done, key=lambda reproduction: reproduction.name)
+    drifts = [line for reproduction in ordered for line in reproduction.drifts]
+    failures = [reproduction for reproduction in done if reproduction.failure]
     for line in drifts:
         typer.echo(line)
     if check:
         say(f"{len(done)} experiments: {len(drifts) or 'no'} claims drifted from what is in {results}.")
-    for one in failures:
-        say(f"initlab: {one.name} failed: {one.failure}")
+    for reproduction in failures:
+        say(f"initlab: {reproduction.name} failed: {reproduction.failure}")
     raise typer.Exit(1 if drifts or failures else 0)
 
 
@@ -114,5 +115,5 @@ def claims(
 
 
 def _row(claim: dict[str, Any]) -> "Sequence[object]":
-    means = [f"{one['mean']:.4g}" for one in claim["findings"]]
+    means = [f"{finding['mean']:.4g}" for finding in claim["findings"]]
     return [claim["experiment"], claim["verdict"], claim["name"], ", ".join(means), claim["range"]]

@@ -53,7 +53,8 @@ def _claim_drifts(old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     if old["verdict"] != new["verdict"]:
         yield f"{old['verdict']} is committed, {new['verdict']} came out"
-    if [one["setting"] for one in old["findings"]] != [one["setting"] for one in new["findings"]]:
+    measured_at = [[finding["setting"] for finding in claim["findings"]] for claim in (old, new)]
+    if measured_at[0] != measured_at[1]:
         yield "the settings are not those committed"
         return
     for before, after in zip(old["findings"], new["findings"], strict=True):

@@ -44,7 +44,7 @@ def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any,
     code, name = digest(code_of(measure)), f"{measure.__name__}-{digest(repr(_plain(arguments)))}"
     arrays = store.load_arrays(name)
     if arrays is None or not _valid(arrays, code, arguments):
-        watched = tuple(one.replace() if isinstance(one, Settings) else one for one in arguments)
+        watched = tuple(value.replace() if isinstance(value, Settings) else value for value in arguments)
         arrays = _arrays(measure(*watched))
         store.save_arrays(name, arrays | {_CODE: np.array(code), _USED: np.array(_used(watched))})
     return {key: array for key, array in arrays.items() if key not in (_CODE, _USED)}

@@ -101,7 +101,7 @@ def train(
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.standard_normal((200, 5)), rng.integers(3, size=200)
     >>> histories = train(["he", "xavier"], (x, y), steps=20, hidden="8x2", seeds=range(3))
-    >>> [(one.label, one.seed) for one in histories][:4]
+    >>> [(history.label, history.seed) for history in histories][:4]
     [('he', 0), ('he', 1), ('he', 2), ('xavier', 0)]
     """
     if isinstance(networks, Ensemble):

@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[2]
 def resident(process):
     """Proportional set size of a process with its children, and the largest of a child, in MB."""
     sizes = []
-    for one in [process, *process.children(recursive=True)]:
+    for member in [process, *process.children(recursive=True)]:
         with contextlib.suppress(psutil.Error):
-            sizes.append(one.memory_full_info().pss / 1e6)
+            sizes.append(member.memory_full_info().pss / 1e6)
     return np.array([sum(sizes), max(sizes[1:], default=0.0)])
 
 
