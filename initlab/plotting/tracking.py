@@ -98,7 +98,6 @@ def distinct_units_figure(comparison: Comparison) -> Figure:
     """
     figure, axes = _one_panel(comparison, _first_distinct_units, 4.0)
     axes.set(ylabel="distinct units of the first layer", yscale="log")
-    axes.set_title("Units that start equal stay equal")
     return figure
 
 
