@@ -21,14 +21,15 @@ exhibit = Exhibit(
     question="book",
     finding="Sigmoid and tanh saturate from std=1 and hardly react to their inputs from std=0.01; Xavier's "
     "weights keep the spread of both, and only He's keep that of ReLU.",
-    activations=("sigmoid", "tanh", "relu"),
-    schemes=("std=1", "std=0.01", "book:xavier", "he"),
-    depth=5,
-    width=100,
-    samples=1000,
-    seeds=20,
+    source="Saito, Deep Learning from Scratch, 6.2.2 and 6.2.3, figures 6-10 to 6-14",
+    network={"depth": 5, "width": 100},
+    measuring={
+        "activations": ("sigmoid", "tanh", "relu"),
+        "schemes": ("std=1", "std=0.01", "book:xavier", "he"),
+        "samples": 1000,
+        "seeds": 20,
+    },
 )
-SOURCE = "Saito, Deep Learning from Scratch, 6.2.2 and 6.2.3, figures 6-10 to 6-14"
 HALVES = "theory: sqrt(1 / 2) = 0.71, give or take a tenth"
 LEVEL = "theory: 1; a sigma_w^2 of 1.8 instead of 2 would give 0.95"
 CAPTION = "in each layer, a network in each row. Black outline, and number in brackets: theory."
@@ -61,73 +62,67 @@ def factor(s, scheme):
     return kept(s, "relu", scheme) ** (1 / (s.depth - 1))
 
 
-@exhibit.claim(
-    "With std=1, sigmoid activations gather at 0 and 1",
-    source=SOURCE,
-    quantity="the fraction of slopes below 5 % of the steepest, the smallest of the {depth} layers",
-    low=1 / 3,
-    reason="gather: at least a third; of uniform activations it would be 1 in 39",
-)
+@exhibit.claim(low=1 / 3, reason="gather: at least a third; of uniform activations it would be 1 in 39")
 def sigmoid_std1_saturates(s):
+    """With std=1, sigmoid activations gather at 0 and 1.
+
+    Measured: the fraction of slopes below 5 % of the steepest, the smallest of the {depth} layers.
+    """
     return layers(s, "sigmoid", "std=1")["saturated"].min(axis=1)
 
 
-@exhibit.claim(
-    "With std=0.01, sigmoid activations gather at 0.5: all units do the same",
-    source=SOURCE,
-    quantity="the largest standard deviation of the layers' activations",
-    high=0.0289,
-    reason="a tenth of what a uniform distribution over 0 to 1 has, .289",
-)
+@exhibit.claim(high=0.0289, reason="a tenth of what a uniform distribution over 0 to 1 has, .289")
 def sigmoid_small_alike(s):
+    """With std=0.01, sigmoid activations gather at 0.5: all units do the same.
+
+    Measured: the largest standard deviation of the layers' activations.
+    """
     return layers(s, "sigmoid", "std=0.01")["std"].max(axis=1)
 
 
-def keeps(statement, lesson):
-    """Declare the claim that the last layer keeps half of the spread or more."""
-    quantity = "the standard deviation of the last layer's activations, divided by the first layer's"
-    texts = {"source": SOURCE, "quantity": quantity, "reason": "kept: at least half", "lesson": lesson}
-    return exhibit.claim(statement, low=0.5, **texts)
+SPREAD = "the standard deviation of the last layer's activations, divided by the first layer's"
+KEPT = {"quantity": SPREAD, "low": 0.5, "reason": "kept: at least half"}
 
 
-@keeps(
-    "With Xavier's weights the spread of sigmoid activations is kept",
-    "It narrows in one step and then stays, since the mean 1/2 of the activations feeds each layer. Hardly "
-    "any of that spread is over inputs: see the exhibit on sigmoid gradients.",
-)
+@exhibit.claim(**KEPT)
 def sigmoid_xavier_spreads(s):
+    """With Xavier's weights the spread of sigmoid activations is kept.
+
+    It narrows in one step and then stays, since the mean 1/2 of the activations feeds each layer. Hardly any
+    of that spread is over inputs: see the exhibit on sigmoid gradients.
+    """
     return kept(s, "sigmoid", "book:xavier")
 
 
-@keeps(
-    "With tanh, Xavier's weights keep a bell of activations through the layers",
-    "It narrows with every layer, without end: at sigma_w^2 = 1 tanh is critical, and the standard deviation "
-    "falls like 1/sqrt(layer).",
-)
+@exhibit.claim(**KEPT)
 def tanh_xavier_keeps(s):
+    """With tanh, Xavier's weights keep a bell of activations through the layers.
+
+    It narrows with every layer, without end: at sigma_w^2 = 1 tanh is critical, and the standard deviation
+    falls like 1/sqrt(layer).
+    """
     return kept(s, "tanh", "book:xavier")
 
 
-def multiplies(statement, low, high, reason):
-    """Declare the claim that a ReLU layer multiplies the spread by a factor within a range."""
-    quantity = "the factor by which a layer multiplies the standard deviation, geometric mean over the layers"
-    return exhibit.claim(statement, source=SOURCE, quantity=quantity, low=low, high=high, reason=reason)
+FACTOR = "the factor by which a layer multiplies the standard deviation, geometric mean over the layers"
+EXPLODES = "theory: sqrt({width} / 2), give or take a tenth"
 
 
-@multiplies(
-    "With std=1, ReLU activations explode", 6.4, 7.8, "theory: sqrt({width} / 2), give or take a tenth"
-)
+@exhibit.claim(quantity=FACTOR, low=6.4, high=7.8, reason=EXPLODES, is_identity=True)
 def relu_std1_explodes(s):
+    """With std=1, ReLU activations explode."""
     return factor(s, "std=1")
 
 
-@multiplies("With Xavier's weights, ReLU activations fade as layers are added", 0.64, 0.78, HALVES)
+@exhibit.claim(quantity=FACTOR, low=0.64, high=0.78, reason=HALVES, is_identity=True)
 def relu_xavier_fades(s):
+    """With Xavier's weights, ReLU activations fade as layers are added."""
     return factor(s, "book:xavier")
 
 
-@multiplies("With He's weights, ReLU activations keep their spread in all layers", 0.97, 1.03, LEVEL)
+@exhibit.claim(quantity=FACTOR, low=0.97, high=1.03, reason=LEVEL)
 def relu_he_holds(s):
+    """With He's weights, ReLU activations keep their spread in all layers."""
     return factor(s, "he")
 
 
@@ -176,7 +171,3 @@ def agreement(measured):
     mean, predicted, spread = measured["std"].mean(axis=0), measured["predicted"], measured["spread"]
     agrees = np.abs(mean - predicted) <= spread
     return zip(mean, measured["std"].std(axis=0, ddof=1), predicted, spread, agrees, strict=True)
-
-
-if __name__ == "__main__":
-    exhibit.main()

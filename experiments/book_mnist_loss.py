@@ -27,17 +27,20 @@ exhibit = Exhibit(
     question="book",
     finding="From He's weights the network learns sooner than from Xavier's; from std=0.01 it hardly learns, "
     "and from std=1 the loss overflows.",
-    starts=tuple(dict.fromkeys(str(run.init) for run in RUNS)),
-    layers=len(RUNS[0].network.hidden),
-    width=RUNS[0].network.hidden[0],
-    steps=RUNS[0].train.steps,
-    batch_size=RUNS[0].train.batch_size,
-    rate=RUNS[0].train.optimizer.arguments["lr"],
-    seeds=len({run.seed for run in RUNS}),
-    last=FINAL_STEPS,
-    level=REACHED_LOSS,
+    source="Saito, Deep Learning from Scratch, 6.2.4, figure 6-15",
+    network={"layers": len(RUNS[0].network.hidden), "width": RUNS[0].network.hidden[0]},
+    training={
+        "steps": RUNS[0].train.steps,
+        "batch_size": RUNS[0].train.batch_size,
+        "rate": RUNS[0].train.optimizer.arguments["lr"],
+    },
+    measuring={
+        "starts": tuple(dict.fromkeys(str(run.init) for run in RUNS)),
+        "seeds": len({run.seed for run in RUNS}),
+        "last": FINAL_STEPS,
+        "level": REACHED_LOSS,
+    },
 )
-SOURCE = "Saito, Deep Learning from Scratch, 6.2.4, figure 6-15"
 LOSS = "mean loss of the last {last} of {steps} steps, in nats"
 PUBLISHED = {  # what the book's program reaches, and the distance at which our number is a different one
     "std=0.01": {"final_loss": (2.3014, 0.003), "test_accuracy": (0.1135, 0.0005)},
@@ -63,59 +66,57 @@ def steps_to_level(s, start):
 
 
 @exhibit.claim(
-    "From std=0.01 the network learns hardly anything",
-    source=SOURCE,
     quantity=LOSS,
     low=2.28,
     reason="a network that knows nothing has the loss ln 10 = 2.303; 2.28 is 1 % below it",
 )
 def small_does_not_learn(s):
+    """From std=0.01 the network learns hardly anything."""
     return numbers(s, "std=0.01", "final_loss")
 
 
-@exhibit.claim(
-    "From He's weights it learns sooner than from Xavier's",
-    source=SOURCE,
-    quantity="steps to a smoothed loss of {level} from Xavier's weights, divided by those from He's",
-    low=1.0,
-    reason="sooner: a ratio above 1",
-    lesson="With Xavier's weights, of variance 1/n, each ReLU layer halves the signal's mean square; with "
-    "He's, of 2/n, it does not. {layers} layers make a factor of 2^{layers} in what reaches the logits.",
-)
+@exhibit.claim(low=1.0, reason="sooner: a ratio above 1")
 def he_before_xavier(s):
+    """From He's weights it learns sooner than from Xavier's.
+
+    Measured: steps to a smoothed loss of {level} from Xavier's weights, divided by those from He's.
+
+    With Xavier's weights, of variance 1/n, each ReLU layer halves the signal's mean square; with He's, of
+    2/n, it does not. {layers} layers make a factor of 2^{layers} in what reaches the logits.
+    """
     return steps_to_level(s, "Xavier") / steps_to_level(s, "He")
 
 
 @exhibit.claim(
-    "After {steps} steps the loss is lower from He's weights",
-    source=SOURCE,
     quantity=f"{LOSS}, from Xavier's weights minus that from He's",
     low=0.0,
     reason="lower: a difference above 0",
 )
 def he_ends_lower(s):
+    """After {steps} steps the loss is lower from He's weights."""
     return numbers(s, "Xavier", "final_loss") - numbers(s, "He", "final_loss")
 
 
-@exhibit.claim(
-    "From Xavier's and from He's weights it learns",
-    source=SOURCE,
-    quantity="accuracy on the test images",
-    low=0.9,
-    reason="the book's program reaches 0.914 and 0.935; learns: at least 0.9",
-)
+@exhibit.claim(low=0.9, reason="the book's program reaches 0.914 and 0.935; learns: at least 0.9")
 def both_learn(s):
+    """From Xavier's and from He's weights it learns.
+
+    Measured: accuracy on the test images.
+    """
     return {start: numbers(s, start, "test_accuracy", missing=0.0) for start in ("Xavier", "He")}
 
 
 @exhibit.claim(
-    "From std=1 training fails",
     source="our addition; the book shows that such layers saturate or explode",
-    quantity="the step at which the loss overflows; {steps} where it does not",
     high=10,
     reason="within the first 10 steps",
+    is_identity=True,
 )
 def std1_diverges(s):
+    """From std=1 training fails.
+
+    Measured: the step at which the loss overflows; {steps} where it does not.
+    """
     return numbers(s, "std=1", "diverged_at", missing=s.steps)
 
 
@@ -150,7 +151,3 @@ def compared(s, start, quantity, expected):
     (mean, tolerance), ours = expected, mean_interval(numbers(s, start, quantity))
     agrees = bool(abs(ours.mean - mean) <= tolerance)
     return start, quantity, mean, tolerance, f"{ours.mean:.4f}", f"{ours.half_width:.4f}", agrees
-
-
-if __name__ == "__main__":
-    exhibit.main()

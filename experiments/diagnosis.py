@@ -37,21 +37,24 @@ exhibit = Exhibit(
     title="Is the verdict before training right?",
     question="verdict",
     finding="The verdict before training is right for most networks.",
-    schemes=swept(lambda run: str(run.init)),
-    activations=swept(lambda run: run.network.activation),
-    depths=swept(lambda run: len(run.network.hidden)),
-    width=RUNS[0].network.hidden[0],
-    steps=RUNS[0].train.steps,
-    batch_size=RUNS[0].train.batch_size,
-    rates=swept(lambda run: run.train.optimizer.arguments["lr"]),
-    held_out=5000,
-    success=0.5,
-    images=300,
-    drawn=3,
-    parts=5,
+    source="this project's own claim",
+    network={"depths": swept(lambda run: len(run.network.hidden)), "width": RUNS[0].network.hidden[0]},
+    training={
+        "steps": RUNS[0].train.steps,
+        "batch_size": RUNS[0].train.batch_size,
+        "rates": swept(lambda run: run.train.optimizer.arguments["lr"]),
+        "held_out": 5000,
+        "images": 300,
+    },
+    measuring={
+        "schemes": swept(lambda run: str(run.init)),
+        "activations": swept(lambda run: run.network.activation),
+        "success": 0.5,
+        "drawn": 3,
+        "parts": 5,
+    },
     quick={"depths": (5,), "steps": 100},
 )
-SOURCE = "this project's own claim"
 EACH = "in each of {parts} parts of the combinations"
 VERDICTS = ("trains", "trains slowly", "does not train")
 
@@ -112,31 +115,33 @@ def share(s, verdicts, trained):
 
 
 @exhibit.claim(
-    "Of networks that diagnose says do not train, almost all do not",
-    source=SOURCE,
     quantity=f"the fraction whose test accuracy is at most {{success}}, {EACH}",
     low=0.8,
     reason="almost all: at least 0.8",
     unit="parts",
-    lesson="The limits are set for wide networks and a few hundred steps; the framed squares of the figure "
-    "are those that train nevertheless.",
 )
 def does_not_train_is_right(s):
+    """Of networks that diagnose says do not train, almost all do not.
+
+    The limits are set for wide networks and a few hundred steps; the framed squares of the figure are those
+    that train nevertheless.
+    """
     return share(s, {"does not train"}, trained=False)
 
 
 @exhibit.claim(
-    "Of networks that diagnose says train, almost all do",
-    source=SOURCE,
     quantity=f"the fraction whose test accuracy is above {{success}}, {EACH}",
     low=0.8,
     reason="almost all: at least 0.8",
     unit="parts",
-    lesson='"Trains slowly" counts as a prediction that the network trains. The exceptions are deep '
-    "saturated sigmoid networks, which pass gradients and still learn little, a very deep ReLU network, and "
-    "a linear network that diverges.",
 )
 def trains_is_right(s):
+    """Of networks that diagnose says train, almost all do.
+
+    "Trains slowly" counts as a prediction that the network trains. The exceptions are deep saturated sigmoid
+    networks, which pass gradients and still learn little, a very deep ReLU network, and a linear network that
+    diverges.
+    """
     return share(s, {"trains", "trains slowly"}, trained=True)
 
 
@@ -173,7 +178,3 @@ def cures(s):
         for activation in s.activations
         for depth in s.depths
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -18,7 +18,7 @@ from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.nn.streams import Purpose, stream
 from initlab.plotting.elements import headline, mean_and_range
-from initlab.plotting.style import Look, look, styled
+from initlab.plotting.style import Look, look
 
 exhibit = Exhibit(
     __file__,
@@ -26,13 +26,13 @@ exhibit = Exhibit(
     title="Why deep networks were hard to train",
     question="signal",
     finding="Standard weights lose signals and gradients from layer to layer, normalized ones lose far less.",
+    source="Glorot & Bengio 2010",
     untrained={"depth": 5, "width": 1000, "networks": 10, "probe": 300},
     saturation={"top_depth": 4, "top_batch": 10, "top_rate": 1.0, "long": 4000, "early": 300, "every": 100},
     errors={"short": 5000, "batch_size": 20, "rates": (0.03, 0.1, 0.3, 1.0), "held_out": 5000},
     trained={"small": 100, "seeds": 5},
     quick={"short": 500},
 )
-SOURCE = "Glorot & Bengio 2010"
 STANDARD, NORMALIZED = "classic", "xavier_uniform"
 PIXELS, NORMAL = INPUTS = ("MNIST", "inputs N(0, 1)")
 NETWORKS = [
@@ -80,65 +80,55 @@ FORWARD = "the standard deviation of the last layer's activations over the first
 BACKWARD = "the standard deviation of gradients on the first layer's pre-activations over those on the last's"
 
 
-@exhibit.claim(
-    "With the standard weights the activations of tanh layers shrink from layer to layer",
-    source=f"{SOURCE}, section 4.2, figure 6 top",
-    quantity=FORWARD,
-    high=0.5,
-    reason="shrink: at most a half",
-)
+@exhibit.claim("section 4.2, figure 6 top", quantity=FORWARD, high=0.5, reason="shrink: at most a half")
 def standard_activations_shrink(s):
+    """With the standard weights the activations of tanh layers shrink from layer to layer."""
     return last_over_first(s, STANDARD, "activations")
 
 
 @exhibit.claim(
-    "With the normalized weights they keep their size",
-    source=f"{SOURCE}, section 4.2, figure 6 bottom",
-    quantity=FORWARD,
-    low=0.75,
-    reason="keep: at least three quarters",
-    lesson="They shrink less, but they do, the more the larger the inputs are: sigma_w^2 = 1 is critical for "
-    "tanh, where the length still falls like 1/sqrt(layers), because the slope is 1 at 0 alone.",
+    "section 4.2, figure 6 bottom", quantity=FORWARD, low=0.75, reason="keep: at least three quarters"
 )
 def normalized_activations_level(s):
+    """With the normalized weights they keep their size.
+
+    They shrink less, but they do, the more the larger the inputs are: sigma_w^2 = 1 is critical for tanh,
+    where the length still falls like 1/sqrt(layers), because the slope is 1 at 0 alone.
+    """
     return last_over_first(s, NORMALIZED, "activations")
 
 
-@exhibit.claim(
-    "With the standard weights back-propagated gradients shrink on their way down",
-    source=f"{SOURCE}, section 4.2.2, figure 7 top",
-    quantity=BACKWARD,
-    high=0.5,
-    reason="shrink: at most a half",
-)
+@exhibit.claim("section 4.2.2, figure 7 top", quantity=BACKWARD, high=0.5, reason="shrink: at most a half")
 def standard_gradients_shrink(s):
+    """With the standard weights back-propagated gradients shrink on their way down."""
     return first_over_last(s, STANDARD, "gradients")
 
 
 @exhibit.claim(
-    "With the normalized weights they keep their size",
-    source=f"{SOURCE}, section 4.2.2, figure 7 bottom",
+    "section 4.2.2, figure 7 bottom",
     quantity=BACKWARD,
     low=0.5,
     high=2.0,
     reason="keep: a factor within 0.5 and 2",
-    lesson="They keep far more than with the standard weights; where inputs are large, slopes of tanh below "
-    "1 take their toll in each layer.",
 )
 def normalized_gradients_level(s):
+    """With the normalized weights they keep their size.
+
+    They keep far more than with the standard weights; where inputs are large, slopes of tanh below 1 take
+    their toll in each layer.
+    """
     return first_over_last(s, NORMALIZED, "gradients")
 
 
-@exhibit.claim(
-    "Gradients on the weights are as large in all layers, even where back-propagated ones vanish",
-    source=f"{SOURCE}, section 4.2.2, figure 8",
-    quantity="standard weights: the std of gradients on weights, largest over smallest above layer 1",
-    high=2.0,
-    reason="as large: at most a factor of 2",
-    lesson="Activations shrink going up and gradients shrink going down; their product, the gradient on a "
-    "weight, is level.",
-)
+@exhibit.claim("section 4.2.2, figure 8", high=2.0, reason="as large: at most a factor of 2")
 def weight_gradients_level(s):
+    """Gradients on the weights are as large in all layers, even where back-propagated ones vanish.
+
+    Measured: standard weights: the std of gradients on weights, largest over smallest above layer 1.
+
+    Activations shrink going up and gradients shrink going down; their product, the gradient on a weight, is
+    level.
+    """
     measured = {inputs: layers(s, STANDARD, inputs)["weights"][:, 1:] for inputs in INPUTS}
     return {inputs: stds.max(axis=1) / stds.min(axis=1) for inputs, stds in measured.items()}
 
@@ -166,27 +156,24 @@ def top_activations(s):
     return {"means": [[entry["mean"] for entry in history.tracked] for history in histories]}
 
 
-@exhibit.claim(
-    "In deep sigmoid networks the top hidden layer is driven to 0 early in training",
-    source=f"{SOURCE}, section 3.1, figure 2",
-    quantity="the mean activation of the top hidden layer after {early} steps",
-    high=0.1,
-    reason="driven to 0: at most 0.1; it begins at 0.5",
-    lesson="The paper's explanation: the layers below carry no information yet, the output biases do the "
-    "work, and the top layer's signal, noise to them, is turned down. With smaller rates it takes longer.",
-)
+@exhibit.claim("section 3.1, figure 2", high=0.1, reason="driven to 0: at most 0.1; it begins at 0.5")
 def top_sigmoid_saturates(s):
+    """In deep sigmoid networks the top hidden layer is driven to 0 early in training.
+
+    Measured: the mean activation of the top hidden layer after {early} steps.
+
+    The paper's explanation: the layers below carry no information yet, the output biases do the work, and the
+    top layer's signal, noise to them, is turned down. With smaller rates it takes longer.
+    """
     return top_activations(s)["means"][:, s.early // s.every]
 
 
-@exhibit.claim(
-    "Later the top hidden layer leaves saturation by itself",
-    source=f"{SOURCE}, section 3.1, figure 2",
-    quantity="the mean activation of the top hidden layer after {long} steps, less the smallest before",
-    low=0.05,
-    reason="leaves it: at least 0.05 more",
-)
+@exhibit.claim("section 3.1, figure 2", low=0.05, reason="leaves it: at least 0.05 more")
 def top_sigmoid_leaves_saturation(s):
+    """Later the top hidden layer leaves saturation by itself.
+
+    Measured: the mean activation of the top hidden layer after {long} steps, less the smallest before.
+    """
     means = top_activations(s)["means"]
     return means[:, -1] - means.min(axis=1)
 
@@ -212,40 +199,40 @@ def error_of(s, activation, scheme=STANDARD):
     return errors(s, activation, scheme)["errors"]
 
 
-@exhibit.claim(
-    "Of sigmoid, tanh and softsign networks of {depth} layers, the sigmoid's have the greatest test error",
-    source=f"{SOURCE}, table 1: 2.21 % against 1.64 to 1.76 %",
-    quantity="the sigmoid's test error less the greatest of the others, in percentage points",
-    low=0.0,
-    reason="the greatest: above 0",
-    lesson="After so few steps it has not even begun; the paper's were trained until they had.",
-)
+@exhibit.claim("table 1: 2.21 % against 1.64 to 1.76 %", low=0.0, reason="the greatest: above 0")
 def sigmoid_is_worst(s):
+    """Of sigmoid, tanh and softsign networks of {depth} layers, the sigmoid's have the greatest test error.
+
+    Measured: the sigmoid's test error less the greatest of the others, in percentage points.
+
+    After so few steps it has not even begun; the paper's were trained until they had.
+    """
     others = [error_of(s, name, scheme) for name in ("tanh", "softsign") for scheme in (STANDARD, NORMALIZED)]
     return error_of(s, "sigmoid") - np.max(others, axis=0)
 
 
-@exhibit.claim(
-    "For tanh, the normalized weights give a smaller test error than the standard ones",
-    source=f"{SOURCE}, table 1: 1.64 against 1.76 %",
-    quantity="test error of tanh from standard weights less that from normalized ones, in percentage points",
-    low=0.0,
-    reason="smaller: above 0",
-)
+@exhibit.claim("table 1: 1.64 against 1.76 %", low=0.0, reason="smaller: above 0")
 def normalized_tanh_is_better(s):
+    """For tanh, the normalized weights give a smaller test error than the standard ones.
+
+    Measured: test error of tanh from standard weights less that from normalized ones, in percentage points.
+    """
     return error_of(s, "tanh") - error_of(s, "tanh", NORMALIZED)
 
 
 @exhibit.claim(
-    "Softsign networks do not need the normalized weights",
-    source=f"{SOURCE}, table 1: 1.64 % from standard, 1.72 % from normalized weights",
-    quantity="test error of softsign from standard weights less that from normalized, in percentage points",
+    "table 1: 1.64 % from standard, 1.72 % from normalized weights",
     high=0.1,
     reason="no worse, by more than a tenth of a point",
     otherwise="Softsign networks, too, have the smaller test error from the normalized weights",
-    lesson="So few steps do not show whether the difference would last to the end of a long training.",
 )
 def softsign_does_not_need_it(s):
+    """Softsign networks do not need the normalized weights.
+
+    Measured: test error of softsign from standard weights less that from normalized, in percentage points.
+
+    So few steps do not show whether the difference would last to the end of a long training.
+    """
     return error_of(s, "softsign") - error_of(s, "softsign", NORMALIZED)
 
 
@@ -253,7 +240,6 @@ def softsign_does_not_need_it(s):
     "tanh layers of {width} on MNIST before training, and {top_depth} sigmoid layers of {small} in training: "
     "the means of {networks} and of {seeds} networks, and their range."
 )
-@styled
 def layers_and_saturation(s):
     figure = Figure(figsize=(11, 3.5))
     headline(figure, "Standard weights lose signal and gradient; in sigmoid networks the top layer saturates")
@@ -296,7 +282,3 @@ def layer_means(s):
         for inputs in INPUTS
         for i in range(s.depth)
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from initlab import train_at_best_rate
 from initlab.gallery import Exhibit
 from initlab.plotting.elements import headline, label_ends, mean_and_range
-from initlab.plotting.style import look, styled
+from initlab.plotting.style import look
 
 exhibit = Exhibit(
     __file__,
@@ -21,21 +21,13 @@ exhibit = Exhibit(
     question="depth",
     finding="Through {shallow} ReLU layers both starts learn, He's sooner; through {deep}, networks with "
     "Xavier's weights stand still for a long while before they begin to learn.",
-    shallow=22,
-    deep=30,
-    width=100,
-    steps=3000,
-    early=1000,
-    batch_size=64,
-    rates=(0.03, 0.1),
-    held_out=5000,
-    seeds=5,
-    last=100,
-    span=20,
+    source="He et al. 2015, section 2.2",
+    network={"shallow": 22, "deep": 30, "width": 100},
+    training={"steps": 3000, "early": 1000, "batch_size": 64, "rates": (0.03, 0.1), "held_out": 5000},
+    measuring={"seeds": 5, "last": 100, "span": 20},
     quick={"steps": 300, "early": 100},
 )
 SCHEMES = {"he": "He", "lecun": "Xavier (1/n)"}
-SOURCE = "He et al. 2015, section 2.2"
 KNOWS_NOTHING = "knowing nothing costs ln 10 = 2.303"
 FINAL = "mean loss of the last {last} steps, in nats"
 
@@ -61,60 +53,48 @@ def final_loss(s, depth, scheme):
     return losses(s, depth)[scheme][:, -s.last :].mean(axis=1)
 
 
-@exhibit.claim(
-    "With {shallow} layers networks converge from both, He's and Xavier's weights",
-    source=f"{SOURCE}, figure 2",
-    quantity=FINAL,
-    high=1.5,
-    reason=f"{KNOWS_NOTHING}; converge: at most 1.5",
-    lesson="{shallow} layers shrink the mean square by 2^-{shallow}. Learning starts late, but it starts: in "
-    "a tenth of the steps there is nothing to see yet.",
-)
+@exhibit.claim("figure 2", quantity=FINAL, high=1.5, reason=f"{KNOWS_NOTHING}; converge: at most 1.5")
 def both_converge_at_22(s):
+    """With {shallow} layers networks converge from both, He's and Xavier's weights.
+
+    {shallow} layers shrink the mean square by 2^-{shallow}. Learning starts late, but it starts: in a tenth
+    of the steps there is nothing to see yet.
+    """
     return {SCHEMES[scheme]: final_loss(s, s.shallow, scheme) for scheme in SCHEMES}
 
 
-@exhibit.claim(
-    "With {shallow} layers learning is faster from He's weights",
-    source=f"{SOURCE}, figure 2",
-    quantity="mean loss of all steps from Xavier's weights minus that from He's, in nats",
-    low=0.1,
-    reason="faster: a difference above 0.1",
-)
+@exhibit.claim("figure 2", low=0.1, reason="faster: a difference above 0.1")
 def he_sooner_at_22(s):
+    """With {shallow} layers learning is faster from He's weights.
+
+    Measured: mean loss of all steps from Xavier's weights minus that from He's, in nats.
+    """
     both = losses(s, s.shallow)
     return (both["lecun"] - both["he"]).mean(axis=1)
 
 
-@exhibit.claim(
-    "With {deep} layers learning from Xavier's weights stalls",
-    source=f"{SOURCE}, figure 3",
-    quantity="mean loss of {last} steps, in nats",
-    low=2.2,
-    reason=f"{KNOWS_NOTHING}; stalls: at least 2.2",
-    lesson="With {deep} layers the delay is longer: at first nothing is learnt, and later most of the "
-    "networks begin to learn.",
-)
+@exhibit.claim("figure 3", low=2.2, reason=f"{KNOWS_NOTHING}; stalls: at least 2.2")
 def xavier_stalls_at_30(s):
+    """With {deep} layers learning from Xavier's weights stalls.
+
+    Measured: mean loss of {last} steps, in nats.
+
+    With {deep} layers the delay is longer: at first nothing is learnt, and later most of the networks begin
+    to learn.
+    """
     stalled = losses(s, s.deep)["lecun"]
     return {f"after {end} steps": stalled[:, end - s.last : end].mean(axis=1) for end in (s.early, s.steps)}
 
 
-@exhibit.claim(
-    "With {deep} layers networks still converge from He's weights",
-    source=f"{SOURCE}, figure 3",
-    quantity=FINAL,
-    high=1.5,
-    reason="converge: at most 1.5",
-)
+@exhibit.claim("figure 3", quantity=FINAL, high=1.5, reason="converge: at most 1.5")
 def he_learns_at_30(s):
+    """With {deep} layers networks still converge from He's weights."""
     return final_loss(s, s.deep, "he")
 
 
 @exhibit.figure(
     "Lines: the mean of {seeds} seeds, averaged over {span} steps. Bands: from the smallest to the largest."
 )
-@styled
 def loss(s):
     figure = Figure(figsize=(8.6, 3.6))
     headline(
@@ -140,7 +120,3 @@ def final_losses(s):
         for scheme in SCHEMES
         for seed, value in enumerate(final_loss(s, depth, scheme))
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -19,7 +19,7 @@ from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.nn.normalization import BatchNorm
 from initlab.plotting.elements import headline, mean_and_range
-from initlab.plotting.style import Look, styled
+from initlab.plotting.style import Look
 
 exhibit = Exhibit(
     __file__,
@@ -28,15 +28,9 @@ exhibit = Exhibit(
     question="remedy",
     finding="With Batch Normalization a sigmoid network learns at once, and without it only after a plateau; "
     "for their spread, the inputs of its sigmoids are steadier.",
-    width=100,
-    steps=3000,
-    every=50,
-    batch_size=60,
-    rate=0.1,
-    percentiles=(15, 50, 85),
-    images=1000,
-    level=0.8,
-    seeds=5,
+    network={"width": 100},
+    training={"steps": 3000, "every": 50, "batch_size": 60, "rate": 0.1, "images": 1000},
+    measuring={"percentiles": (15, 50, 85), "level": 0.8, "seeds": 5},
     quick={"steps": 300},
 )
 RULES = {"without": None, "with": BatchNorm("before")}
@@ -98,39 +92,36 @@ def relative_drift_of(percentiles):
     return drift_of(percentiles) / (percentiles[:, :, -1] - percentiles[:, :, 0]).mean(axis=(1, 2))
 
 
-@exhibit.claim(
-    "With Batch Normalization the network reaches a given accuracy in fewer steps",
-    source=f"{PAPER} 1a",
-    quantity="steps to an accuracy of {level} with Batch Normalization, divided by those without; a network "
-    "that never reaches it counts as reaching it at the last step",
-    high=0.5,
-    reason="half as many steps or fewer",
-    lesson="Sigmoid layers pass on little of what differs between images, and less of the gradient; "
-    "normalization restores both. At another rate the plateau of the plain network has another length.",
-)
+@exhibit.claim(source=f"{PAPER} 1a", high=0.5, reason="half as many steps or fewer")
 def fewer_steps(s):
+    """With Batch Normalization the network reaches a given accuracy in fewer steps.
+
+    Measured: steps to an accuracy of {level} with Batch Normalization, divided by those without; a network
+    that never reaches it counts as reaching it at the last step.
+
+    Sigmoid layers pass on little of what differs between images, and less of the gradient; normalization
+    restores both. At another rate the plateau of the plain network has another length.
+    """
     plain, normalized = (steps_to(trained(s, name)["accuracy"], s.level, s.every) for name in RULES)
     return normalized / plain
 
 
-@exhibit.claim(
-    "With Batch Normalization the distribution of a sigmoid's inputs is more stable throughout the training",
-    source=f"{PAPER}s 1b and 1c",
-    quantity="standard deviation over time of percentiles {percentiles}, mean over units, with Batch "
-    "Normalization divided by that without",
-    high=1,
-    reason="smaller: below 1",
-    lesson="Batch Normalization fixes mean and variance over a batch; the learned scale and shift move. "
-    "The plain network's inputs hardly vary at first, so they hardly move: the yardstick decides.",
-)
+@exhibit.claim(source=f"{PAPER}s 1b and 1c", high=1, reason="smaller: below 1")
 def steadier_inputs(s):
+    """With Batch Normalization the distribution of a sigmoid's inputs is more stable throughout the training.
+
+    Measured: standard deviation over time of percentiles {percentiles}, mean over units, with Batch
+    Normalization divided by that without.
+
+    Batch Normalization fixes mean and variance over a batch; the learned scale and shift move. The plain
+    network's inputs hardly vary at first, so they hardly move: the yardstick decides.
+    """
     plain, normalized = (moving(s, name) for name in RULES)
     texts = {"as it is": drift_of, "relative to the spread": relative_drift_of}
     return {f"the drift {text}": number(normalized) / number(plain) for text, number in texts.items()}
 
 
 @exhibit.figure("Left: the mean of {seeds} seeds, and their range. Right: one unit of the last hidden layer.")
-@styled
 def training(s):
     figure = Figure(figsize=(11, 3.8))
     headline(figure, "A sigmoid network learns at once with Batch Normalization, and waits without it")
@@ -167,7 +158,3 @@ def drift(s):
         | {text: float(number(moving(s, name)).mean()) for text, number in numbers.items()}
         for name in RULES
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

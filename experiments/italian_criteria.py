@@ -22,7 +22,7 @@ from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.init.scheme import Scheme
 from initlab.plotting.elements import headline
-from initlab.plotting.style import distinct_looks, styled
+from initlab.plotting.style import distinct_looks
 
 exhibit = Exhibit(
     __file__,
@@ -87,30 +87,33 @@ def worst(own):
 
 
 @exhibit.claim(
-    "Xavier's weights with tanh or sigmoid, and He's with ReLU, saturate few units, do not explode, and have "
-    "gradients of similar size in all layers",
-    source=f"{ARTICLE}, sections 3 and 4, and its questions",
-    quantity="the worst of: half the units saturated, signals and gradients differing by e^{scales}; as a "
-    "fraction of that limit",
-    high=1,
-    reason="all three limits are kept",
-    lesson="He's rule was derived for ReLU and Xavier's for slopes of 1. The sigmoid's slope is at most 1/4: "
-    "each layer keeps a sixteenth of the squared gradient, and a few layers are too many.",
+    source=f"{ARTICLE}, sections 3 and 4, and its questions", high=1, reason="all three limits are kept"
 )
 def recommended_are_valid(s):
+    """Xavier's weights with tanh or sigmoid, and He's with ReLU, saturate few units, do not explode, and have
+    gradients of similar size in all layers.
+
+    Measured: the worst of: half the units saturated, signals and gradients differing by e^{scales}; as a
+    fraction of that limit.
+
+    He's rule was derived for ReLU and Xavier's for slopes of 1. The sigmoid's slope is at most 1/4: each
+    layer keeps a sixteenth of the squared gradient, and a few layers are too many.
+    """
     return numbers(s, worst, RECOMMENDED, s.flat, s.deep)
 
 
 @exhibit.claim(
-    "Random normal weights of a small standard deviation break down in deep networks: gradients drop to zero",
-    source=f"{ARTICLE}, section 3",
-    quantity="the largest mean square gradient of a layer over the smallest, {deep} layers",
-    low=FAR,
-    reason="more than a factor e^{scales}, {scales} depth scales",
-    lesson="Not any small number is too small: what counts is its square times the width. A layer of {width} "
-    "with 0.05, Keras' default, has sigma_w^2 = 0.32, with 0.01 it has 0.013.",
+    source=f"{ARTICLE}, section 3", low=FAR, reason="more than a factor e^{scales}, {scales} depth scales"
 )
 def random_breaks_down(s):
+    """Random normal weights of a small standard deviation break down in deep networks: gradients drop to
+    zero.
+
+    Measured: the largest mean square gradient of a layer over the smallest, {deep} layers.
+
+    Not any small number is too small: what counts is its square times the width. A layer of {width} with
+    0.05, Keras' default, has sigma_w^2 = 0.32, with 0.01 it has 0.013.
+    """
     return numbers(s, gradient_ratio, RANDOM, s.deep)
 
 
@@ -120,15 +123,18 @@ def mean_size(own):
 
 
 @exhibit.claim(
-    "The mean of the activations is near zero, as a good initialization should have it",
     source=f"{ARTICLE}, its questions",
-    quantity="|mean| over standard deviation of a layer's activations, mean over {flat} layers",
     high=0.25,
     reason="near: within a quarter of a standard deviation, somewhat more than chance leaves",
-    lesson="No initial weights give it to ReLU or sigmoid, whose activations are positive. Test the pre- "
-    "activations instead, as `initlab diagnose` does.",
 )
 def mean_activation_zero(s):
+    """The mean of the activations is near zero, as a good initialization should have it.
+
+    Measured: |mean| over standard deviation of a layer's activations, mean over {flat} layers.
+
+    No initial weights give it to ReLU or sigmoid, whose activations are positive. Test the pre- activations
+    instead, as `initlab diagnose` does.
+    """
     return numbers(s, mean_size, RECOMMENDED, s.flat)
 
 
@@ -142,16 +148,15 @@ def variance_ratio(own):
     return ratio([over_inputs(layer) for layer in own])
 
 
-@exhibit.claim(
-    "The variance of the activations stays the same from layer to layer, as it should",
-    source=f"{ARTICLE}, its questions",
-    quantity="the largest variance over inputs of a layer's activations over the smallest, {flat} layers",
-    high=3,
-    reason="the same within a factor of 3",
-    lesson="Xavier counts on slopes of 1, and tanh flattens what is large. He keeps mean squares level, on "
-    "the average over draws. Sigmoids lose what differs between inputs.",
-)
+@exhibit.claim(source=f"{ARTICLE}, its questions", high=3, reason="the same within a factor of 3")
 def variance_level(s):
+    """The variance of the activations stays the same from layer to layer, as it should.
+
+    Measured: the largest variance over inputs of a layer's activations over the smallest, {flat} layers.
+
+    Xavier counts on slopes of 1, and tanh flattens what is large. He keeps mean squares level, on the average
+    over draws. Sigmoids lose what differs between inputs.
+    """
     return numbers(s, variance_ratio, RECOMMENDED, s.flat)
 
 
@@ -170,15 +175,16 @@ def test_losses(s, depth):
 
 
 @exhibit.claim(
-    "With ReLU, He's weights lead to a smaller loss on test images than RandomNormal's",
-    source=f"{ARTICLE}, its questions; for Keras' default of 0.05",
-    quantity="the test loss from He's weights over that from std=0.05",
-    high=1,
-    reason="smaller: below 1",
-    lesson="In a network of one hidden layer on 784 pixels He's standard deviation is 0.0505, the same; the "
-    "output weights alone differ. More layers make the difference larger.",
+    source=f"{ARTICLE}, its questions; for Keras' default of 0.05", high=1, reason="smaller: below 1"
 )
 def he_smaller_losses(s):
+    """With ReLU, He's weights lead to a smaller loss on test images than RandomNormal's.
+
+    Measured: the test loss from He's weights over that from std=0.05.
+
+    In a network of one hidden layer on 784 pixels He's standard deviation is 0.0505, the same; the output
+    weights alone differ. More layers make the difference larger.
+    """
     losses = {depth: test_losses(s, depth) for depth in s.depths}
     return {f"with {depth} layers": both["he"] / both["std=0.05"] for depth, both in losses.items()}
 
@@ -191,7 +197,6 @@ PANELS = {
 
 
 @exhibit.figure("{deep} layers of {width}; means over {networks} networks.")
-@styled
 def criteria(s):
     figure = Figure(figsize=(11, 4.4))
     headline(figure, "He and Xavier keep gradients level, except in sigmoids; tanh alone has means near 0")
@@ -220,7 +225,3 @@ def answers(s):
                 for answer in verdict.answers
             ]
     return rows
-
-
-if __name__ == "__main__":
-    exhibit.main()

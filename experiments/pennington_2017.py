@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from initlab import initialize
 from initlab.gallery import Exhibit
 from initlab.measure.jacobian import jacobian_singular_values
-from initlab.plotting.style import Look, styled
+from initlab.plotting.style import Look
 
 exhibit = Exhibit(
     __file__,
@@ -24,11 +24,9 @@ exhibit = Exhibit(
     question="signal",
     finding="Orthogonal weights keep all directions alike in linear layers, and in tanh layers while signals "
     "are small; ReLU layers flatten most directions, whatever their weights.",
-    width=200,
-    depths=(2, 4, 8, 16, 32),
-    size=0.3,
-    small_size=0.05,
-    seeds=10,
+    source="Pennington, Schoenholz & Ganguli 2017",
+    network={"width": 200, "depths": (2, 4, 8, 16, 32), "size": 0.3, "small_size": 0.05},
+    measuring={"seeds": 10},
     quick={"width": 100, "depths": (2, 4, 8)},
 )
 NETWORKS = {
@@ -38,7 +36,6 @@ NETWORKS = {
     "ReLU, orthogonal": ("relu", "orthogonal(gain=relu)", Look("#E69F00", "^", "--")),
     "tanh, orthogonal": ("tanh", "orthogonal(gain=1.01)", Look("#009E73", "P", "-.")),
 }
-SOURCE = "Pennington, Schoenholz & Ganguli 2017"
 FLOOR = 2e-3  # of what is drawn, for a logarithmic axis has no 0
 
 
@@ -63,67 +60,71 @@ def slope(s, kind):
     return np.polyfit(s.depths, [relative_variance(s, kind, depth, s.size) for depth in s.depths], 1)[0]
 
 
-def slope_claim(kind, slope, low, high, reason="theory of wide networks, give or take a quarter"):
-    """Decorate the measurement of the claim that the variance grows by so much with each layer."""
-    return exhibit.claim(
-        f"{kind} weights: at criticality the variance of the squared singular values is {slope}",
-        source=f"{SOURCE}, section 2.5",
-        quantity="slope of Var(s^2) / mean(s^2)^2 over depth L, s the singular values of J",
-        low=low,
-        high=high,
-        reason=reason,
-    )
+SLOPE = "slope of Var(s^2) / mean(s^2)^2 over depth L, s the singular values of J"
+BY_L = {
+    "quantity": SLOPE,
+    "low": 0.75,
+    "high": 1.25,
+    "reason": "theory of wide networks, give or take a quarter",
+}
+BY_2L = BY_L | {"low": 1.5, "high": 2.5}
+BY_0 = {"quantity": SLOPE, "low": -0.02, "high": 0.02, "reason": "theory: none; a fiftieth per layer"}
 
 
-@slope_claim("Linear, Gaussian", "L", 0.75, 1.25)
+@exhibit.claim("section 2.5", **BY_L)
 def linear_gaussian(s):
+    """Linear, Gaussian weights: at criticality the variance of the squared singular values is L."""
     return slope(s, "linear, Gaussian")
 
 
-@slope_claim("Linear, orthogonal", "0", -0.02, 0.02, "theory: none; a fiftieth per layer")
+@exhibit.claim("section 2.5", **BY_0, is_identity=True)
 def linear_orthogonal(s):
+    """Linear, orthogonal weights: at criticality the variance of the squared singular values is 0."""
     return slope(s, "linear, orthogonal")
 
 
-@slope_claim("ReLU, Gaussian", "2 L", 1.5, 2.5)
+@exhibit.claim("section 2.5", **BY_2L)
 def relu_gaussian(s):
+    """ReLU, Gaussian weights: at criticality the variance of the squared singular values is 2 L."""
     return slope(s, "ReLU, Gaussian")
 
 
-@slope_claim("ReLU, orthogonal", "L", 0.75, 1.25)
+@exhibit.claim("section 2.5", **BY_L)
 def relu_orthogonal(s):
+    """ReLU, orthogonal weights: at criticality the variance of the squared singular values is L."""
     return slope(s, "ReLU, orthogonal")
 
 
-@exhibit.claim(
-    "Orthogonal tanh networks near criticality are isometric at any depth: singular values are near 1",
-    source=f"{SOURCE}, section 3",
-    quantity="Var(s^2) / mean(s^2)^2 at the greatest depth, for inputs of two sizes",
-    high=0.1,
-    reason="near 1: a variance of at most a tenth",
-    lesson="The signal must be small: slopes of tanh differ from 1 by z^2, and the layers multiply them. The "
-    "paper takes sigma_w^2 so near 1 that q* falls like 1/L; a signal that begins at {size} is too large for "
-    "the greatest depth, a signal that begins at {small_size} is not.",
-)
+@exhibit.claim("section 3", high=0.1, reason="near 1: a variance of at most a tenth")
 def tanh_isometry(s):
+    """Orthogonal tanh networks near criticality are isometric at any depth: singular values are near 1.
+
+    Measured: Var(s^2) / mean(s^2)^2 at the greatest depth, for inputs of two sizes.
+
+    The signal must be small: slopes of tanh differ from 1 by z^2, and the layers multiply them. The paper
+    takes sigma_w^2 so near 1 that q* falls like 1/L; a signal that begins at {size} is too large for the
+    greatest depth, a signal that begins at {small_size} is not.
+    """
     variance = partial(relative_variance, s, "tanh, orthogonal", s.depths[-1])
     return {f"for inputs of size {size:g}": variance(size) for size in (s.small_size, s.size)}
 
 
 @exhibit.claim(
-    "ReLU networks are never isometric, orthogonal or not",
-    source=f"{SOURCE}, section 2.5",
-    quantity="fraction of singular values below a tenth of the largest, orthogonal weights, greatest depth",
+    "section 2.5",
     low=0.5,
     reason="at least half: each layer switches half of its units off",
+    is_identity=True,
 )
 def relu_never(s):
+    """ReLU networks are never isometric, orthogonal or not.
+
+    Measured: fraction of singular values below a tenth of the largest, orthogonal weights, greatest depth.
+    """
     values = singular_values(s, "ReLU, orthogonal", s.depths[-1], s.size)["values"]
     return (values < 0.1 * values.max(axis=1, keepdims=True)).mean(axis=1)
 
 
 @exhibit.figure("Means of {seeds} networks of width {width}; values below 0.002 are drawn there.")
-@styled
 def spectra(s):
     figure = Figure(figsize=(9.4, 4.0))
     left, right = figure.subplots(1, 2)
@@ -153,7 +154,3 @@ def variances(s):
         for depth in s.depths
         for variance in [relative_variance(s, kind, depth, s.size)]
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

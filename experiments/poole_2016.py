@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from initlab import Initialization, Scheme, initialize, phase
 from initlab.gallery import Exhibit
-from initlab.plotting.style import Look, styled
+from initlab.plotting.style import Look
 from initlab.theory.mean_field import correlation_map, length_map
 
 exhibit = Exhibit(
@@ -23,20 +23,21 @@ exhibit = Exhibit(
     question="signal",
     finding="After a few layers the length of an input no longer matters; small weights make all inputs "
     "alike, and large ones separate even the most similar, as mean-field theory predicts.",
-    sigma_w=(1.3, 2.5, 4.0),
-    sigma_b=0.3,
-    lengths=(0.1, 1.0, 4.0, 16.0),
-    correlations=(0.1, 0.5, 0.9, 0.99),
-    width=1000,
-    depth=30,
-    early=8,
-    long_width=300,
-    long_depth=150,
-    seeds=5,
+    source="Poole et al. 2016",
+    network={"width": 1000, "depth": 30},
+    training={"early": 8},
+    measuring={
+        "sigma_w": (1.3, 2.5, 4.0),
+        "sigma_b": 0.3,
+        "lengths": (0.1, 1.0, 4.0, 16.0),
+        "correlations": (0.1, 0.5, 0.9, 0.99),
+        "long_width": 300,
+        "long_depth": 150,
+        "seeds": 5,
+    },
     quick={"width": 400},
 )
 LOOKS = (Look("#0072B2", "o", "-"), Look("#E69F00", "s", "--"), Look("#D55E00", "^", "-."))
-SOURCE = "Poole et al. 2016"
 
 
 def end(s, sigma_w):
@@ -97,15 +98,18 @@ def measured(s, sigma_w):
 
 
 @exhibit.claim(
-    "Whatever the length of the input, after a few layers the signal has one and the same length q*",
-    source=f"{SOURCE}, section 2, figure 1",
-    quantity="largest |q / q* - 1| among the input lengths {lengths}, after {early} layers",
+    "section 2, figure 1",
     high=0.1,
     reason="the same: within a tenth; single networks of width 1000 scatter by some percent",
-    lesson="On average the length is that of theory; but it scatters from network to network, and for the "
-    "worst of the inputs it is sometimes off by more than a tenth.",
 )
 def length_forgotten(s):
+    """Whatever the length of the input, after a few layers the signal has one and the same length q*.
+
+    Measured: largest |q / q* - 1| among the input lengths {lengths}, after {early} layers.
+
+    On average the length is that of theory; but it scatters from network to network, and for the worst of the
+    inputs it is sometimes off by more than a tenth.
+    """
     return {
         f"for sigma_w = {sigma_w:g}": np.abs(lengths[:, s.early - 1] / end(s, sigma_w).q - 1).max(axis=1)
         for sigma_w in s.sigma_w
@@ -113,49 +117,44 @@ def length_forgotten(s):
     }
 
 
-@exhibit.claim(
-    "In the ordered phase, here sigma_w = {sigma_w[0]}, all inputs become alike: c* = 1",
-    source=f"{SOURCE}, section 3, figure 2",
-    quantity="1 - c of two inputs of c = {correlations[0]}, after {long_depth} layers of {long_width}",
-    high=0.01,
-    reason="alike: less than a hundredth",
-)
+@exhibit.claim("section 3, figure 2", high=0.01, reason="alike: less than a hundredth")
 def order_converges(s):
+    """In the ordered phase, here sigma_w = {sigma_w[0]}, all inputs become alike: c* = 1.
+
+    Measured: 1 - c of two inputs of c = {correlations[0]}, after {long_depth} layers of {long_width}.
+    """
     return 1 - signals(s, s.sigma_w[0], s.long_width, s.long_depth)["correlations"][:, -1, 0]
 
 
-@exhibit.claim(
-    "In the chaotic phase, here sigma_w = {sigma_w[2]}, almost equal inputs are driven apart, to c* < 1",
-    source=f"{SOURCE}, section 3, figure 2",
-    quantity="c of two inputs of c = {correlations[3]}, after {depth} layers",
-    high=0.5,
-    reason="driven apart: below 0.5",
-)
+@exhibit.claim("section 3, figure 2", high=0.5, reason="driven apart: below 0.5")
 def chaos_separates(s):
+    """In the chaotic phase, here sigma_w = {sigma_w[2]}, almost equal inputs are driven apart, to c* < 1.
+
+    Measured: c of two inputs of c = {correlations[3]}, after {depth} layers.
+    """
     return measured(s, s.sigma_w[2])["correlations"][:, -1, -1]
 
 
 @exhibit.claim(
-    "In the chaotic phase all pairs of inputs come to the same correlation, which theory predicts",
-    source=f"{SOURCE}, section 3",
-    quantity="largest |c - c*| among the pairs, after {depth} layers, sigma_w = {sigma_w[2]}",
-    high=0.1,
-    reason="three times 1/sqrt(1000) = 0.03, which 1000 units leave to chance",
-    lesson="They come near to the predicted correlation, up to what chance leaves in single networks.",
+    "section 3", high=0.1, reason="three times 1/sqrt(1000) = 0.03, which 1000 units leave to chance"
 )
 def chaos_has_one_end(s):
+    """In the chaotic phase all pairs of inputs come to the same correlation, which theory predicts.
+
+    Measured: largest |c - c*| among the pairs, after {depth} layers, sigma_w = {sigma_w[2]}.
+
+    They come near to the predicted correlation, up to what chance leaves in single networks.
+    """
     ends = measured(s, s.sigma_w[2])["correlations"][:, -1]
     return np.abs(ends - end(s, s.sigma_w[2]).c).max(axis=1)
 
 
-@exhibit.claim(
-    "The correlation map of mean-field theory describes networks of {width} units",
-    source=f"{SOURCE}, figure 2A",
-    quantity="root mean square of measured minus predicted c in the second layer, over pairs and sigma_w",
-    high=0.03,
-    reason="1/sqrt(1000) = 0.03",
-)
+@exhibit.claim("figure 2A", high=0.03, reason="1/sqrt(1000) = 0.03")
 def map_is_exact(s):
+    """The correlation map of mean-field theory describes networks of {width} units.
+
+    Measured: root mean square of measured minus predicted c in the second layer, over pairs and sigma_w.
+    """
     errors = []
     for sigma_w in s.sigma_w:
         c = measured(s, sigma_w)["correlations"]
@@ -164,7 +163,6 @@ def map_is_exact(s):
 
 
 @exhibit.figure("Lines: mean-field theory; points: the mean of {seeds} networks of {width} units.")
-@styled
 def maps(s):
     figure = Figure(figsize=(9, 3.9))
     left, right = figure.subplots(1, 2)
@@ -194,7 +192,3 @@ def correlations(s):
         for layer in range(s.depth)
         for i, c in enumerate(s.correlations)
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -24,12 +24,9 @@ exhibit = Exhibit(
     question="remedy",
     finding="From small random weights a deep sigmoid network does not learn; pretrained it does, and from "
     "weights of the right scale it does so without pretraining.",
-    layers=len(RUN.network.hidden),
-    width=RUN.network.hidden[0],
-    batches=int(SCHEMES["pretrained_rbm"].parameters()["steps"].default),
-    steps=RUN.train.steps,
-    rate=RUN.train.optimizer.arguments["lr"],
-    seeds=5,
+    network={"layers": len(RUN.network.hidden), "width": RUN.network.hidden[0]},
+    training={"steps": RUN.train.steps, "rate": RUN.train.optimizer.arguments["lr"]},
+    measuring={"batches": int(SCHEMES["pretrained_rbm"].parameters()["steps"].default), "seeds": 5},
     quick={"steps": 300},
 )
 OPINION = "the received opinion of 2006 to 2010"
@@ -46,53 +43,57 @@ def reached(s, start):
 
 
 @exhibit.claim(
-    "From small random weights, N(0, 0.01^2), a deep sigmoid network does not train",
     source=f"{OPINION}; in Bengio et al. 2007 it trains from larger weights, but worse",
     quantity=ACCURACY,
     high=0.15,
     reason="not at all: the most frequent class is 11.35 %",
 )
 def random_does_not_train(s):
+    """From small random weights, N(0, 0.01^2), a deep sigmoid network does not train."""
     return reached(s, "std=0.01")
 
 
 @exhibit.claim(
-    "Pretrained layer by layer, a deep sigmoid network trains",
     source="Bengio et al. 2007, section 5; Hinton et al. 2006",
     quantity=ACCURACY,
     low=0.9,
     reason="as well as shallow networks in as many steps: at least .9",
 )
 def pretrained_trains(s):
+    """Pretrained layer by layer, a deep sigmoid network trains."""
     machines, encoders = reached(s, "pretrained_rbm"), reached(s, "pretrained_autoencoder")
     return {"Boltzmann machines": machines, "autoencoders": encoders}
 
 
 @exhibit.claim(
-    "Boltzmann machines make a better start than autoencoders",
     source="Bengio et al. 2007, table 2: 1.2 against 1.4 % test error",
     quantity=f"{ACCURACY}, from Boltzmann machines minus that from autoencoders",
     low=0.0,
     reason="better: a difference above 0",
     otherwise="Denoising autoencoders make a slightly better start than Boltzmann machines",
-    lesson="Our training is short, and our autoencoders have noise, which the paper's do not. Vincent et al. "
-    "2008 report that denoising makes up for the difference.",
 )
 def rbm_beats_autoencoder(s):
+    """Boltzmann machines make a better start than autoencoders.
+
+    Our training is short, and our autoencoders have noise, which the paper's do not. Vincent et al. 2008
+    report that denoising makes up for the difference.
+    """
     return reached(s, "pretrained_rbm") - reached(s, "pretrained_autoencoder")
 
 
 @exhibit.claim(
-    "Without pretraining deep sigmoid networks cannot be trained",
     source=OPINION,
     quantity=f"{ACCURACY}, from four times Glorot's weights",
     high=0.5,
     reason="cannot be trained: at most .5",
     otherwise="Without pretraining deep sigmoid networks train, from weights of the right scale",
-    lesson="What is missing from the small weights is their scale, not knowledge of the data. "
-    "With ten times the layers it would be another matter.",
 )
 def pretraining_is_needed(s):
+    """Without pretraining deep sigmoid networks cannot be trained.
+
+    What is missing from the small weights is their scale, not knowledge of the data. With ten times the
+    layers it would be another matter.
+    """
     return reached(s, "xavier_sigmoid")
 
 
@@ -110,7 +111,3 @@ def accuracies(s):
         {"start": history.label, "seed": history.seed, "test_accuracy": history.test_accuracy}
         for history in results(s).histories
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

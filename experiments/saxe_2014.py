@@ -17,7 +17,7 @@ from initlab import open_dataset, train_at_best_rate
 from initlab.data.datasets import first_images
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
-from initlab.plotting.style import look, styled
+from initlab.plotting.style import look
 
 exhibit = Exhibit(
     __file__,
@@ -26,20 +26,21 @@ exhibit = Exhibit(
     question="depth",
     finding="Through many layers Gaussian weights learn more slowly than orthogonal ones; gradient descent "
     "on one mode follows the exact solution.",
-    depths=(2, 8, 16),
-    width=64,
-    components=50,
-    images=10_000,
-    held_out=5000,
-    steps=150,
-    batch_size=200,
-    rates=tuple(float(rate) for rate in np.geomspace(0.1, 6, 5)),
-    percent=70,
-    seeds=5,
+    source="Saxe, McClelland & Ganguli 2014",
+    network={"depths": (2, 8, 16), "width": 64},
+    training={
+        "components": 50,
+        "images": 10_000,
+        "held_out": 5000,
+        "steps": 150,
+        "batch_size": 200,
+        "rates": tuple(float(rate) for rate in np.geomspace(0.1, 6, 5)),
+        "percent": 70,
+    },
+    measuring={"seeds": 5},
     quick={"steps": 50},
 )
 SCHEMES = {"orthogonal": "orthogonal", "lecun": "Gaussian"}
-SOURCE = "Saxe, McClelland & Ganguli 2014"
 SLOWDOWN = "learning time at the greatest depth over that at the smallest, each at its best rate"
 
 
@@ -85,39 +86,35 @@ def slowdown(s, scheme):
 
 
 @exhibit.claim(
-    "From orthogonal weights the learning time does not grow with depth",
-    source=f"{SOURCE}, section 3, figure 6",
-    quantity=SLOWDOWN,
-    high=2.0,
-    reason="does not grow: at most a factor of 2",
-    lesson="The time at the chosen rate even falls at the greatest depth; the paper, to 100 layers, finds "
-    "that it is constant beyond some depth.",
+    "section 3, figure 6", quantity=SLOWDOWN, high=2.0, reason="does not grow: at most a factor of 2"
 )
 def orthogonal_time_flat(s):
+    """From orthogonal weights the learning time does not grow with depth.
+
+    The time at the chosen rate even falls at the greatest depth; the paper, to 100 layers, finds that it is
+    constant beyond some depth.
+    """
     return slowdown(s, "orthogonal")
 
 
-@exhibit.claim(
-    "From scaled Gaussian weights the learning time grows with depth",
-    source=f"{SOURCE}, section 3, figure 6",
-    quantity=SLOWDOWN,
-    low=2.0,
-    reason="grows: at least a factor of 2",
-    lesson="The rate with the lowest loss in the end is not always the fastest: a larger rate may learn "
-    "sooner but end at a higher loss. So the factor depends on how the rate is chosen.",
-)
+@exhibit.claim("section 3, figure 6", quantity=SLOWDOWN, low=2.0, reason="grows: at least a factor of 2")
 def gaussian_time_grows(s):
+    """From scaled Gaussian weights the learning time grows with depth.
+
+    The rate with the lowest loss in the end is not always the fastest: a larger rate may learn sooner but end
+    at a higher loss. So the factor depends on how the rate is chosen.
+    """
     return slowdown(s, "lecun")
 
 
 @exhibit.claim(
-    "A mode of a network with one hidden layer grows by tau du/dt = 2 u (s - u), a sigmoid in time",
-    source=f"{SOURCE}, section 1.2, eq. 9",
-    quantity="the largest distance of gradient descent from that curve, over the mode's final strength s",
-    high=0.02,
-    reason="it follows the curve: at most 0.02 away at small rates",
+    "section 1.2, eq. 9", high=0.02, reason="it follows the curve: at most 0.02 away at small rates"
 )
 def exact_solution(s):
+    """A mode of a network with one hidden layer grows by tau du/dt = 2 u (s - u), a sigmoid in time.
+
+    Measured: the largest distance of gradient descent from that curve, over the mode's final strength s.
+    """
     return [mode_error(seed) for seed in range(s.seeds)]
 
 
@@ -135,7 +132,6 @@ def mode_error(seed, rate=0.002):
 
 
 @exhibit.figure("Learning time at the best rate of each scheme and depth. Points are seeds, lines means.")
-@styled
 def times(s):
     figure = Figure(figsize=(6.0, 3.8))
     axes = figure.add_subplot(xlabel="hidden layers", ylabel=f"steps to learn ({s.percent} % of the way)")
@@ -157,7 +153,3 @@ def steps_to_learn(s):
         for scheme in SCHEMES
         for seed, value in enumerate(learning_times(s, depth)[scheme])
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

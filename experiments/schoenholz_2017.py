@@ -14,7 +14,6 @@ from scipy.stats import spearmanr
 
 from initlab import Initialization, Scheme, critical_sigma_w2, phase, train_at_best_rate
 from initlab.gallery import Exhibit
-from initlab.plotting.style import styled
 
 exhibit = Exhibit(
     __file__,
@@ -23,19 +22,17 @@ exhibit = Exhibit(
     question="depth",
     finding="Tanh networks train about as deep as the depth scale of mean-field theory allows, the deepest "
     "near the critical variance.",
-    width=64,
-    depths=(5, 10, 20, 40, 80),
-    sigma_b2=0.05,
-    variances=(1.0, 1.25, 1.5, 1.76, 2.0, 2.5, 3.0, 4.0),
-    steps=150,
-    batch_size=50,
-    rates=(0.01, 0.05),
-    held_out=5000,
-    success=0.3,
-    seeds=5,
+    source="Schoenholz et al. 2017, section 5, figure 5",
+    network={"width": 64, "depths": (5, 10, 20, 40, 80)},
+    training={"steps": 150, "batch_size": 50, "rates": (0.01, 0.05), "held_out": 5000},
+    measuring={
+        "sigma_b2": 0.05,
+        "variances": (1.0, 1.25, 1.5, 1.76, 2.0, 2.5, 3.0, 4.0),
+        "success": 0.3,
+        "seeds": 5,
+    },
     quick={"depths": (5, 10, 20, 40), "steps": 60},
 )
-SOURCE = "Schoenholz et al. 2017, section 5, figure 5"
 LONGEST = 1e3  # stands for the infinite depth scale of the critical point
 
 
@@ -68,31 +65,28 @@ def depth_scales(s):
     return np.minimum([np.nanmin([p.xi_gradient, p.xi_correlation]) for p in phases], LONGEST)
 
 
-@exhibit.claim(
-    "Networks train as deep as their depth scale allows",
-    source=SOURCE,
-    quantity="rank correlation over sigma_w^2 of the deepest trainable depth with the depth scale xi",
-    low=0.6,
-    reason="follows: at least 0.6",
-    lesson="The grid of depths is coarse, and in {steps} steps the deepest networks have hardly begun; ties "
-    "lower the correlation.",
-)
+@exhibit.claim(low=0.6, reason="follows: at least 0.6")
 def depth_follows_scale(s):
+    """Networks train as deep as their depth scale allows.
+
+    Measured: rank correlation over sigma_w^2 of the deepest trainable depth with the depth scale xi.
+
+    The grid of depths is coarse, and in {steps} steps the deepest networks have hardly begun; ties lower the
+    correlation.
+    """
     depths = np.array(s.depths)[:, None, None]
     deepest = np.where(accuracies(s) >= s.success, depths, 0).max(axis=0)
     return [float(spearmanr(depth_scales(s), deepest[:, seed]).statistic) for seed in range(s.seeds)]
 
 
-@exhibit.claim(
-    "The bound lies at about 6 depth scales",
-    source=f"{SOURCE}: the line 6 xi; others fit 4.5",
-    quantity="the factor k for which `depth <= k xi` separates trained networks from others best",
-    low=4.5,
-    high=7.5,
-    reason="about 6: within 4.5 and 7.5",
-    lesson="The constant is no law: it depends on steps, rate and width, here few, mild and small.",
-)
+@exhibit.claim("the line 6 xi; others fit 4.5", low=4.5, high=7.5, reason="about 6: within 4.5 and 7.5")
 def six_scales(s):
+    """The bound lies at about 6 depth scales.
+
+    Measured: the factor k for which `depth <= k xi` separates trained networks from others best.
+
+    The constant is no law: it depends on steps, rate and width, here few, mild and small.
+    """
     trains = accuracies(s) >= s.success
     return [fitted_factor(trains[:, :, seed], depth_scales(s), s.depths) for seed in range(s.seeds)]
 
@@ -104,15 +98,12 @@ def fitted_factor(trains, scales, depths):
     return float(np.exp(np.log(factors[mistakes == min(mistakes)]).mean()))
 
 
-@exhibit.claim(
-    "The deepest networks train near the critical sigma_w^2",
-    source=SOURCE,
-    quantity="the sigma_w^2 of the most accurate networks at the greatest depth, over the critical one",
-    low=1 / 1.5,
-    high=1.5,
-    reason="near: within a factor of 1.5",
-)
+@exhibit.claim(low=1 / 1.5, high=1.5, reason="near: within a factor of 1.5")
 def deepest_near_critical(s):
+    """The deepest networks train near the critical sigma_w^2.
+
+    Measured: the sigma_w^2 of the most accurate networks at the greatest depth, over the critical one.
+    """
     best = accuracies(s)[-1].argmax(axis=0)
     return np.array(s.variances)[best] / critical_sigma_w2("tanh", s.sigma_b2)
 
@@ -120,7 +111,6 @@ def deepest_near_critical(s):
 @exhibit.figure(
     "Test accuracy after {steps} steps, mean of {seeds} seeds; lines: multiples of the depth scale."
 )
-@styled
 def map(s):
     figure = Figure(figsize=(6.6, 4.2))
     axes = figure.add_subplot(xlabel="$\\sigma_w^2$", ylabel="hidden layers")
@@ -149,7 +139,3 @@ def trained(s):
         for i, depth in enumerate(s.depths)
         for j, w2 in enumerate(s.variances)
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

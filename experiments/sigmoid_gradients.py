@@ -52,44 +52,49 @@ def gradient_factor(s, scheme):
 
 
 @exhibit.claim(
-    "With weights of std=1, sigmoid units saturate and their gradients vanish",
     source=TEXTS,
     quantity=QUANTITY,
     high=0.5,
     reason="gradients vanish if a layer keeps at most half of their square",
     otherwise="With weights of std=1, sigmoid units saturate, and their gradients survive",
-    lesson="Small slopes and large weights make up for each other: theory says 0.94 a layer.",
 )
 def std1_vanishes(s):
+    """With weights of std=1, sigmoid units saturate and their gradients vanish.
+
+    Small slopes and large weights make up for each other: theory says 0.94 a layer.
+    """
     return gradient_factor(s, "std=1")
 
 
 @exhibit.claim(
-    "The book's Xavier weights, 1/sqrt(n_in), keep sigmoid gradients from vanishing",
     source=TEXTS,
     quantity=QUANTITY,
     low=0.5,
     reason="they do not vanish where a layer keeps at least half of their square",
     otherwise="With the book's Xavier weights sigmoid gradients vanish",
-    lesson="Xavier's rule assumes slope 1 at 0, as tanh has it. The sigmoid's slope is 1/4, so a layer keeps "
-    "about a sixteenth of the squared gradient. Well spread activations do not show it: look at gradients "
-    "too.",
 )
 def xavier_cures(s):
+    """The book's Xavier weights, 1/sqrt(n_in), keep sigmoid gradients from vanishing.
+
+    Xavier's rule assumes slope 1 at 0, as tanh has it. The sigmoid's slope is 1/4, so a layer keeps about a
+    sixteenth of the squared gradient. Well spread activations do not show it: look at gradients too.
+    """
     return gradient_factor(s, "book:xavier")
 
 
 @exhibit.claim(
-    "A standard deviation of 0.01 solves the lost gradient of saturated sigmoids",
     source="Italian article on initialization techniques, on random initialization",
     quantity=QUANTITY,
     low=0.5,
     reason="they do not vanish where a layer keeps at least half of their square",
     otherwise="With a standard deviation of 0.01 sigmoid gradients vanish fastest of all",
-    lesson="Units at 1/2 have the steepest slope, 1/4, but such small weights pass on next to nothing: "
-    "theory says 0.0006 a layer.",
 )
 def small_std_cures(s):
+    """A standard deviation of 0.01 solves the lost gradient of saturated sigmoids.
+
+    Units at 1/2 have the steepest slope, 1/4, but such small weights pass on next to nothing: theory says
+    0.0006 a layer.
+    """
     return gradient_factor(s, "std=0.01")
 
 
@@ -111,17 +116,21 @@ def final_losses(s):
 
 
 @exhibit.claim(
-    "From std=1 sigmoid networks learn more slowly than from Xavier's weights, as saturation loses gradients",
     source="Japanese slides on Saito, Deep Learning from Scratch, 6.2; Italian article, on random "
     "initialization",
-    quantity="mean loss of the last {last} steps from std=1, less that from 1/sqrt(n), in nats",
     low=0.0,
     reason="more slowly: a higher loss",
     otherwise="From std=1 sigmoid networks end at a lower loss than from Xavier's weights",
-    lesson="From the book's Xavier the mean loss stays near ln 10. Four times Glorot's weights, made for the "
-    "sigmoid, are better than both (`training.csv`).",
 )
 def std1_learns_slower(s):
+    """From std=1 sigmoid networks learn more slowly than from Xavier's weights, as saturation loses
+    gradients.
+
+    Measured: mean loss of the last {last} steps from std=1, less that from 1/sqrt(n), in nats.
+
+    From the book's Xavier the mean loss stays near ln 10. Four times Glorot's weights, made for the sigmoid,
+    are better than both (`training.csv`).
+    """
     losses = final_losses(s)
     return losses["std=1"] - losses["book:xavier"]
 
@@ -155,7 +164,3 @@ def _row(profile, interval):
 @exhibit.table()
 def layers(s):
     return [row for profile in profiles(s) for row in profile.rows()]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -18,7 +18,7 @@ from initlab import train
 from initlab.gallery import Exhibit
 from initlab.nn.normalization import BatchNorm
 from initlab.plotting.elements import headline
-from initlab.plotting.style import look, styled
+from initlab.plotting.style import look
 
 exhibit = Exhibit(
     __file__,
@@ -27,15 +27,9 @@ exhibit = Exhibit(
     question="remedy",
     finding="With Batch Normalization {shallow} layers learn equally well from all schemes, {deep} layers do "
     "not always; Adam alone does not make up for weights that are too small.",
-    shallow=3,
-    deep=12,
-    width=100,
-    steps=300,
-    batch_size=100,
-    sgd_rate=0.1,
-    adam_rate=0.001,
-    seeds=5,
-    diverged=0.098,
+    network={"shallow": 3, "deep": 12, "width": 100},
+    training={"steps": 300, "batch_size": 100},
+    measuring={"sgd_rate": 0.1, "adam_rate": 0.001, "seeds": 5, "diverged": 0.098},
     quick={"deep": 6, "steps": 40},
 )
 SCHEMES = ("std=0.01", "lecun", "he", "slide:he")
@@ -84,66 +78,77 @@ def spreads(s, normalized, **chosen):
 
 
 @exhibit.claim(
-    "With Batch Normalization the initial weights do not matter",
     source=f'a common reading of {PAPER}: "less careful"',
     quantity=RANGE,
     high=0.05,
     reason="five per cent of the images between best and worst",
-    lesson="Normalized pre-activations do not depend on the scale of the weights. But a step still turns "
-    "small weights further than large ones, which probably explains the rest: most of it in {deep} layers.",
 )
 def bn_levels(s):
+    """With Batch Normalization the initial weights do not matter.
+
+    Normalized pre-activations do not depend on the scale of the weights. But a step still turns small weights
+    further than large ones, which probably explains the rest: most of it in {deep} layers.
+    """
     return spreads(s, normalized=True)
 
 
 @exhibit.claim(
-    "With Batch Normalization one may be less careful about initialization",
     source=PAPER,
     quantity=f"{RANGE}: with Batch Normalization, divided by that without",
     high=0.5,
     reason="less careful: at most half as far from each other",
-    lesson="The smallest weights still lag behind in {deep} tanh layers, with gradient descent.",
 )
 def bn_less_careful(s):
+    """With Batch Normalization one may be less careful about initialization.
+
+    The smallest weights still lag behind in {deep} tanh layers, with gradient descent.
+    """
     plain = spreads(s, normalized=False)
     return {name: values / plain[name] for name, values in spreads(s, normalized=True).items()}
 
 
 @exhibit.claim(
-    "Adam, whose steps do not depend on the gradients' size, makes up for weights of std=0.01",
     source="a common reading of Kingma & Ba 2015, Adam, section 2.1",
-    quantity="the test accuracy of the best scheme minus that of std=0.01, without Batch Normalization",
     high=0.05,
     reason="within five per cent of the images of the best",
-    lesson="Adam scales up gradients above its epsilon of 1e-8; those of {deep} layers probably lie below.",
 )
 def adam_makes_up(s):
+    """Adam, whose steps do not depend on the gradients' size, makes up for weights of std=0.01.
+
+    Measured: the test accuracy of the best scheme minus that of std=0.01, without Batch Normalization.
+
+    Adam scales up gradients above its epsilon of 1e-8; those of {deep} layers probably lie below.
+    """
     chosen = networks(s, optimizers=["Adam"])
     return {name: behind(trained(s, *network, False), "std=0.01") for name, network in chosen.items()}
 
 
 @exhibit.claim(
-    "A network of {deep} layers learns or does not, depending on the scheme",
     source="He et al. 2015, Delving deep into rectifiers, section 2.2; there convolutional, 22 and 30 layers",
     quantity=DESCENT,
     low=0.5,
     reason="a network that has learnt classifies at least half of the images more than one that has not",
-    lesson="A layer's gain is multiplied {deep} times.",
 )
 def deep_needs_scheme(s):
+    """A network of {deep} layers learns or does not, depending on the scheme.
+
+    A layer's gain is multiplied {deep} times.
+    """
     return spreads(s, False, optimizers=["SGD"], depths=["deep"])
 
 
 @exhibit.claim(
-    "A network of {shallow} layers learns from any of the schemes",
     source="the use of std=0.01 in texts before 2010; the contrary of Saito, Deep Learning from Scratch, 6.2",
     quantity=DESCENT,
     high=0.1,
     reason="ten per cent of the images between best and worst",
     otherwise="A network of {shallow} layers hardly learns from std=0.01 by gradient descent",
-    lesson="With std=0.01 a layer of {width} units passes on a tenth of its signal and its gradient.",
 )
 def shallow_forgives(s):
+    """A network of {shallow} layers learns from any of the schemes.
+
+    With std=0.01 a layer of {width} units passes on a tenth of its signal and its gradient.
+    """
     return spreads(s, False, optimizers=["SGD"], depths=["shallow"])
 
 
@@ -156,7 +161,6 @@ def rows(s):
 @exhibit.figure(
     "Marks: means over {seeds} seeds; bars: from the worst seed to the best. BN: Batch Normalization."
 )
-@styled
 def accuracy(s):
     figure = Figure(figsize=(9, 6))
     headline(figure, f"Batch Normalization levels the schemes in {s.shallow} layers, less in {s.deep}")
@@ -182,7 +186,3 @@ def accuracies(s):
         | {"range": float(spread(trained(s, *network)).mean())}
         for network in rows(s).values()
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

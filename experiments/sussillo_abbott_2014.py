@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from initlab import initialize
 from initlab.gallery import Exhibit
-from initlab.plotting.style import Look, styled
+from initlab.plotting.style import Look
 
 exhibit = Exhibit(
     __file__,
@@ -21,11 +21,8 @@ exhibit = Exhibit(
     question="signal",
     finding="The paper's gains, a little above 1 for linear layers and above He's for ReLU, remove the drift "
     "of the typical gradient; the spread still grows with depth.",
-    width=30,
-    depth=200,
-    groups=10,
-    networks=100,
-    span=100,
+    network={"width": 30, "depth": 200},
+    measuring={"groups": 10, "networks": 100, "span": 100},
     quick={"depth": 60, "networks": 20},
 )
 WALKS = {
@@ -66,43 +63,39 @@ def drift(s, name):
     return np.nanmean(logarithms(s, name)["walks"][:, :, -1], axis=1) * s.span / (s.depth - 1)
 
 
-@exhibit.claim("For linear layers the gain exp(1/(2n)) takes the drift away", **DRIFT, **NONE)
+@exhibit.claim(**DRIFT, **NONE)
 def linear_gain(s):
+    """For linear layers the gain exp(1/(2n)) takes the drift away."""
     return drift(s, "linear, the paper's g")
 
 
-@exhibit.claim("For ReLU the gain sqrt(2) exp(1.2 / (max(n, 6) - 2.4)) takes it away", **DRIFT, **NONE)
+@exhibit.claim(**DRIFT, **NONE)
 def relu_gain(s):
+    """For ReLU the gain sqrt(2) exp(1.2 / (max(n, 6) - 2.4)) takes it away."""
     return drift(s, "ReLU, the paper's g")
 
 
-@exhibit.claim(
-    "At width {width} He's gain lets gradients drift towards 0",
-    **DRIFT,
-    high=-0.5,
-    reason="a drift below -0.5",
-    lesson="He's gain keeps the mean of the squared gradient, which a few networks with large gradients "
-    "dominate; in the typical network gradients shrink. The gap closes like 1/width.",
-)
+@exhibit.claim(**DRIFT, high=-0.5, reason="a drift below -0.5")
 def he_drifts(s):
+    """At width {width} He's gain lets gradients drift towards 0.
+
+    He's gain keeps the mean of the squared gradient, which a few networks with large gradients dominate; in
+    the typical network gradients shrink. The gap closes like 1/width.
+    """
     return drift(s, "ReLU, g = √2 (He)")
 
 
-@exhibit.claim(
-    "The logarithm spreads with depth as a random walk does: its variance is linear in depth",
-    source=f"{SECTION} 2",
-    quantity="Var(ln squared length) at full depth over that at half of it, ReLU with the paper's gain",
-    low=1.5,
-    high=2.5,
-    reason="linear: 2, give or take a quarter",
-)
+@exhibit.claim(source=f"{SECTION} 2", low=1.5, high=2.5, reason="linear: 2, give or take a quarter")
 def spread_grows(s):
+    """The logarithm spreads with depth as a random walk does: its variance is linear in depth.
+
+    Measured: Var(ln squared length) at full depth over that at half of it, ReLU with the paper's gain.
+    """
     variances = np.nanvar(logarithms(s, "ReLU, the paper's g")["walks"], axis=1)
     return variances[:, -1] / variances[:, s.depth // 2]
 
 
 @exhibit.figure("Means over all networks for each gain; band: the middle two thirds for ReLU, the paper's g.")
-@styled
 def walks(s):
     figure = Figure(figsize=(7.6, 4.2))
     axes = figure.add_subplot()
@@ -125,7 +118,3 @@ def drifts(s):
         {"walk": name, "networks": int(living[name].sum()), "drift": float(drift(s, name).mean())}
         for name in WALKS
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from initlab import Ensemble, Initialization, Scheme, train
 from initlab.gallery import Exhibit
 from initlab.plotting.elements import headline, mean_and_range
-from initlab.plotting.style import distinct_looks, styled
+from initlab.plotting.style import distinct_looks
 
 exhibit = Exhibit(
     __file__,
@@ -25,15 +25,9 @@ exhibit = Exhibit(
     question="symmetry",
     finding="Units with equal weights stay equal and work as one unit. With noise in the weights they learn; "
     "with more noise, sooner.",
-    units=16,
-    more_units=20,
-    steps=1000,
-    batch_size=100,
-    rate=0.1,
-    every=50,
-    seeds=5,
-    constant=0.01,
-    noises=(1e-6, 1e-4, 1e-2),
+    network={"units": 16},
+    training={"steps": 1000, "batch_size": 100, "rate": 0.1, "every": 50},
+    measuring={"more_units": 20, "seeds": 5, "constant": 0.01, "noises": (1e-6, 1e-4, 1e-2)},
     quick={"steps": 200},
 )
 ACTIVATIONS, EQUAL, HALF_ZERO = ("sigmoid", "tanh", "relu"), ("zeros", "constant"), "Xavier, output weights 0"
@@ -84,83 +78,91 @@ def most_distinct(s, start, *network):
     return trained(s, *network)["distinct_units"][list(starts(s)).index(start)].max(axis=1)
 
 
-@exhibit.claim(
-    "In float64, units of a layer that begin with equal weights stay equal throughout the training",
-    source=SLIDES,
-    quantity="the largest number of different hidden units, of {units}, at any time of the training",
-    high=1,
-    reason="equal units are one distinct unit",
-    lesson="Equal units receive equal gradients. But rounding may make them differ (`rounding.csv`): in "
-    "float32, {more_units} tanh units fall into groups, whose sums the matrix library rounds differently.",
-)
+@exhibit.claim(source=SLIDES, high=1, reason="equal units are one distinct unit")
 def equal_stay_equal(s):
+    """In float64, units of a layer that begin with equal weights stay equal throughout the training.
+
+    Measured: the largest number of different hidden units, of {units}, at any time of the training.
+
+    Equal units receive equal gradients. But rounding may make them differ (`rounding.csv`): in float32,
+    {more_units} tanh units fall into groups, whose sums the matrix library rounds differently.
+    """
     cases = product(EQUAL, ACTIVATIONS)
     return {f"{name} from {start}": most_distinct(s, start, name, s.units) for start, name in cases}
 
 
 @exhibit.claim(
-    "From weights that are all 0 the gradients are 0, and the network learns nothing",
     source="Italian article on initialization techniques, on zero initialization",
     quantity=CLASSIFIED,
     high=0.12,
     reason=ONE_CLASS,
-    lesson="This is true where phi(0) = 0: with tanh and ReLU only the output biases learn. A sigmoid unit "
-    "gives 1/2 at first, so the output weights learn, and then the hidden ones do.",
 )
 def zeros_learn_nothing(s):
+    """From weights that are all 0 the gradients are 0, and the network learns nothing.
+
+    This is true where phi(0) = 0: with tanh and ReLU only the output biases learn. A sigmoid unit gives 1/2
+    at first, so the output weights learn, and then the hidden ones do.
+    """
     return {name: reached(s, name)["zeros"] for name in ACTIVATIONS}
 
 
 @exhibit.claim(
-    "If all weights are equal, they have the same error and the model learns nothing",
     source="German answer on initial weights near 0, second paragraph",
     quantity=f"{CLASSIFIED}, from {{constant}} everywhere",
     high=0.12,
     reason=ONE_CLASS,
     otherwise="If all weights are equal and not 0, the model still learns a little, with one effective unit",
-    lesson="All units of a layer stay one unit: the network loses its width, but not all learning.",
 )
 def equal_learn_nothing(s):
+    """If all weights are equal, they have the same error and the model learns nothing.
+
+    All units of a layer stay one unit: the network loses its width, but not all learning.
+    """
     return {name: reached(s, name)["constant"] for name in ACTIVATIONS}
 
 
 @exhibit.claim(
-    "Some spread of the initial weights is enough to break the symmetry",
     source=SLIDES,
-    quantity="test accuracy of sigmoid units with noise, minus that from {constant} everywhere",
     low=0.2,
     reason="many units classify more than one unit does: the accuracy rises by at least a fifth of all "
     "images",
-    lesson="Small differences grow: the units soon differ (left panel), but with the smallest noise that "
-    "does not yet show in the accuracy of sigmoid units.",
 )
 def noise_breaks(s):
+    """Some spread of the initial weights is enough to break the symmetry.
+
+    Measured: test accuracy of sigmoid units with noise, minus that from {constant} everywhere.
+
+    Small differences grow: the units soon differ (left panel), but with the smallest noise that does not yet
+    show in the accuracy of sigmoid units.
+    """
     sigmoid = reached(s, "sigmoid")
     return {f"with {name}": own - sigmoid["constant"] for name, own in sigmoid.items() if "noise" in name}
 
 
 @exhibit.claim(
-    "Output weights may be 0: there is no symmetry to break among them",
     source="Chinese answer, after Bengio 2012, Practical recommendations for gradient-based training",
-    quantity="test accuracy of a network with output weights of 0, minus that with Xavier's everywhere",
     low=-0.02,
     reason="at most two per cent of the images below Xavier's",
-    lesson="Each output unit has a class of its own, and so a gradient of its own; but learning starts "
-    "later, which costs a little.",
 )
 def output_may_be_zero(s):
+    """Output weights may be 0: there is no symmetry to break among them.
+
+    Measured: test accuracy of a network with output weights of 0, minus that with Xavier's everywhere.
+
+    Each output unit has a class of its own, and so a gradient of its own; but learning starts later, which
+    costs a little.
+    """
     return {name: reached(s, name)[HALF_ZERO] - reached(s, name)["Xavier"] for name in ACTIVATIONS}
 
 
-@exhibit.claim(
-    "The slides' gradients of two units, dL/da_1 = x w_1 (1 - w_1) a_3 (y - t) and so on, are right",
-    source=SLIDES,
-    quantity="the largest difference from back-propagation at random parameters, over the largest gradient",
-    high=1e-10,
-    reason="such differences are rounding",
-    lesson="The slides do not say that they suppose cross-entropy: squared error adds a factor y (1 - y).",
-)
+@exhibit.claim(source=SLIDES, high=1e-10, reason="such differences are rounding")
 def slide_gradients(_):
+    """The slides' gradients of two units, dL/da_1 = x w_1 (1 - w_1) a_3 (y - t) and so on, are right.
+
+    Measured: the largest difference from back-propagation at random parameters, over the largest gradient.
+
+    The slides do not say that they suppose cross-entropy: squared error adds a factor y (1 - y).
+    """
     return [formula_error(seed) for seed in range(20)]
 
 
@@ -177,7 +179,6 @@ def formula_error(seed):
 
 
 @exhibit.figure("Sigmoid units, of which there are {units}: the mean of {seeds} seeds, and their range.")
-@styled
 def symmetry(s):
     figure = Figure(figsize=(9, 4))
     headline(figure, "Units with equal weights stay equal; the larger the noise, the sooner they learn")
@@ -218,7 +219,3 @@ def test_accuracy(s):
     return [
         {"activation": name, **dict(zip(starts(s), own.tolist(), strict=True))} for name, own in means.items()
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -16,7 +16,7 @@ from initlab.gallery import Exhibit
 from initlab.init.scheme import Scheme
 from initlab.nn.streams import Purpose, stream
 from initlab.plotting.elements import headline, label_ends, mean_and_range
-from initlab.plotting.style import Look, look, styled
+from initlab.plotting.style import Look, look
 
 exhibit = Exhibit(
     __file__,
@@ -50,15 +50,19 @@ def layer_variances(s, factor, distribution):
 
 
 @exhibit.claim(
-    "A linear layer multiplies the variance by n_in Var(w), which grows, keeps or loses it",
     source=f"{RUSSIAN}, on random numbers; Glorot & Bengio 2010, eq. 5",
-    quantity="the factor of a layer, the geometric mean over {layers} layers, over n_in Var(w)",
     low=0.95,
     high=1.05,
     reason="the same: within 5 %",
-    lesson="Only the variance counts: normal, uniform and truncated draws do the same.",
+    is_identity=True,
 )
 def variance_law(s):
+    """A linear layer multiplies the variance by n_in Var(w), which grows, keeps or loses it.
+
+    Measured: the factor of a layer, the geometric mean over {layers} layers, over n_in Var(w).
+
+    Only the variance counts: normal, uniform and truncated draws do the same.
+    """
     pairs = [(kind, factor) for kind in DISTRIBUTIONS for factor in s.factors]
     measured = {pair: layer_variances(s, pair[1], pair[0])["z"] for pair in pairs}
     return {
@@ -87,15 +91,19 @@ def growth(signal, matrices):
 
 
 @exhibit.claim(
-    "Where n_in and n_out differ, 2/(n_in + n_out) is a compromise between the two directions",
     source=f"{RUSSIAN}, on Xavier's method; Glorot & Bengio 2010, eq. 12",
-    quantity="the larger |ln| of the forward and the backward factor of all layers, less that of the better "
-    "of 1/n_in and 1/n_out",
     high=0.0,
     reason="a compromise is less far off than either: below 0",
-    lesson="It keeps neither direction exactly; each of the others keeps one and loses the other.",
+    is_identity=True,
 )
 def glorot_is_a_compromise(s):
+    """Where n_in and n_out differ, 2/(n_in + n_out) is a compromise between the two directions.
+
+    Measured: the larger |ln| of the forward and the backward factor of all layers, less that of the better of
+    1/n_in and 1/n_out.
+
+    It keeps neither direction exactly; each of the others keeps one and loses the other.
+    """
     logs = {fan: [np.abs(np.log(way[:, -1])) for way in both_ways(s, fan).values()] for fan in RULES}
     worst = {fan: np.max(ways, axis=0) for fan, ways in logs.items()}
     return worst["average"] - np.minimum(worst["in"], worst["out"])
@@ -112,58 +120,70 @@ def relu_networks(s):
 
 
 @exhibit.claim(
-    "After ReLU the mean square of the inputs of a layer is half the variance of what came before",
     source=f"{RUSSIAN}, on He's method; He et al. 2015, eq. 8",
-    quantity="E[x^2] after ReLU number {half_layer} over the variance of its inputs",
     low=0.45,
     high=0.55,
     reason="half: within a tenth",
+    is_identity=True,
 )
 def relu_halves(s):
+    """After ReLU the mean square of the inputs of a layer is half the variance of what came before.
+
+    Measured: E[x^2] after ReLU number {half_layer} over the variance of its inputs.
+    """
     measured = relu_networks(s)
     return measured["square"] / measured["z"][s.half_layer - 1]
 
 
 @exhibit.claim(
-    "With Var(w) = 2/n_in the variance between ReLU layers, before the function, stays",
     source=f"{RUSSIAN}, on He's method; He et al. 2015, eq. 10",
-    quantity="the variance of the pre-activations of layer {relu_layers} over that of the first",
     low=0.75,
     high=1.25,
     reason="stays: within a quarter",
-    lesson="In the mean over networks; single networks scatter, the more the narrower they are.",
 )
 def he_holds_pre_activations(s):
+    """With Var(w) = 2/n_in the variance between ReLU layers, before the function, stays.
+
+    Measured: the variance of the pre-activations of layer {relu_layers} over that of the first.
+
+    In the mean over networks; single networks scatter, the more the narrower they are.
+    """
     z = relu_networks(s)["z"]
     return z[s.relu_layers - 1] / z[0]
 
 
 @exhibit.claim(
-    "Xavier's rule suits the functions that are symmetric about 0, tanh and the sigmoid, and not ReLU",
     source=f"{RUSSIAN}, on Xavier's method",
-    quantity="by what a layer multiplies squared gradients, the geometric mean over {profile_layers} layers",
     low=0.5,
     reason="suits where a layer keeps at least half of their square",
-    lesson="The sigmoid is symmetric about 1/2 and has slope 1/4 there, of which the rule knows nothing: "
-    "fifteen sixteenths of the square are lost. ReLU loses half, within the limit over few layers only.",
 )
 def xavier_suits_symmetric(s):
+    """Xavier's rule suits the functions that are symmetric about 0, tanh and the sigmoid, and not ReLU.
+
+    Measured: by what a layer multiplies squared gradients, the geometric mean over {profile_layers} layers.
+
+    The sigmoid is symmetric about 1/2 and has slope 1/4 there, of which the rule knows nothing: fifteen
+    sixteenths of the square are lost. ReLU loses half, within the limit over few layers only.
+    """
     shape = {"depth": s.profile_layers, "width": s.narrow, "samples": s.samples, "seeds": s.seeds}
     profiles = depth_profiles([Scheme("xavier")], ["tanh", "sigmoid", "relu"], **shape)
     return {profile.activation: profile.gradient_factor for profile in profiles}
 
 
 @exhibit.claim(
-    "Gradients are proportional to the weights, so that very small weights give very small gradients",
     source="German answer on initial weights near 0, last paragraph",
-    quantity="the slope of ln gradient over ln std, {smallest} to {largest}, at the first tanh layer",
     low=0.8,
     high=1.2,
     reason="proportional: a slope within 0.8 and 1.2",
     otherwise="Gradients fall with a high power of the weights' size, far faster than in proportion",
-    lesson="A gradient passes through all weights above its layer, here {tanh_layers} matrices.",
 )
 def gradients_proportional(s):
+    """Gradients are proportional to the weights, so that very small weights give very small gradients.
+
+    Measured: the slope of ln gradient over ln std, {smallest} to {largest}, at the first tanh layer.
+
+    A gradient passes through all weights above its layer, here {tanh_layers} matrices.
+    """
     stds = np.geomspace(s.smallest, s.largest, 6)
     sizes = [s.narrow] * (s.tanh_layers + 1) + [10]
     gradients = []
@@ -177,7 +197,6 @@ def gradients_proportional(s):
 
 
 @exhibit.figure("Untrained linear networks: the mean of {seeds}, and their range.")
-@styled
 def variances(s):
     figure = Figure(figsize=(10.4, 3.4))
     headline(figure, "n Var(w) = 1 keeps the variance; where widths fall, no rule keeps both directions")
@@ -220,7 +239,3 @@ def falling_widths(s):
         for way, squares in both_ways(s, fan).items()
         for i, value in enumerate(squares.mean(axis=0))
     ]
-
-
-if __name__ == "__main__":
-    exhibit.main()

@@ -1,9 +1,12 @@
 """Claims: a published statement, numbers measured over seeds -> confirmed, refuted, mixed or undecided.
 
 A claim names a number and the range in which it lies if the statement is true. It is decided by the 95 %
-Student interval of the mean over seeds: wholly within the range, the statement is confirmed; wholly outside,
-refuted; across an end of the range, undecided. Measured under several settings with different outcomes, the
-verdict is mixed.
+interval over seeds: wholly within the range, the statement is confirmed; wholly outside, refuted; across an
+end of the range, undecided, which says something of our measurement and nothing of the world. Under several
+settings, or after several budgets of training, a claim is mixed if it is confirmed for some and refuted for
+others, and undecided if any of them is undecided and no two contradict each other.
+
+A statement that is true by arithmetic is an identity: worth showing, but no evidence.
 """
 
 import math
@@ -11,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from initlab.errors import UsageError
-from initlab.measure.intervals import Interval, mean_interval
+from initlab.measure.intervals import Interval, mean_interval, proportion_interval, ratio_interval
 
 FEWEST_SEEDS = 5
+USUAL, STRICT = 0.95, 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,9 @@ class Claim:
         otherwise: what is true instead where the claim is refuted: the heading on its page.
         lesson: what to learn from the outcome; also where our setting differs from the source's.
         unit: what the numbers are counted in, where it is not seeds.
+        is_ratio: whether the quantity is a ratio, whose interval is taken of its logarithms.
+        is_identity: whether the statement is true by arithmetic.
+        tried: settings that were tried before these, each with what came out.
 
     Raises:
         UsageError: for a range that is empty or holds everything.
@@ -52,6 +60,9 @@ class Claim:
     otherwise: str = ""
     lesson: str = ""
     unit: str = "seeds"
+    is_ratio: bool = False
+    is_identity: bool = False
+    tried: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (math.isinf(self.low) and math.isinf(self.high)):
@@ -69,11 +80,21 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured under one setting: the interval over seeds, and what it says of the claim."""
+    """What was measured under one setting.
+
+    Attributes:
+        setting: in words; empty where there is only one.
+        interval: over seeds, at 95 %.
+        verdict: what it says of the claim.
+        is_firm: whether the interval at 99.9 % gives the same verdict.
+        is_exact: whether all numbers are the same, so that the interval has no width.
+    """
 
     setting: str
     interval: Interval
     verdict: str
+    is_firm: bool = True
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,24 +113,33 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """ "confirmed", "refuted", "mixed" (not the same under all settings), or "undecided"."""
+        """ "confirmed", "refuted", "mixed" (both, by setting), "undecided", or "identity" """
         verdicts = {finding.verdict for finding in self.findings}
-        return verdicts.pop() if len(verdicts) == 1 else "mixed"
+        if self.claim.is_identity and verdicts == {"confirmed"}:
+            return "identity"
+        if {"confirmed", "refuted"} <= verdicts:
+            return "mixed"
+        return "undecided" if "undecided" in verdicts else verdicts.pop()
 
     @property
     def details(self) -> str:
-        """For a mixed verdict, where the statement holds and where it does not; else empty."""
-        if self.verdict != "mixed":
-            return ""
+        """Where the statement holds and where it does not, if the findings differ; else empty."""
         settings: dict[str, list[str]] = {}
         for finding in self.findings:
             settings.setdefault(_WORDS[finding.verdict], []).append(_circumstance(finding.setting))
+        if len(settings) == 1:
+            return ""
         return "; ".join(f"{word} {_listed(where)}" for word, where in settings.items())
 
     @property
+    def is_firm(self) -> bool:
+        """Whether each finding holds at 99.9 % too."""
+        return all(finding.is_firm for finding in self.findings)
+
+    @property
     def heading(self) -> str:
-        """The statement, marked unless it is confirmed; where it is refuted, what is true instead."""
-        if self.verdict == "confirmed":
+        """The statement, marked unless it holds; where it is refuted, what is true instead."""
+        if self.verdict in ("confirmed", "identity"):
             return self.claim.statement
         if self.verdict != "refuted":
             return f"{self.verdict.capitalize()}: {self.claim.statement}"
@@ -146,21 +176,37 @@ def decide(claim: Claim, measured: Measured) -> Outcome:
 
     Args:
         claim: with the range.
-        measured: the quantity for each seed, at least five; or a mapping of settings to such numbers.
+        measured: the quantity for each seed, at least five; or a mapping of settings to such numbers. Of
+            truth values, the claim is about the proportion of those that are true.
 
     Raises:
-        UsageError: for fewer seeds, or numbers that are not finite.
+        UsageError: for fewer seeds, or numbers that are not finite, or ratios that are not above 0.
     """
     settings = measured if isinstance(measured, Mapping) else {"": measured}
     if not settings:
         raise UsageError(f"the claim {claim.name!r} is measured under no setting")
-    return Outcome(claim, tuple(_finding(claim, name, values) for name, values in settings.items()))
+    return Outcome(claim, tuple(_finding(claim, name, np.asarray(v)) for name, v in settings.items()))
 
 
-def _finding(claim: Claim, setting: str, values: Values) -> Finding:
-    if len(values) < FEWEST_SEEDS or not all(map(math.isfinite, values)):
+def _finding(claim: Claim, setting: str, values: NDArray[Any]) -> Finding:
+    if len(values) < FEWEST_SEEDS or not np.isfinite(values).all():
         raise UsageError(f"the claim {claim.name!r} is decided by {FEWEST_SEEDS} finite numbers or more")
-    interval = mean_interval(values)
-    within = claim.low <= interval.low and interval.high <= claim.high
-    outside = interval.high < claim.low or interval.low > claim.high
-    return Finding(setting, interval, "confirmed" if within else "refuted" if outside else "undecided")
+    if claim.is_ratio and not (values > 0).all():
+        raise UsageError(f"the claim {claim.name!r} is about a ratio, but not all numbers are above 0")
+    interval = _interval(claim, values, USUAL)
+    verdict, strict_verdict = (_verdict(claim, i) for i in (interval, _interval(claim, values, STRICT)))
+    is_exact = values.dtype != bool and bool((values == values[0]).all())
+    return Finding(setting, interval, verdict, verdict == strict_verdict, is_exact)
+
+
+def _interval(claim: Claim, values: NDArray[Any], confidence: float) -> Interval:
+    if values.dtype == bool:
+        return proportion_interval(values, confidence)
+    return ratio_interval(values, confidence) if claim.is_ratio else mean_interval(values, confidence)
+
+
+def _verdict(claim: Claim, interval: Interval) -> str:
+    """Of one finding."""
+    if claim.low <= interval.low and interval.high <= claim.high:
+        return "confirmed"
+    return "refuted" if interval.high < claim.low or interval.low > claim.high else "undecided"

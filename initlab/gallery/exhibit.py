@@ -2,17 +2,19 @@
 
 A script of experiments/ makes one `Exhibit` and decorates its functions, each of which takes the settings:
 
-    exhibit = Exhibit(__file__, __doc__, title=..., question="depth", finding=..., steps=3000, quick={...})
+    exhibit = Exhibit(__file__, __doc__, title=..., question="depth", finding=..., source="He et al. 2015",
+                      steps=(1000, 3000), quick={...})
 
     @exhibit.kept                                   what takes long: measured once and kept
-    def losses(scheme, steps): ...
+    def losses(s, scheme): ...
 
-    @exhibit.claim("From {scheme} it learns", source="...", quantity="...", high=1.5, reason="...")
-    def it_learns(s):                               the claim's name; returns the quantity for each seed
-        return losses("he", s.steps).mean(axis=1)
+    @exhibit.claim("section 2.2", budgets="steps", high=1.5, reason="1.5 nats: it has begun")
+    def it_learns(s, steps):                        the claim's name; returns the quantity for each seed
+        "From He's weights it learns. ..."          its text: statement, "Measured: ...", lesson
+        return losses(s, "he")["losses"][:, steps - 1]
 
     @exhibit.figure("Training loss ...")
-    def loss(s): ...                                returns a matplotlib Figure
+    def loss(s): ...                                returns a matplotlib Figure, drawn in the package's style
 
     @exhibit.table()
     def final_losses(s): ...                        returns rows
@@ -20,7 +22,8 @@ A script of experiments/ makes one `Exhibit` and decorates its functions, each o
 All texts may hold `{name}`, which is filled in from the settings: so a page says what the script did.
 """
 
-import sys
+import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -34,6 +37,7 @@ from initlab.gallery.claims import Claim, Measured, Outcome, decide
 from initlab.gallery.kept import Arrays, read_or_measure
 from initlab.gallery.pages import QUESTIONS, Page
 from initlab.gallery.prose import Settings
+from initlab.plotting.style import styled
 from initlab.runner.config import Experiment
 from initlab.runner.results import Results
 from initlab.runner.store import Store
@@ -42,6 +46,7 @@ from initlab.runner.sweep import run_experiment
 Value = TypeVar("Value")
 Rows = Sequence[Mapping[str, Any]]
 Measure = Callable[[Settings], Measured]
+Decorated = TypeVar("Decorated", bound=Callable[..., Measured])
 MakeRows = Callable[[Settings], Rows]
 Draw = Callable[[Settings], Figure]
 
@@ -79,12 +84,13 @@ class Exhibit:
         title: what it is, in a few words.
         question: under which of `QUESTIONS` the index lists it.
         finding: what came out, in one sentence without numbers, for the index.
+        source: where its claims come from, unless a claim names another.
         quick: the settings that differ in the reduced form.
         settings: all values that measurements use and prose mentions: numbers, texts, tuples, or a mapping of
             several, as in `networks={"width": 100, "depth": 5}`.
 
     Attributes:
-        name, title, question, about, finding: as given.
+        name, title, question, about, finding, source: as given.
         settings: of the full form.
         claims: each claim, not yet filled in, and the function that measures it.
         pictures, tables: in the order of the script.
@@ -98,11 +104,12 @@ class Exhibit:
         title: str,
         question: str,
         finding: str,
+        source: str = "",
         quick: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         self.name, self.about, self.title = Path(file).stem, (about or "").strip(), title
-        self.question, self.finding = question, finding
+        self.question, self.finding, self.source = question, finding, source
         if question not in QUESTIONS:
             raise UsageError(unknown_name("question", question, QUESTIONS))
         self.settings = Settings(**_flat(settings))
@@ -150,59 +157,88 @@ class Exhibit:
 
     def claim(
         self,
-        statement: str,
+        place: str = "",
         *,
-        source: str,
-        quantity: str,
         reason: str,
-        low: float = -float("inf"),
-        high: float = float("inf"),
-        otherwise: str = "",
-        lesson: str = "",
-        unit: str = "seeds",
-    ) -> Callable[[Measure], Measure]:
-        """Decorate the function that measures a claim; its name is the claim's.
+        low: float = -math.inf,
+        high: float = math.inf,
+        source: str | None = None,
+        quantity: str = "",
+        budgets: str = "",
+        **others: Any,
+    ) -> Callable[[Decorated], Decorated]:
+        """Decorate the function that measures a claim; its name is the claim's, its docstring the text.
 
-        It takes the settings and returns the quantity for each seed, or a mapping of circumstances to such
-        numbers.
+        The docstring's first paragraph is the statement. A paragraph that begins with "Measured:" is the
+        quantity. What follows is the lesson. The function takes the settings and returns the quantity for
+        each seed, or a mapping of circumstances to such numbers.
 
         Args:
-            statement, source, quantity, reason, low, high, otherwise, lesson, unit: as for `Claim`.
+            place: in the source, as "section 2.2, figure 3".
+            reason, low, high: as for `Claim`.
+            source: where it is another than the exhibit's.
+            quantity: where several claims share it, and the docstring does not say it.
+            budgets: for a claim about training, the name of a setting such as `steps=(1000, 3000)`. The
+                function then takes a budget as its second argument, and is called for each.
+            others: `otherwise`, `unit`, `is_ratio`, `is_identity`, `tried`, as for `Claim`.
 
         Raises:
-            UsageError: for a second claim of the same name, or an impossible range.
+            UsageError: for a second claim of the same name, an impossible range, or budgets that are not
+                two, at least a factor of 3 apart.
         """
+        source = self.source if source is None else source
 
-        def add(measure: Measure) -> Measure:
+        def add(measure: Decorated) -> Decorated:
             name = measure.__name__
             if name in {claim.name for claim, _ in self.claims}:
                 raise UsageError(f"{self.name} has two claims called {name!r}")
+            statement, measured, lesson = _texts(measure)
             claim = Claim(
                 name=name,
                 statement=statement,
-                source=source,
-                quantity=quantity,
+                source=", ".join(text for text in (source, place) if text),
+                quantity=measured or quantity,
                 reason=reason,
                 low=low,
                 high=high,
-                otherwise=otherwise,
                 lesson=lesson,
-                unit=unit,
+                **others,
             )
-            self.claims.append((claim, measure))
+            self.claims.append((claim, self._at_each(budgets, measure) if budgets else measure))
             return measure
 
         return add
 
+    def _at_each(self, name: str, measure: Callable[..., Measured]) -> Measure:
+        """A measurement that is taken at each budget of the setting of that name."""
+        for settings in (self.settings, self.quick):
+            budgets = getattr(settings, name)
+            if not isinstance(budgets, tuple) or max(budgets) < 3 * min(budgets):
+                raise UsageError(
+                    f"{self.name}: {name} are {budgets}, not two budgets at least a factor of 3 apart"
+                )
+        word = name.rpartition("_")[2]
+
+        @wraps(measure)
+        def at_each(settings: Settings) -> Measured:
+            measured = {}
+            for budget in getattr(settings, name):
+                values = measure(settings, budget)
+                for setting, each in values.items() if isinstance(values, Mapping) else [("", values)]:
+                    measured[f"{setting} after {budget} {word}".lstrip()] = each
+            return measured
+
+        return at_each
+
     def figure(self, caption: str) -> Callable[[Draw], Draw]:
-        """Decorate the function that draws a figure; its name is the file's.
+        """Decorate the function that draws a figure, in the package's style; its name is the file's.
 
         Args:
             caption: what is drawn, and what bands and marks mean.
         """
 
         def add(draw: Draw) -> Draw:
-            self.pictures.append(Picture(draw.__name__, caption, draw))
+            self.pictures.append(Picture(draw.__name__, caption, styled(draw)))
             return draw
 
         return add
@@ -259,11 +295,6 @@ class Exhibit:
             quick=quick,
         )
 
-    def main(self) -> None:
-        """Run as a program: `python experiments/NAME.py [RESULTS] [--quick]`."""
-        arguments = [word for word in sys.argv[1:] if word != "--quick"]
-        self.run(arguments[0] if arguments else "results", "--quick" in sys.argv[1:])
-
 
 def part_of(results: Path, quick: bool) -> Path:
     """The part of the results that holds the full or the reduced form of the exhibits."""
@@ -282,7 +313,18 @@ def _filled(claim: Claim, settings: Settings) -> Claim:
     """The claim with its texts filled in from the settings."""
     texts = ("statement", "source", "quantity", "reason", "otherwise", "lesson")
     filled: dict[str, Any] = {name: settings.fill(getattr(claim, name)) for name in texts}
-    return replace(claim, **filled)
+    return replace(claim, **filled, tried=tuple(map(settings.fill, claim.tried)))
+
+
+def _texts(measure: Measure) -> tuple[str, str, str]:
+    """Statement, quantity and lesson, as the docstring of a claim holds them."""
+    statement, *others = (" ".join(text.split()) for text in (inspect.getdoc(measure) or "").split("\n\n"))
+    quantity = next((text for text in others if text.startswith(_MEASURED)), "")
+    lesson = "\n\n".join(text for text in others if text != quantity)
+    return statement.removesuffix("."), quantity.removeprefix(_MEASURED).strip().removesuffix("."), lesson
+
+
+_MEASURED = "Measured:"
 
 
 def _cell(value: Any) -> Any:

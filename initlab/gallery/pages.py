@@ -1,6 +1,7 @@
 """Pages: an exhibit with its outcomes -> README.md and claims.json; all exhibits -> an index."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.errors import StorageError
-from initlab.gallery.claims import Finding, Outcome
+from initlab.gallery.claims import USUAL, Finding, Outcome
 from initlab.gallery.prose import Settings, shown
 from initlab.runner.store import Store
 
@@ -82,6 +83,7 @@ def _section(outcome: Outcome) -> list[str]:
         *(f"  - {_numbers(finding, claim.unit)}" for finding in outcome.findings),
     ]
     lines += [f"- The claim needs {claim.range} ({claim.reason})"]
+    lines += [f"- Tried before: {'; '.join(claim.tried)}"] if claim.tried else []
     return [*lines, "", claim.lesson, ""] if claim.lesson else [*lines, ""]
 
 
@@ -89,14 +91,18 @@ def _verdict(outcome: Outcome) -> str:
     """The verdict on the claim; below a heading that is not the claim, the claim is repeated."""
     if outcome.verdict == "refuted":
         return f"**The claim is refuted:** {outcome.claim.statement}"
+    if outcome.verdict == "identity":
+        return "**An identity: true by arithmetic, measured here to show it**"
     details = f": it {outcome.details}" if outcome.details else ""
     return f"**The claim is {outcome.verdict}**{details}"
 
 
 def _numbers(finding: Finding, unit: str) -> str:
     interval = finding.interval
-    ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}"
-    numbers = f"{interval.mean:.4g} ({ends}, {interval.count} {unit})"
+    ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}, {interval.count} {unit}"
+    if finding.is_exact:
+        ends = f"the same for {interval.count} {unit}"
+    numbers = f"{interval.mean:.4g} ({ends})" + ("" if finding.is_firm else "; not firm at 99.9 %")
     return f"{finding.setting}: {numbers}" if finding.setting else numbers
 
 
@@ -107,6 +113,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         **{name: getattr(claim, name) for name in texts},
         "verdict": outcome.verdict,
         "details": outcome.details,
+        "tried": list(claim.tried),
         "heading": outcome.heading,
         "findings": [
             {
@@ -116,6 +123,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
                 "high": _rounded(finding.interval.high),
                 "seeds": finding.interval.count,
                 "verdict": finding.verdict,
+                "firm": finding.is_firm,
             }
             for finding in outcome.findings
         ],
@@ -148,8 +156,8 @@ def write_index(results: Path) -> None:
         StorageError: when it cannot be written.
     """
     exhibits = read_exhibits(results)
-    verdicts = [claim["verdict"] for exhibit in exhibits.values() for claim in exhibit["claims"]]
-    lines = ["# The gallery", "", _INTRODUCTION.format(counts=counted(verdicts)), ""]
+    claims = [claim for exhibit in exhibits.values() for claim in exhibit["claims"]]
+    lines = ["# The gallery", "", _introduction(claims), ""]
     for key, question in [*QUESTIONS.items(), (None, "Written by an earlier version")]:
         chosen = {name: exhibit for name, exhibit in exhibits.items() if exhibit.get("question") == key}
         if chosen:
@@ -168,17 +176,42 @@ def _entry(results: Path, name: str, exhibit: Mapping[str, Any]) -> list[str]:
 
 
 def counted(verdicts: Iterable[str]) -> str:
-    """How many claims there are of each verdict.
+    """How many claims there are of each verdict; identities are no claims about the world.
 
-    >>> counted(["refuted", "confirmed", "confirmed"])
-    '3 claims: 2 confirmed, 1 refuted'
+    >>> counted(["refuted", "confirmed", "confirmed", "identity"])
+    '3 claims: 2 confirmed, 1 refuted; and 1 identity'
     """
     counts = Counter(verdicts)
+    identities = counts.pop("identity", 0)
     numbers = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts))
     total = f"{counts.total()} claim{'' if counts.total() == 1 else 's'}"
-    return f"{total}: {numbers}" if numbers else total
+    text = f"{total}: {numbers}" if numbers else total
+    return f"{text}; and {identities} identit{'y' if identities == 1 else 'ies'}" if identities else text
+
+
+def _introduction(claims: Sequence[Mapping[str, Any]]) -> str:
+    """What the gallery is, and how far its verdicts can be trusted."""
+    findings = [finding for claim in claims for finding in claim["findings"]]
+    decided = [finding for finding in findings if finding["verdict"] != "undecided"]
+    loose = sum(not finding.get("firm", True) for finding in decided)
+    return _INTRODUCTION.format(
+        counts=counted(claim["verdict"] for claim in claims),
+        findings=len(findings),
+        decided=len(decided),
+        wrong=math.ceil(len(decided) * (1 - USUAL) / 2),
+        loose=loose,
+    )
 
 
 _INTRODUCTION = """Published claims about the initial weights of networks, each decided by measurements over
-at least five seeds. There are {counts}. A claim is mixed if the settings that were tried give different
-verdicts, and undecided if its 95 % interval contains the limit. `initlab reproduce` makes all of it."""
+at least five seeds. There are {counts}.
+
+A claim about training is measured after at least two budgets. It is mixed if it is confirmed under one
+setting or budget and refuted under another, and undecided if an interval contains an end of its range, which
+says something of our measurement and nothing of the world. An identity is true by arithmetic: worth showing,
+but no evidence.
+
+The claims rest on {findings} findings, {decided} of them decided at 95 %. By chance, up to about {wrong} of
+these may be wrong. {loose} of them do not hold at 99.9 %; the pages mark them.
+
+`initlab reproduce` makes all of it."""

@@ -5,7 +5,7 @@ import pytest
 from initlab.errors import UsageError
 from initlab.gallery.claims import Claim, decide
 
-CLAIM = Claim(statement="It is about 1", quantity="it", low=0.5, high=1.5, otherwise="It is not")
+CLAIM = Claim(statement="It is about 1", quantity="it", low=0.6, high=1.5, otherwise="It is not")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,10 @@ CLAIM = Claim(statement="It is about 1", quantity="it", low=0.5, high=1.5, other
         ({"a": [1.0] * 5, "b": [1.1] * 5}, "confirmed"),
         ({"a": [1.0] * 5, "b": [3.0] * 5}, "mixed"),
         ({"a": [4.0] * 5, "b": [3.0] * 5}, "refuted"),
-        ({"a": [1.0] * 5, "b": [1, 2, 1, 2, 1.5]}, "mixed"),
+        ({"a": [1.0] * 5, "b": [1, 2, 1, 2, 1.5]}, "undecided"),
+        ({"a": [1.0] * 5, "b": [1, 2, 1, 2, 1.5], "c": [3.0] * 5}, "mixed"),
+        ([True] * 5, "undecided"),
+        ([True] * 20, "confirmed"),
     ],
 )
 def test_the_interval_decides(values, verdict):
@@ -49,6 +52,42 @@ def test_the_heading_of_a_refuted_claim_is_what_is_true_instead():
 def test_half_a_range_is_open_upwards_or_downwards():
     assert decide(Claim(statement="", quantity="", low=2), [3.0] * 5).verdict == "confirmed"
     assert decide(Claim(statement="", quantity="", high=2), [3.0] * 5).verdict == "refuted"
+
+
+def test_a_verdict_that_only_the_usual_interval_gives_is_not_firm():
+    loose = decide(CLAIM, [0.9, 1.0, 1.1, 1.2, 0.8])
+    assert loose.verdict == "confirmed"
+    assert not loose.is_firm
+    assert decide(CLAIM, [0.99, 1.0, 1.01, 1.0, 1.0]).is_firm
+
+
+def test_an_undecided_claim_says_where_it_was_decided():
+    outcome = decide(CLAIM, {"after 10 steps": [1.0] * 5, "after 30 steps": [1, 2, 1, 2, 1.5]})
+    assert (outcome.verdict, outcome.details) == (
+        "undecided",
+        "holds after 10 steps; is undecided after 30 steps",
+    )
+
+
+def test_a_ratio_is_decided_by_its_logarithm():
+    ratios = [0.4, 2.5, 1.0, 0.9, 1.1]
+    claim = Claim(statement="", quantity="", low=0.0, high=1.9, is_ratio=True)
+    finding = decide(claim, ratios).findings[0]
+    assert finding.interval.low > 0
+    assert finding.interval.mean == pytest.approx(0.998, abs=0.001)
+    with pytest.raises(UsageError, match="above 0"):
+        decide(claim, [*ratios, 0.0])
+
+
+def test_numbers_without_spread_are_exact_but_trials_are_not():
+    assert decide(CLAIM, [1.0] * 5).findings[0].is_exact
+    assert not decide(CLAIM, [True] * 5).findings[0].is_exact
+
+
+def test_an_identity_that_does_not_hold_is_refuted():
+    claim = Claim(statement="It is", quantity="it", low=0.5, is_identity=True)
+    assert decide(claim, [1.0] * 5).verdict == "identity"
+    assert decide(claim, [0.0] * 5).verdict == "refuted"
 
 
 @pytest.mark.parametrize("values", [[1.0] * 4, [1.0, 1.0, 1.0, 1.0, float("nan")]])

@@ -9,6 +9,7 @@ import pytest
 
 from initlab.errors import UsageError
 from initlab.gallery import Exhibit
+from initlab.gallery.claims import decide
 from initlab.gallery.comparison import drifts
 from initlab.gallery.pages import read_exhibits, write_index
 from initlab.gallery.reproduce import chosen_experiments, experiments
@@ -25,19 +26,16 @@ exhibit = Exhibit(
 )
 
 
-@exhibit.claim("It is level", source="nobody", quantity="its height", low=0.5, high=1.5, reason="near 1",
+@exhibit.claim(source="nobody", quantity="its height", low=0.5, high=1.5, reason="near 1",
                otherwise="It is high")
 def level(s):
+    'It is level.'
     return [s.height + i / 100 for i in range(s.seeds)]
 
 
 @exhibit.table(tolerance=0.001)
 def heights(s):
     return [{"seed": i, "height": height} for i, height in enumerate(level(s))]
-
-
-if __name__ == "__main__":
-    exhibit.main()
 '''
 
 
@@ -146,6 +144,54 @@ def exhibit(name="x", claims=("first",), **settings):
 def test_an_experiment_may_not_have_two_claims_of_one_name():
     with pytest.raises(UsageError, match="two claims called 'first'"):
         exhibit(claims=("first", "first"))
+
+
+BUDGETED = {"title": "X", "question": "book", "finding": ""}
+
+
+def test_a_claim_about_training_is_measured_at_each_of_its_budgets():
+    made = Exhibit("x.py", "", **BUDGETED, steps=(100, 300))
+
+    @made.claim(budgets="steps", low=200, reason="it grows")
+    def grows(_s, steps):
+        return {"tanh": [steps] * 5, "relu": [2 * steps] * 5}
+
+    (claim, measure), *_ = made.claims
+    outcome = decide(claim, measure(made.settings))
+    assert outcome.verdict == "mixed"
+    assert outcome.details == (
+        "fails for tanh after 100 steps; holds for relu after 100 steps, tanh after 300 steps and relu "
+        "after 300 steps"
+    )
+
+
+@pytest.mark.parametrize("steps", [300, (300,), (200, 300)])
+def test_budgets_are_two_and_a_factor_of_three_apart(steps):
+    made = Exhibit("x.py", "", **BUDGETED, steps=steps)
+    with pytest.raises(UsageError, match="not two budgets at least a factor of 3 apart"):
+        made.claim(budgets="steps", low=0, reason="")(lambda _s, _steps: [1.0] * 5)
+
+
+def test_the_text_of_a_claim_is_its_docstring():
+    made = Exhibit("x.py", "", **BUDGETED, source="He et al. 2015")
+
+    @made.claim("section 2.2", low=0, reason="it is")
+    def holds(_s):
+        """It holds
+        everywhere.
+
+        Measured: its height,
+        in metres.
+
+        It was tried.
+
+        Twice.
+        """
+        return [1.0] * 5
+
+    claim = made.claims[0][0]
+    assert (claim.statement, claim.quantity) == ("It holds everywhere", "its height, in metres")
+    assert (claim.lesson, claim.source) == ("It was tried.\n\nTwice.", "He et al. 2015, section 2.2")
 
 
 def test_a_claim_that_is_in_one_place_alone_has_drifted(tmp_path):
