@@ -50,7 +50,7 @@ def reproduce(
             for reproduction in gallery.run_all(task, scripts, results, quick, workers, progress.running)
         ]
     if not check and not quick:
-        write_index(results)
+        write_index(results, gallery.SOURCES)
     _conclude(done, check, results)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from initlab.errors import StorageError
 from initlab.gallery.claims import USUAL, Finding, Outcome
 from initlab.gallery.prose import Settings, shown
+from initlab.gallery.sources import read_sources, tables
 from initlab.runner.store import Store
 
 QUESTIONS = {
@@ -149,11 +150,16 @@ def read_exhibits(results: Path) -> dict[str, dict[str, Any]]:
     return exhibits
 
 
-def write_index(results: Path) -> None:
+def write_index(results: Path, sources: Path | None = None) -> None:
     """Write the page of all exhibits, `results/README.md`, grouped by question.
+
+    Args:
+        results: the folder of all exhibits.
+        sources: the file that says which claim checks which statement of a source.
 
     Raises:
         StorageError: when it cannot be written.
+        UsageError: for sources that name a claim that no exhibit has.
     """
     exhibits = read_exhibits(results)
     claims = [claim for exhibit in exhibits.values() for claim in exhibit["claims"]]
@@ -163,6 +169,9 @@ def write_index(results: Path) -> None:
         if chosen:
             lines += [f"## {question}", ""]
             lines += [line for name, exhibit in chosen.items() for line in _entry(results, name, exhibit)]
+    texts = read_sources(sources) if sources else {}
+    if texts:
+        lines += ["## What do the sources say, and what checks it?", "", *tables(texts, exhibits)]
     Store(results, ".").write_text("README.md", "\n".join(lines))
 
 

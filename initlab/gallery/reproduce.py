@@ -25,6 +25,7 @@ from initlab.runner.executors import open_processes
 from initlab.runner.store import hold
 
 Progress = Callable[[list[str]], None]
+SOURCES = Path("experiments") / "sources.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
