@@ -84,6 +84,7 @@ class Finding:
 
     Attributes:
         setting: in words; empty where there is only one.
+        budget: of the training, as "after 1000 steps"; empty for a claim that is not about training.
         interval: over seeds, at 95 %.
         verdict: what it says of the claim.
         is_firm: whether the interval at 99.9 % gives the same verdict.
@@ -91,10 +92,16 @@ class Finding:
     """
 
     setting: str
+    budget: str
     interval: Interval
     verdict: str
     is_firm: bool = True
     is_exact: bool = False
+
+    @property
+    def circumstance(self) -> str:
+        """Setting and budget, as "tanh after 1000 steps"."""
+        return f"{self.setting} {self.budget}".strip()
 
 
 @dataclass(frozen=True)
@@ -124,12 +131,22 @@ class Outcome:
     @property
     def details(self) -> str:
         """Where the statement holds and where it does not, if the findings differ; else empty."""
-        settings: dict[str, list[str]] = {}
-        for finding in self.findings:
-            settings.setdefault(_WORDS[finding.verdict], []).append(_circumstance(finding.setting))
-        if len(settings) == 1:
+        words = {finding.verdict for finding in self.findings}
+        if len(words) == 1:
             return ""
-        return "; ".join(f"{word} {_listed(where)}" for word, where in settings.items())
+        parts = [f"{_WORDS[word]} {_listed(self._circumstances(word))}" for word in _WORDS if word in words]
+        return "; ".join(parts)
+
+    def _circumstances(self, word: str) -> list[str]:
+        """Under which settings the verdict is this one; the budgets are named where they disagree."""
+        circumstances = []
+        for setting in dict.fromkeys(finding.setting for finding in self.findings):
+            findings = [finding for finding in self.findings if finding.setting == setting]
+            chosen = [finding for finding in findings if finding.verdict == word]
+            budgets = "" if len(chosen) == len(findings) else _and([f.budget for f in chosen if f.budget])
+            if chosen:
+                circumstances.append(_circumstance(f"{setting} {budgets}".strip()))
+        return circumstances
 
     @property
     def is_firm(self) -> bool:
@@ -163,12 +180,13 @@ def _listed(circumstances: Sequence[str]) -> str:
 
 
 def _and(texts: Sequence[str]) -> str:
-    *others, last = texts
+    *others, last = texts or [""]
     return f"{', '.join(others)} and {last}" if others else last
 
 
 Values = Sequence[float] | NDArray[Any]
-Measured = Values | Mapping[str, Values]
+Setting = str | tuple[str, str]  # a setting, or a setting and a budget
+Measured = Values | Mapping[str, Values] | Mapping[tuple[str, str], Values]
 
 
 def decide(claim: Claim, measured: Measured) -> Outcome:
@@ -176,19 +194,21 @@ def decide(claim: Claim, measured: Measured) -> Outcome:
 
     Args:
         claim: with the range.
-        measured: the quantity for each seed, at least five; or a mapping of settings to such numbers. Of
-            truth values, the claim is about the proportion of those that are true.
+        measured: the quantity for each seed, at least five; or a mapping of settings, or of pairs of a
+            setting and a budget, to such numbers. Of truth values, the claim is about the proportion of
+            those that are true.
 
     Raises:
         UsageError: for fewer seeds, or numbers that are not finite, or ratios that are not above 0.
     """
-    settings = measured if isinstance(measured, Mapping) else {"": measured}
+    settings: Mapping[Any, Values] = measured if isinstance(measured, Mapping) else {"": measured}
     if not settings:
         raise UsageError(f"the claim {claim.name!r} is measured under no setting")
     return Outcome(claim, tuple(_finding(claim, name, np.asarray(v)) for name, v in settings.items()))
 
 
-def _finding(claim: Claim, setting: str, values: NDArray[Any]) -> Finding:
+def _finding(claim: Claim, circumstance: Setting, values: NDArray[Any]) -> Finding:
+    setting, budget = (circumstance, "") if isinstance(circumstance, str) else circumstance
     if len(values) < FEWEST_SEEDS or not np.isfinite(values).all():
         raise UsageError(f"the claim {claim.name!r} is decided by {FEWEST_SEEDS} finite numbers or more")
     if claim.is_ratio and not (values > 0).all():
@@ -196,7 +216,7 @@ def _finding(claim: Claim, setting: str, values: NDArray[Any]) -> Finding:
     interval = _interval(claim, values, USUAL)
     verdict, strict_verdict = (_verdict(claim, i) for i in (interval, _interval(claim, values, STRICT)))
     is_exact = values.dtype != bool and bool((values == values[0]).all())
-    return Finding(setting, interval, verdict, verdict == strict_verdict, is_exact)
+    return Finding(setting, budget, interval, verdict, verdict == strict_verdict, is_exact)
 
 
 def _interval(claim: Claim, values: NDArray[Any], confidence: float) -> Interval:

@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from initlab.errors import UsageError, unknown_name
-from initlab.gallery.claims import Claim, Measured, Outcome, decide
+from initlab.gallery.claims import Claim, Measured, Outcome, Values, decide
 from initlab.gallery.kept import Arrays, read_or_measure
 from initlab.gallery.pages import QUESTIONS, Page
 from initlab.gallery.prose import Settings
@@ -221,11 +221,11 @@ class Exhibit:
 
         @wraps(measure)
         def at_each(settings: Settings) -> Measured:
-            measured = {}
+            measured: dict[tuple[str, str], Values] = {}
             for budget in getattr(settings, name):
                 values = measure(settings, budget)
                 for setting, each in values.items() if isinstance(values, Mapping) else [("", values)]:
-                    measured[f"{setting} after {budget} {word}".lstrip()] = each
+                    measured[str(setting), f"after {budget} {word}"] = each
             return measured
 
         return at_each

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def _section(outcome: Outcome) -> list[str]:
     lines = [f"## {outcome.heading}", "", _verdict(outcome), "", f"- Source: {claim.source}"]
     lines += [
         f"- Measured: {claim.quantity}",
-        *(f"  - {_numbers(finding, claim.unit)}" for finding in outcome.findings),
+        *(f"  - {line}" for line in _findings(outcome)),
     ]
     lines += [f"- The claim needs {claim.range} ({claim.reason})"]
     lines += [f"- Tried before: {'; '.join(claim.tried)}"] if claim.tried else []
@@ -98,13 +98,22 @@ def _verdict(outcome: Outcome) -> str:
     return f"**The claim is {outcome.verdict}**{details}"
 
 
+def _findings(outcome: Outcome) -> Iterator[str]:
+    """A line for each setting, with what was measured after each budget."""
+    settings: dict[str, list[str]] = {}
+    for finding in outcome.findings:
+        numbers = f"{finding.budget} {_numbers(finding, outcome.claim.unit)}".strip()
+        settings.setdefault(finding.setting, []).append(numbers)
+    for setting, each in settings.items():
+        yield f"{setting}: {'; '.join(each)}" if setting else "; ".join(each)
+
+
 def _numbers(finding: Finding, unit: str) -> str:
     interval = finding.interval
     ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}, {interval.count} {unit}"
     if finding.is_exact:
         ends = f"the same for {interval.count} {unit}"
-    numbers = f"{interval.mean:.4g} ({ends})" + ("" if finding.is_firm else "; not firm at 99.9 %")
-    return f"{finding.setting}: {numbers}" if finding.setting else numbers
+    return f"{interval.mean:.4g} ({ends}{'' if finding.is_firm else ', not firm at 99.9 %'})"
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "heading": outcome.heading,
         "findings": [
             {
-                "setting": finding.setting,
+                "setting": finding.circumstance,
                 "mean": _rounded(finding.interval.mean),
                 "low": _rounded(finding.interval.low),
                 "high": _rounded(finding.interval.high),
