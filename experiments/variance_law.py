@@ -1,11 +1,12 @@
 """The derivation that Russian notes on initialization share with Glorot & Bengio 2010 and He et al. 2015.
 
 A linear layer multiplies the variance of a signal by n_in Var(w), whatever the distribution: measured in
-{layers} layers of {width} units, for n_in Var(w) of {factors} and three distributions. Where the widths fall,
-{falling}, 1/n_in, 1/n_out and Glorot's compromise 2/(n_in + n_out) are compared forward and backward. ReLU
-layers halve the mean square, for which He's 2/n_in makes up: {relu_layers} layers of {width}. Last, a German
-answer's law that gradients are proportional to the weights: {tanh_layers} tanh layers of {narrow}, standard
-deviations from {smallest} to {largest}. Inputs are N(0, 1), {samples} for each of {seeds} untrained networks.
+{layers} layers of {width} units, for n_in Var(w) of {factors}, each with a distribution of its own: weights
+scaled by a constant are no other measurement. Where the widths fall, {falling}, 1/n_in, 1/n_out and Glorot's
+compromise 2/(n_in + n_out) are compared forward and backward. ReLU layers halve the mean square, for which
+He's 2/n_in makes up: {relu_layers} layers of {relu_width}. Last, a German answer's law that gradients are
+proportional to the weights: tanh networks of {tanh_layers} layers of {narrow}, with standard deviations from
+{smallest} to {largest}. Inputs are N(0, 1), others for each of {seeds} untrained networks.
 """
 
 import numpy as np
@@ -23,15 +24,17 @@ exhibit = Exhibit(
     __doc__,
     title="The variance law",
     question="signal",
-    finding="Variances follow the law for every distribution; gradients are not proportional to the weights.",
+    finding="Variances follow the law for every distribution; gradients go with a power of the weights that "
+    "counts the matrices which they pass.",
     linear={"layers": 20, "width": 200, "factors": (0.5, 1.0, 2.0), "falling": (800, 400, 200, 100, 50)},
-    nonlinear={"relu_layers": 10, "half_layer": 5, "tanh_layers": 5, "profile_layers": 10, "narrow": 100},
-    measured={"smallest": 0.001, "largest": 0.03, "samples": 1000, "seeds": 20},
-    quick={"seeds": 10},
+    relu={"relu_layers": 10, "relu_width": 400, "half_layer": 5},
+    others={"tanh_layers": (1, 2, 3, 5), "profile_layers": 10, "narrow": 100},
+    measured={"smallest": 0.001, "largest": 0.03, "samples": 500, "seeds": 20},
+    quick={"seeds": 10, "samples": 200},
 )
 RUSSIAN = "Russian notes on the initialization of weights"
 RULES = {"in": "1/n_in", "out": "1/n_out", "average": "2/(n_in + n_out)"}
-DISTRIBUTIONS = ("normal", "uniform", "corrected_truncated_normal")
+DISTRIBUTIONS = {"normal": "normal", "uniform": "uniform", "corrected_truncated_normal": "truncated"}
 
 
 def inputs_of(seeds, samples, width):
@@ -54,7 +57,9 @@ def layer_variances(s, factor, distribution):
     low=0.95,
     high=1.05,
     reason="the same: within 5 %",
+    is_ratio=True,
     is_identity=True,
+    tried=("each distribution with each factor: three times the same, because a factor only scales",),
 )
 def variance_law(s):
     """A linear layer multiplies the variance by n_in Var(w), which grows, keeps or loses it.
@@ -63,11 +68,18 @@ def variance_law(s):
 
     Only the variance counts: normal, uniform and truncated draws do the same.
     """
-    pairs = [(kind, factor) for kind in DISTRIBUTIONS for factor in s.factors]
-    measured = {pair: layer_variances(s, pair[1], pair[0])["z"] for pair in pairs}
     return {
-        f"n Var(w) = {factor:g}, {kind}": (z[:, -1] / z[:, 0]) ** (1 / (s.layers - 1)) / factor
-        for (kind, factor), z in measured.items()
+        name: (z[:, -1] / z[:, 0]) ** (1 / (s.layers - 1)) / factor
+        for name, (factor, z) in linear_layers(s).items()
+    }
+
+
+def linear_layers(s):
+    """For each distribution its n_in Var(w), and the variances of the layers."""
+    pairs = zip(DISTRIBUTIONS.items(), s.factors, strict=True)
+    return {
+        f"{factor:g}, {name}": (factor, layer_variances(s, factor, kind)["z"])
+        for (kind, name), factor in pairs
     }
 
 
@@ -113,8 +125,9 @@ def glorot_is_a_compromise(s):
 def relu_networks(s):
     """For each network Var z of each layer, and the mean square after the ReLU of one of them."""
     seeds = 2 * s.seeds
-    networks = initialize([s.width] * (s.relu_layers + 2), ["he"] * seeds, range(seeds), "relu", "float64")
-    networks.forward(inputs_of(seeds, s.samples, s.width))
+    sizes = [s.relu_width] * (s.relu_layers + 2)
+    networks = initialize(sizes, ["he"] * seeds, range(seeds), "relu", "float64")
+    networks.forward(inputs_of(seeds, s.samples, s.relu_width))
     z = np.array([layer.var(axis=(1, 2)) for layer in networks.pre_activations])
     return {"z": z, "square": (networks.activations[s.half_layer - 1] ** 2).mean(axis=(1, 2))}
 
@@ -124,6 +137,7 @@ def relu_networks(s):
     low=0.45,
     high=0.55,
     reason="half: within a tenth",
+    is_ratio=True,
     is_identity=True,
 )
 def relu_halves(s):
@@ -140,60 +154,125 @@ def relu_halves(s):
     low=0.75,
     high=1.25,
     reason="stays: within a quarter",
+    is_ratio=True,
+    tried=("layers of 200 units, the arithmetic mean: confirmed",),
 )
 def he_holds_pre_activations(s):
     """With Var(w) = 2/n_in the variance between ReLU layers, before the function, stays.
 
     Measured: the variance of the pre-activations of layer {relu_layers} over that of the first.
 
-    In the mean over networks; single networks scatter, the more the narrower they are.
+    Single networks scatter, the more the narrower they are, and the typical one loses a little: the mean of
+    the logarithm is below the logarithm of the mean.
     """
     z = relu_networks(s)["z"]
     return z[s.relu_layers - 1] / z[0]
 
 
-@exhibit.claim(
-    source=f"{RUSSIAN}, on Xavier's method",
-    low=0.5,
-    reason="suits where a layer keeps at least half of their square",
-)
-def xavier_suits_symmetric(s):
-    """Xavier's rule suits the functions that are symmetric about 0, tanh and the sigmoid, and not ReLU.
-
-    Measured: by what a layer multiplies squared gradients, the geometric mean over {profile_layers} layers.
-
-    The sigmoid is symmetric about 1/2 and has slope 1/4 there, of which the rule knows nothing: fifteen
-    sixteenths of the square are lost. ReLU loses half, within the limit over few layers only.
-    """
+@exhibit.kept
+def gradient_factors(s):
+    """By what a layer multiplies squared gradients, the geometric mean: of each function, (seeds,)."""
     shape = {"depth": s.profile_layers, "width": s.narrow, "samples": s.samples, "seeds": s.seeds}
     profiles = depth_profiles([Scheme("xavier")], ["tanh", "sigmoid", "relu"], **shape)
     return {profile.activation: profile.gradient_factor for profile in profiles}
 
 
+FACTOR = "by what a layer multiplies squared gradients, the geometric mean over {profile_layers} layers"
+HALF = (
+    "one claim about three functions, with the limit of a half: undecided for ReLU, whose theory is a half",
+)
+
+
 @exhibit.claim(
-    source="German answer on initial weights near 0, last paragraph",
+    source=f"{RUSSIAN}, on Xavier's method",
+    quantity=FACTOR,
+    low=2 / 3,
+    is_ratio=True,
+    reason="suits where a layer keeps at least two thirds of their square",
+    tried=HALF,
+)
+def xavier_suits_symmetric(s):
+    """Xavier's rule suits the functions that are symmetric about 0, tanh and the sigmoid.
+
+    The sigmoid is symmetric about 1/2 and has slope 1/4 there, of which the rule knows nothing: fifteen
+    sixteenths of the square are lost.
+    """
+    return {name: gradient_factors(s)[name] for name in ("tanh", "sigmoid")}
+
+
+@exhibit.claim(
+    source=f"{RUSSIAN}, on Xavier's method",
+    quantity=FACTOR,
+    high=2 / 3,
+    is_ratio=True,
+    reason="does not suit where a layer loses at least a third of their square",
+    tried=HALF,
+)
+def xavier_does_not_suit_relu(s):
+    """Xavier's rule does not suit ReLU.
+
+    ReLU loses half of the square in each layer, for which He's rule makes up.
+    """
+    return gradient_factors(s)["relu"]
+
+
+@exhibit.kept
+def gradient_powers(s, layers):
+    """The slope of ln gradient over ln std at the first of these layers, (seeds,)."""
+    stds = np.geomspace(s.smallest, s.largest, 6)
+    sizes, gradients = [s.narrow] * (layers + 1) + [10], []
+    inputs, labels = inputs_of(s.seeds, s.samples, s.narrow), np.arange(s.samples) % 10
+    for std in stds:
+        schemes = [Scheme("normal", {"std": float(std)})] * s.seeds
+        networks = initialize(sizes, schemes, range(s.seeds), "tanh", "float64")
+        gradients.append([own[0].gradient_std for own in measure_layers(networks, inputs, labels)])
+    return {"powers": np.polyfit(np.log(stds), np.log(gradients), 1)[0]}
+
+
+def powers(s):
+    """For each number of layers, (seeds,)."""
+    return {layers: gradient_powers(s, layers)["powers"] for layers in s.tanh_layers}
+
+
+def through(matrices):
+    """What a gradient passes on its way to the first hidden layer: a matrix for each hidden layer."""
+    return f"through {matrices} {'matrix' if matrices == 1 else 'matrices'}"
+
+
+GERMAN = "German answer on initial weights near 0, last paragraph"
+POWER = "the slope of ln gradient over ln std, from {smallest} to {largest}, at the first tanh layer"
+
+
+@exhibit.claim(
+    source=GERMAN,
+    quantity=POWER,
     low=0.8,
     high=1.2,
     reason="proportional: a slope within 0.8 and 1.2",
-    otherwise="Gradients fall with a high power of the weights' size, far faster than in proportion",
+    tried=("five layers only: refuted",),
 )
 def gradients_proportional(s):
     """Gradients are proportional to the weights, so that very small weights give very small gradients.
 
-    Measured: the slope of ln gradient over ln std, {smallest} to {largest}, at the first tanh layer.
-
-    A gradient passes through all weights above its layer, here {tanh_layers} matrices.
+    That is so for one matrix. Through several matrices the gradient is a product, and falls far faster.
     """
-    stds = np.geomspace(s.smallest, s.largest, 6)
-    sizes = [s.narrow] * (s.tanh_layers + 1) + [10]
-    gradients = []
-    for std in stds:
-        schemes = [Scheme("normal", {"std": float(std)})] * s.seeds
-        networks = initialize(sizes, schemes, range(s.seeds), "tanh", "float64")
-        labels = np.arange(200) % 10
-        layers = measure_layers(networks, inputs_of(s.seeds, 200, s.narrow), labels)
-        gradients.append([first.gradient_std for first, *_ in layers])
-    return [np.polyfit(np.log(stds), np.log(values), 1)[0] for values in np.array(gradients).T]
+    return {through(matrices): slopes for matrices, slopes in powers(s).items()}
+
+
+@exhibit.claim(
+    source="what is true instead, by the chain rule",
+    low=0.9,
+    high=1.1,
+    is_ratio=True,
+    is_identity=True,
+    reason="the same: within a tenth",
+)
+def power_counts_matrices(s):
+    """A gradient goes with the power of the weights' size that counts the matrices that it has passed.
+
+    Measured: the slope of ln gradient over ln std, over the number of matrices, at the first tanh layer.
+    """
+    return {through(matrices): slopes / matrices for matrices, slopes in powers(s).items()}
 
 
 @exhibit.figure("Untrained linear networks: the mean of {seeds}, and their range.")
@@ -202,9 +281,8 @@ def variances(s):
     headline(figure, "n Var(w) = 1 keeps the variance; where widths fall, no rule keeps both directions")
     left, *ways = figure.subplots(1, 3)
     greys = (Look("#999999", "v", ":"), Look("#000000", "o", "-"), Look("#666666", "^", "--"))
-    for factor, style in zip(s.factors, greys, strict=True):
-        z = layer_variances(s, factor, "normal")["z"]
-        mean_and_range(left, np.arange(1, s.layers + 1), z, style, f"n Var(w) = {factor:g}")
+    for (name, (_, z)), style in zip(linear_layers(s).items(), greys, strict=True):
+        mean_and_range(left, np.arange(1, s.layers + 1), z, style, name)
     for axes, way in zip(ways, ("forward", "backward"), strict=True):
         for fan, scheme in zip(RULES, ("lecun", "classic", "xavier"), strict=True):
             squares = both_ways(s, fan)[way]
@@ -214,7 +292,7 @@ def variances(s):
         axes.set(ylabel=f"mean square, {way}", ylim=(0.03, 30), xlabel="width of the layer reached")
         axes.set_title(f"{'-'.join(map(str, widths))}, {way}")
     left.set(xlabel="layer", ylabel="variance of pre-activations")
-    left.set_title(f"{s.layers} linear layers of {s.width}")
+    left.set_title(f"{s.layers} linear layers of {s.width}, by n Var(w)")
     for axes in (left, *ways):
         axes.set_yscale("log")
         label_ends(axes, gap=0.08)
@@ -224,10 +302,9 @@ def variances(s):
 @exhibit.table()
 def layer_means(s):
     return [
-        {"n_var_w": factor, "distribution": kind, "layer": i + 1, "variance": float(value)}
-        for kind in DISTRIBUTIONS
-        for factor in s.factors
-        for i, value in enumerate(layer_variances(s, factor, kind)["z"].mean(axis=0))
+        {"n_var_w_and_distribution": name, "layer": i + 1, "variance": float(value)}
+        for name, (_, z) in linear_layers(s).items()
+        for i, value in enumerate(z.mean(axis=0))
     ]
 
 
@@ -239,3 +316,8 @@ def falling_widths(s):
         for way, squares in both_ways(s, fan).items()
         for i, value in enumerate(squares.mean(axis=0))
     ]
+
+
+@exhibit.table()
+def gradient_slopes(s):
+    return [{"matrices": matrices, "slope": float(slopes.mean())} for matrices, slopes in powers(s).items()]

@@ -29,4 +29,12 @@ def test_numbers_are_taken_over_layers():
     assert italian.gradient_ratio(layers) == pytest.approx(100)
     assert italian.variance_ratio(layers) == pytest.approx(4)
     assert italian.mean_size(layers) == pytest.approx(2)
-    assert italian.worst(layers) == pytest.approx(100 / italian.FAR)
+    assert italian.worst(layers, similar=10) == pytest.approx(100 / 10)
+    assert italian.last_gradient_kept(layers) == pytest.approx(0.1)
+    assert italian.activations_kept(layers) == pytest.approx(2)
+
+
+def test_the_article_s_text_takes_the_variance_for_the_standard_deviation():
+    start = italian.start_of(italian.exhibit.settings, italian.WRITTEN)
+    assert start.of_layer(0, 3).variance((784, 128)) == pytest.approx(784**-2)
+    assert start.of_layer(1, 3).variance((128, 128)) == pytest.approx(128**-2)
