@@ -7,6 +7,24 @@
 module of the folder, so the import of any one of them fills the registries of schemes and library names.
 """
 
-from initlab.init import data_dependent, libraries, networks, per_layer, pretraining, scheme, schemes
+from initlab.init import (
+    data_dependent,
+    libraries,
+    networks,
+    per_layer,
+    pretraining,
+    scheme,
+    schemes,
+    structured,
+)
 
-__all__ = ["data_dependent", "libraries", "networks", "per_layer", "pretraining", "scheme", "schemes"]
+__all__ = [
+    "data_dependent",
+    "libraries",
+    "networks",
+    "per_layer",
+    "pretraining",
+    "scheme",
+    "schemes",
+    "structured",
+]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from initlab.errors import require
-from initlab.init.scheme import Scheme, Shape
+from initlab.init.scheme import Place, Scheme, Shape
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
 
@@ -77,6 +77,9 @@ class Initialization:
             layer: from 0 to layers - 1.
             layers: the number of layers, with the last one that gives the logits.
         """
+        return self._given(layer, layers).for_place(place_of(layer, layers))
+
+    def _given(self, layer: int, layers: int) -> Scheme:
         if layer == layers - 1 and self.last is not None:
             return self.last
         return self.first if layer == 0 and self.first is not None else self.scheme
@@ -109,6 +112,21 @@ class Initialization:
     def bias_variance(self, shape: Shape) -> float:
         """The variance of the biases of a layer of shape (n_in, n_out)."""
         return 0.0 if self.bias is None else self.bias.variance(shape)
+
+
+def place_of(layer: int, layers: int) -> Place:
+    """The place of a layer: the first has the data as inputs, the last gives the logits.
+
+    Args:
+        layer: from 0 to layers - 1.
+        layers: the number of layers, with the last one that gives the logits.
+
+    >>> [place_of(layer, 3) for layer in range(3)], place_of(0, 1)
+    (['first', 'hidden', 'last'], 'only')
+    """
+    if layers == 1:
+        return "only"
+    return "first" if layer == 0 else "last" if layer == layers - 1 else "hidden"
 
 
 def as_initializations(schemes: "SchemeLike | Sequence[SchemeLike]") -> list[Initialization]:

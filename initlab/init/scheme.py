@@ -1,8 +1,9 @@
 """Schemes: a text like `normal(std=0.01)` -> a law with its arguments -> weights.
 
 A *law* is one function `f(rng, shape, **arguments) -> W`, registered in `SCHEMES`. A *scheme* is a law with
-its arguments: a value that we can compare, write as text, and draw from. The laws are in `schemes`, those
-that look at data in `data_dependent` and `pretraining`, and other libraries' names in `libraries`.
+its arguments: a value that we can compare, write as text, and draw from. The laws are in `schemes` and
+`structured`, those that look at data in `data_dependent` and `pretraining`, and other libraries' names in
+`libraries`.
 """
 
 import inspect
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from initlab.registry import (
 
 Shape = tuple[int, int]
 OWN = "own"  # the default of an argument `activation` that stands for the network's own activation function
+Place = Literal["first", "hidden", "last", "only"]  # of a layer, for laws with an argument `place`
 
 
 class Draw(Protocol):
@@ -165,6 +167,16 @@ class Scheme:
         if not self.needs_activation:
             return self
         return Scheme(self.name, {**self.arguments, "activation": activation})
+
+    def for_place(self, place: Place) -> "Scheme":
+        """The scheme in a layer at this place; it differs for `mirror` alone.
+
+        >>> Scheme("mirror").for_place("first"), Scheme("he").for_place("first")
+        (Scheme.parse('mirror(place=first)'), Scheme.parse('he'))
+        """
+        if "place" not in self._law.parameters() or "place" in self.arguments:
+            return self
+        return Scheme(self.name, {**self.arguments, "place": place})
 
     @property
     def needs_activation(self) -> bool:

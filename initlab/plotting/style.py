@@ -67,6 +67,8 @@ _LOOKS = {
     "slide:he": Look("#D55E00", "*", ":"),
     "orthogonal": Look("#E69F00", "p", "-"),
     "identity": Look("#E69F00", "h", "--"),
+    "zero": Look("#E69F00", "d", "-."),
+    "mirror": Look("#CC79A7", "d", "-"),
     "sparse": Look("#8C564B", "P", "-."),
     "martens": Look("#8C564B", "*", "--"),
     "random_walk": Look("#7F7F7F", "*", "-"),

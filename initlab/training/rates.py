@@ -1,6 +1,6 @@
 """The one way to choose a learning rate: train with each, and take the best on held-out training examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -11,10 +11,12 @@ from initlab.init.per_layer import SchemeLike, as_initializations
 from initlab.nn.optimizers import Optimizer
 from initlab.registry import read_call
 from initlab.training.histories import Histories
+from initlab.training.history import History
 from initlab.training.train import train
 
 HELD_OUT = 5000
 By = Literal["accuracy", "loss"]
+Score = Callable[[History], float]
 
 
 def train_at_best_rate(
@@ -25,14 +27,15 @@ def train_at_best_rate(
     optimizer: str = "sgd",
     seeds: int | Iterable[int] = 0,
     validation: int = HELD_OUT,
-    by: By = "accuracy",
+    by: By | Score = "accuracy",
     per_seed: bool = False,
     **how: Any,
 ) -> Histories:
     """Train networks with several learning rates, and keep those of the best rate of each scheme.
 
     The best rate is that of the highest accuracy, or of the lowest loss, on examples held out of the training
-    set; the test set decides nothing. A network that diverged comes last.
+    set, or of the highest score that a function gives, as the one that learns fastest. The test set decides
+    nothing. A network that diverged comes last.
 
     Args:
         schemes: as for `train`.
@@ -40,8 +43,10 @@ def train_at_best_rate(
         rates: the learning rates that are tried.
         optimizer: its name, perhaps with other arguments, as "momentum(momentum=0.8)".
         seeds: as for `train`.
-        validation: how many training examples are held out.
-        by: "accuracy" or "loss", which of the two decides.
+        validation: how many training examples are held out; may be 0 where a function decides.
+        by: "accuracy" or "loss", which of the two decides; or a function of a history that gives a score,
+            of which higher is better. It is asked about networks that did not diverge, and must not read
+            what they reach on the test set.
         per_seed: whether each seed has a rate of its own; by default a scheme has one, that of the best mean
             over seeds.
         how: the other arguments of `train`.
@@ -58,11 +63,18 @@ def train_at_best_rate(
     >>> kept = train_at_best_rate(["he"], (x, y), **tried, steps=50, hidden="8x2")
     >>> kept[0].learning_rate
     0.1
+
+    The rate that learns fastest is the one whose loss falls to a level in the fewest steps:
+
+    >>> def speed(history):
+    ...     return -(history.steps_to_reach(1.2) or 51)
+    >>> train_at_best_rate(["he"], (x, y), **tried | {"by": speed}, steps=50, hidden="8x2")[0].learning_rate
+    0.1
     """
     starts, rates = as_initializations(schemes), [float(rate) for rate in rates]
-    if not starts or not rates or validation < 1:
+    if not starts or not rates or (validation < 1 and not callable(by)):
         raise UsageError("choosing a rate needs at least one scheme, one rate and one held-out example")
-    if by not in get_args(By):
+    if not callable(by) and by not in get_args(By):
         raise UsageError(unknown_name("score", str(by), get_args(By)))
     grid = [(start, rate) for start in starts for rate in rates]
     histories = train(
@@ -73,8 +85,7 @@ def train_at_best_rate(
         validation=validation,
         **how,
     )
-    scores = histories.numbers(f"validation_{by}") * (1 if by == "accuracy" else -1)
-    scores = scores.reshape(len(starts), len(rates), -1)
+    scores = _scores(histories, by).reshape(len(starts), len(rates), -1)
     best = np.nan_to_num(scores, nan=-np.inf).argmax(axis=1) if per_seed else _best_of_mean(scores)
     table = np.arange(len(histories)).reshape(scores.shape)
     chosen = np.take_along_axis(table, best[:, None, :], axis=1)
@@ -82,6 +93,13 @@ def train_at_best_rate(
     return Histories(
         replace(histories[row], label=str(label)) for row, label in zip(chosen.ravel(), labels, strict=True)
     )
+
+
+def _scores(histories: Histories, by: By | Score) -> np.ndarray:
+    """Of each history, higher is better; nan where it diverged."""
+    if callable(by):
+        return np.array([np.nan if h.diverged_at is not None else by(h) for h in histories], np.float64)
+    return histories.numbers(f"validation_{by}") * (1 if by == "accuracy" else -1)
 
 
 def _best_of_mean(scores: np.ndarray) -> np.ndarray:

@@ -88,7 +88,8 @@ def test_the_autoencoders_gradients_are_those_of_central_differences(activation,
             assert gradient[index] == pytest.approx((ahead - behind) / 2e-6, rel=1e-5, abs=1e-8)
 
 
-def test_noise_sets_the_given_fraction_of_the_inputs_to_0():
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_noise_sets_the_given_fraction_of_the_inputs_to_0(noise):
     """With weights of 1 into a single unit, the hidden layer counts the remaining inputs."""
     means, rng = [], np.random.default_rng(0)
 
@@ -97,9 +98,9 @@ def test_noise_sets_the_given_fraction_of_the_inputs_to_0():
         return z
 
     counting = replace(ACTIVATIONS["identity"], function=count)
-    learn = denoising(rng, counting, 1, 1e-9, 0.3, bounded=False)
+    learn = denoising(rng, counting, 1, 1e-9, noise, bounded=False)
     list(learn(lambda: np.ones((200, 1000)), np.ones((1000, 1)), np.zeros(1)))
-    assert means[0] == pytest.approx(700, abs=5)
+    assert means[0] == pytest.approx(1000 * (1 - noise), abs=5 if noise else 0)
 
 
 def test_hidden_layers_learn_one_after_another_and_the_output_layer_does_not():

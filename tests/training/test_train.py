@@ -151,6 +151,20 @@ def test_a_rate_at_which_networks_diverge_is_not_chosen(data):
         assert (history.learning_rate, history.diverged_at) == (0.05, None)
 
 
+def test_a_function_of_a_history_chooses_the_rate_and_is_not_asked_about_networks_that_diverged(data):
+    tried = {"rates": (0.1, 0.001, 0.01, 1e9), "seeds": range(2), "steps": 20, "hidden": "6x2"}
+
+    def slowest(history):
+        assert history.diverged_at is None
+        return float(history.losses[-1])
+
+    for validation in (0, 100):
+        histories = train_at_best_rate(["he"], data, by=slowest, validation=validation, **tried)
+        assert [history.learning_rate for history in histories] == [0.001, 0.001]
+    with pytest.raises(UsageError, match="one held-out example"):
+        train_at_best_rate(["he"], data, validation=0, **tried)
+
+
 def test_held_out_examples_are_the_last_and_are_not_trained_on():
     examples = array_examples([np.arange(10.0)[:, None], np.arange(10) % 2])
     held = examples.hold_out(3)
