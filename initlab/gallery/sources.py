@@ -46,11 +46,15 @@ class Source(BaseModel):
 
     Args:
         title: what it is.
+        language: it is written in.
+        author: where known.
         statements: in the order of the text.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="forbid")
     title: str
+    language: str
+    author: str = ""
     statements: list[Statement]
 
 
@@ -84,7 +88,8 @@ def tables(sources: Mapping[str, Source], exhibits: Mapping[str, Mapping[str, An
         f"{name}.{claim['name']}": claim for name, exhibit in exhibits.items() for claim in exhibit["claims"]
     }
     for source in sources.values():
-        yield from (f"### {source.title}", "", "| it says | claims |", "|---|---|")
+        about = "; by ".join(filter(None, (source.language, source.author)))
+        yield from (f"### {source.title}", "", f"{about}.", "", "| it says | claims |", "|---|---|")
         yield from (f"| {_cell(s.says)} | {_checks(s, claims)} |" for s in source.statements)
         yield ""
 

@@ -8,6 +8,8 @@ from initlab.gallery.sources import read_sources, tables
 TEXT = """
 de:
   title: A text
+  language: German
+  author: Nobody
   statements:
   - says: Equal units | stay equal.
     claims: [symmetry.stay_equal]
@@ -28,6 +30,8 @@ def path(tmp_path):
 def test_each_statement_has_a_row_with_the_verdicts_of_its_claims(path):
     assert list(tables(read_sources(path), EXHIBITS)) == [
         "### A text",
+        "",
+        "German; by Nobody.",
         "",
         "| it says | claims |",
         "|---|---|",
