@@ -5,30 +5,38 @@
 predicts for wide layers. `over_seeds.csv` compares the standard deviations of {seeds} such networks with that
 prediction, and with the spread that theory expects of networks of this width.
 
+Japanese slides on the book conclude from the histogram of std=0.01 that one unit says what several say. So
+two more numbers are taken of the last layer, in float64 and in float32. The effective rank of the activations
+is the participation ratio of their variances v along the principal axes, (sum of v)^2 / sum of v^2: of n
+equal and independent units it is n. A linear probe recovers the inputs from the activations by least squares;
+its score is the share of the inputs' variance that it recovers, R^2, on as many fresh inputs.
+
 The book draws every histogram over (0, 1), which hides the negative half of tanh and all rectified values
 above 1. Here the range is the function's own; the column `outside_0_1` shows the share that the book hides.
 """
 
 import numpy as np
 
-from initlab import Scheme, histogram_figure, layer_panels
+from initlab import Scheme, histogram_figure, initialize, layer_panels
 from initlab.gallery import Exhibit
+from initlab.measure.probes import equal_layers, random_probe
 
 exhibit = Exhibit(
     __file__,
     __doc__,
     title="The book's histograms",
     question="book",
-    finding="Sigmoid and tanh saturate from std=1 and hardly react to their inputs from std=0.01; Xavier's "
-    "weights keep the spread of both, and only He's keep that of ReLU.",
+    finding="From std=1 sigmoid and tanh saturate; from std=0.01 their histograms are narrow, but sigmoid "
+    "units differ as much as from Xavier's weights; only He's keep the spread of ReLU.",
     source="Saito, Deep Learning from Scratch, 6.2.2 and 6.2.3, figures 6-10 to 6-14",
     network={"depth": 5, "width": 100},
     measuring={
         "activations": ("sigmoid", "tanh", "relu"),
         "schemes": ("std=1", "std=0.01", "book:xavier", "he"),
         "samples": 1000,
-        "seeds": 20,
+        "seeds": 40,
     },
+    quick={"seeds": 5},
 )
 HALVES = "theory: sqrt(1 / 2) = 0.71, give or take a tenth"
 LEVEL = "theory: 1; a sigma_w^2 of 1.8 instead of 2 would give 0.95"
@@ -71,13 +79,96 @@ def sigmoid_std1_saturates(s):
     return layers(s, "sigmoid", "std=1")["saturated"].min(axis=1)
 
 
-@exhibit.claim(high=0.0289, reason="a tenth of what a uniform distribution over 0 to 1 has, .289")
-def sigmoid_small_alike(s):
-    """With std=0.01, sigmoid activations gather at 0.5: all units do the same.
+@exhibit.claim(
+    high=0.0289, reason="a tenth of what a uniform distribution over 0 to 1 has, .289", is_identity=True
+)
+def sigmoid_small_gathers(s):
+    """With std=0.01, sigmoid activations gather at 0.5.
 
     Measured: the largest standard deviation of the layers' activations.
+
+    Small weights make small pre-activations, so every activation is near sigmoid(0). The spread does not say
+    whether two units answer an input alike: the next claim does.
     """
     return layers(s, "sigmoid", "std=0.01")["std"].max(axis=1)
+
+
+@exhibit.kept
+def expressed(s, scheme, dtype):
+    """Of sigmoid networks: each layer's rank, (seeds, depth), and a probe's R^2 on the last, (seeds,)."""
+    ranks, scores = [], []
+    for seed in range(s.seeds):
+        inputs, _ = random_probe(seed, 2 * s.samples, s.width)
+        network = initialize(equal_layers(s.depth, s.width), [scheme], seed, "sigmoid", dtype)
+        network.forward(inputs.astype(dtype))
+        activations = [a[0].astype(np.float64) for a in network.activations]
+        ranks.append([effective_rank(a[: s.samples]) for a in activations])
+        scores.append(probe_score(activations[-1], inputs, s.samples))
+    return {"rank": ranks, "score": scores}
+
+
+def effective_rank(activations):
+    """The participation ratio of the variances along the principal axes."""
+    variances = np.linalg.svd(activations - activations.mean(axis=0), compute_uv=False) ** 2
+    return variances.sum() ** 2 / (variances**2).sum()
+
+
+def probe_score(activations, inputs, count):
+    """R^2 on the rows from `count` on, of the least squares fit to those before."""
+    a, x = (values - values[:count].mean(axis=0) for values in (activations, inputs))
+    weights, *_ = np.linalg.lstsq(a[:count], x[:count], rcond=None)
+    return 1 - ((x[count:] - a[count:] @ weights) ** 2).mean() / (x[count:] ** 2).mean()
+
+
+SLIDES = "Japanese slides on Saito, Deep Learning from Scratch, 6.2, page on expressive power"
+DTYPES = ("float64", "float32")
+PAIR = ("std=0.01", "book:xavier")
+
+
+def from_small_and_xavier(s, dtype, what):
+    return (expressed(s, scheme, dtype)[what] for scheme in PAIR)
+
+
+@exhibit.claim(
+    source=SLIDES,
+    high=0.5,
+    reason="one unit for several: a rank of at most a half",
+    otherwise="With std=0.01, sigmoid layers have no smaller rank than with Xavier's weights",
+    is_ratio=True,
+)
+def sigmoid_small_alike(s):
+    """With std=0.01, sigmoid units give almost the same output, so that one unit says what several do.
+
+    Measured: the effective rank of the last layer from std=0.01, divided by that from Xavier's weights.
+
+    Units near 1/2 share their mean, but not their answer to an input: without the mean, as many directions
+    are left as from Xavier's weights. In both, the product of random matrices lowers the rank from layer to
+    layer. In float32 the last layer varies by little more than rounding errors, which differ from unit to
+    unit, so its rank is even larger: a rank does not say what is expressed.
+    """
+    ratios = {}
+    for dtype in DTYPES:
+        small, xavier = (ranks[:, -1] for ranks in from_small_and_xavier(s, dtype, "rank"))
+        ratios[f"in {dtype}"] = small / xavier
+    return ratios
+
+
+@exhibit.claim(source=SLIDES, high=0.0, reason="less: a lower score")
+def sigmoid_small_expresses_less(s):
+    """With std=0.01, sigmoid layers express less, because their units are so alike.
+
+    Measured: R^2 of a linear probe for the inputs on the last layer from std=0.01, less that from Xavier's
+    weights.
+
+    In float64 the opposite holds: near 1/2 the sigmoid is almost linear and loses nothing. In float32 the
+    slides are right, but for another reason: the activations vary by less than the distance between two
+    neighbouring numbers near 1/2, and what they say is rounded away.
+    """
+    scores = {}
+    for dtype in DTYPES:
+        small, xavier = from_small_and_xavier(s, dtype, "score")
+        scores[f"in {dtype}"] = small - xavier
+    return scores
 
 
 SPREAD = "the standard deviation of the last layer's activations, divided by the first layer's"
@@ -120,7 +211,7 @@ def relu_xavier_fades(s):
     return factor(s, "book:xavier")
 
 
-@exhibit.claim(quantity=FACTOR, low=0.97, high=1.03, reason=LEVEL)
+@exhibit.claim(quantity=FACTOR, low=0.97, high=1.03, reason=LEVEL, is_identity=True)
 def relu_he_holds(s):
     """With He's weights, ReLU activations keep their spread in all layers."""
     return factor(s, "he")
@@ -128,7 +219,7 @@ def relu_he_holds(s):
 
 @exhibit.figure(f"Sigmoid activations {CAPTION}")
 def sigmoid(s):
-    title = "Sigmoid: std=1 saturates, std=0.01 makes all units alike, Xavier keeps a spread"
+    title = "Sigmoid: std=1 saturates, std=0.01 keeps all values near 1/2, Xavier keeps a spread"
     return histogram_figure(panels(s, "sigmoid", s.schemes), title)
 
 
@@ -152,6 +243,25 @@ def statistics(s):
         for pair in zip(*(panels(s, activation, s.schemes, edges=e) for e in (None, (0, 1))), strict=True)
     ]
     return [{**own.numbers(), "outside_0_1": book.histogram.clipped} for own, book in pairs]
+
+
+@exhibit.table(tolerance=0.5)  # what float32 rounds depends on the processor
+def ranks(s):
+    return [
+        {"dtype": dtype, "scheme": scheme, "layer": layer, "effective_rank": float(mean)}
+        for dtype in DTYPES
+        for scheme in PAIR
+        for layer, mean in enumerate(expressed(s, scheme, dtype)["rank"].mean(axis=0), start=1)
+    ]
+
+
+@exhibit.table(tolerance=0.02)
+def probe_scores(s):
+    return [
+        {"dtype": dtype, "scheme": scheme, "score": float(expressed(s, scheme, dtype)["score"].mean())}
+        for dtype in DTYPES
+        for scheme in PAIR
+    ]
 
 
 @exhibit.table()

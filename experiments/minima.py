@@ -145,8 +145,8 @@ def start_decides_where_it_ends(s, steps):
 
     Training moves a network a little from where it began; the start is most of what its weights are.
     """
-    found = solutions(s, steps)
-    return found["apart"] / found["travelled"]
+    distances = solutions(s, steps)
+    return distances["apart"] / distances["travelled"]
 
 
 @exhibit.claim(

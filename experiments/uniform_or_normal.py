@@ -198,10 +198,11 @@ def method(s, name, depth, steps):
     return curves(s, scheme, "relu", depth, optimizer, steps)["losses"]
 
 
-def lead(s, one, other, steps):
+def lead(s, first, second, steps):
     """By how much the second ends lower, by depth."""
     return {
-        f"{depth} layers": final(s, method(s, one, depth, steps)) - final(s, method(s, other, depth, steps))
+        f"{depth} layers": final(s, method(s, first, depth, steps))
+        - final(s, method(s, second, depth, steps))
         for depth in (s.shallow, s.deep)
     }
 

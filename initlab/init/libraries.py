@@ -486,7 +486,10 @@ def lasagne_constant(val: float = 0.0) -> Scheme:
     "lasagne:Orthogonal", means="orthonormal rows or columns, times the gain; there from an SVD"
 )
 def lasagne_orthogonal(gain: LasagneGain = 1.0) -> Scheme:
-    """The factor U or V in the decomposition `U S V^T` of a normal matrix, which is uniform as well."""
+    """The factor U or V in the decomposition `U S V^T` of a normal matrix, here with uniform signs.
+
+    Where LAPACK chooses the signs, as in Lasagne, the first entry is positive in a third of the matrices.
+    """
     return _gained("orthogonal", math.sqrt(2) if gain == "relu" else float(gain))
 
 

@@ -105,7 +105,7 @@ def find_shift(activation: ActivationLike, depth: int) -> Shift:
     # A single layer is treated as one of two: no sigmoid within the constraints triples squared gradients.
     growth = (_GROWTH if is_odd else _SHIFTED_GROWTH) ** (1 / max(depth, 2))
     biases = np.zeros(1) if is_odd else _BIASES
-    candidates = [found for bias in biases for found in _shifts(activation, float(bias), growth)]
+    candidates = [shift for bias in biases for shift in _shifts(activation, float(bias), growth)]
     if not candidates:
         return _shift_at(activation, 1.0, 0.0)
     _, scale, bias = min(candidates)

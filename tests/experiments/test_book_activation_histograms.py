@@ -26,7 +26,7 @@ def verdict():
 
 
 def test_he_holds_the_level_of_relu(verdict):
-    assert verdict("relu_he_holds") == "confirmed"
+    assert verdict("relu_he_holds") == "identity"
 
 
 def test_he_with_1_8_in_place_of_2_is_refuted_and_xavier_is_not(verdict, monkeypatch):

@@ -1,6 +1,7 @@
 """Every claim of every experiment can be refuted, and no page holds a number twice."""
 
 import ast
+import inspect
 import math
 import re
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from initlab.gallery.claims import decide
+from initlab.gallery.kept import code_of
 from initlab.gallery.pages import read_exhibits
 from initlab.gallery.reproduce import experiments, load
+from initlab.gallery.sources import read_sources
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = experiments(ROOT / "experiments")
@@ -23,22 +26,31 @@ COMMITTED = read_exhibits(ROOT / "results")
 
 
 def test_there_are_as_many_experiments_and_claims_as_ever():
-    assert len(EXHIBITS) >= 21
-    assert len(CLAIMS) >= 99
+    assert len(EXHIBITS) >= 40
+    assert sum(not claim.values[0].is_identity for claim in CLAIMS) >= 140
+
+
+def at(claim, end, distances):
+    """Numbers at distances above an end of a claim's range; for ratios, as logarithms."""
+    return [end * math.exp(d) if claim.is_ratio else end + d for d in distances]
+
+
+def span(claim):
+    """A distance that fits into the range."""
+    low, high = (math.log(end) if claim.is_ratio and end > 0 else end for end in (claim.low, claim.high))
+    return min(high - low, 1.0)
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_claim_is_refuted_by_numbers_out_of_its_range_and_confirmed_by_numbers_in_it(claim):
-    for end, outward in ((claim.low, -1), (claim.high, 1)):
-        if math.isfinite(end):
-            outside = [end + outward * (1 + i / 10) for i in range(5)]
-            assert decide(claim, outside).verdict == "refuted"
-    width = min(claim.high - claim.low, 1.0)
-    inside = claim.low + width / 2 if math.isfinite(claim.low) else claim.high - width / 2
-    verdict = "identity" if claim.is_identity else "confirmed"
-    assert decide(claim, [inside + width * i / 100 for i in range(5)]).verdict == verdict
-    astride = claim.low if math.isfinite(claim.low) else claim.high
-    assert decide(claim, [astride - 0.01, astride + 0.01, astride, astride, astride]).verdict == "undecided"
+    ends = [(end, inward) for end, inward in ((claim.low, 1), (claim.high, -1)) if math.isfinite(end)]
+    for end, inward in ends:
+        outside = at(claim, end, [-inward * (1 + i / 10) for i in range(5)])
+        inside = at(claim, end, [inward * span(claim) * (0.4 + i / 100) for i in range(5)])
+        astride = at(claim, end, [-0.01 * span(claim), 0.01 * span(claim), 0, 0, 0])
+        assert decide(claim, outside).verdict == "refuted"
+        assert decide(claim, inside).verdict == ("identity" if claim.is_identity else "confirmed")
+        assert decide(claim, astride).verdict == "undecided"
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -89,9 +101,40 @@ def test_an_experiment_trains_by_the_one_training_loop(name):
     assert not called & {"train_step", "Optimizer"}
 
 
+TRAINS = ("train(", "train_at_best_rate(", "exhibit.train(")
+
+
+def test_a_claim_about_training_is_decided_after_two_budgets():
+    """What it uses of its script trains, so the claim takes a budget as its second argument."""
+    lacking = [
+        f"{name}.{claim.name}"
+        for name, exhibit in EXHIBITS.items()
+        for claim, measure in exhibit.claims
+        if any(call in code_of(measure) for call in TRAINS)
+        and len(inspect.signature(inspect.unwrap(measure)).parameters) < 2
+    ]
+    assert not lacking
+
+
+def test_the_sources_name_claims_that_exist_and_cover_five_texts():
+    sources = read_sources(ROOT / "experiments" / "sources.yaml")
+    assert {"de", "it", "ja", "ru", "zh"} <= set(sources)
+    known = {f"{name}.{claim.name}" for name, exhibit in EXHIBITS.items() for claim, _ in exhibit.claims}
+    named = {name for source in sources.values() for said in source.statements for name in said.claims}
+    assert named <= known
+
+
 def test_every_experiment_is_committed_with_these_claims():
     for name, exhibit in EXHIBITS.items():
         assert [claim["name"] for claim in COMMITTED[name]["claims"]] == [c.name for c, _ in exhibit.claims]
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_a_page_has_its_files_and_no_older_ones(name):
+    exhibit = EXHIBITS[name]
+    files = {f"{picture.name}{suffix}" for picture in exhibit.pictures for suffix in (".png", ".svg")}
+    files |= {f"{table.name}.csv" for table in exhibit.tables} | {"README.md", "claims.json"}
+    assert {path.name for path in (ROOT / "results" / name).iterdir()} == files
 
 
 def test_a_refuted_claim_is_headed_by_what_is_true_instead():

@@ -22,9 +22,12 @@ def test_drift_is_movement_in_time_and_not_spread():
     assert ioffe.relative_drift_of(moving).tolist() == [0.5]
 
 
-def test_percentiles_are_those_of_each_unit_over_images():
-    settings = ioffe.exhibit.settings.replace(steps=2, every=1, seeds=2, width=4, images=50)
-    arrays = ioffe.trained(settings, "with")
+def test_percentiles_are_those_of_each_unit_over_images_at_one_rate():
+    small = {"steps": (1, 2), "every": 1, "seeds": 2, "width": 4, "units": 3, "images": 50, "held_out": 100}
+    settings = ioffe.exhibit.settings.replace(**small)
+    arrays = ioffe.trained(settings, ioffe.NORMALIZED, 2)
     assert arrays["accuracy"].shape == (2, 3)
-    assert arrays["percentiles"].shape == (2, 3, 3, 4)
+    assert arrays["percentiles"].shape == (2, 3, 3, 3)
     assert (np.diff(arrays["percentiles"], axis=2) >= 0).all()
+    assert len(set(arrays["rate"])) == 1
+    assert arrays["rate"][0] in settings.rates
