@@ -2,23 +2,27 @@
 
 {depth} hidden layers of {width} units as in the paper; `classic` weights U(+-1/sqrt(n)), which the paper
 calls standard, against its normalized ones, `xavier_uniform`; {networks} networks each before training, with
-{probe} images of MNIST, pixels / 255, and with {probe} inputs N(0, 1) and classes at random. For the
-saturation of sigmoids, networks of {top_depth} layers of {small} take {long} steps on MNIST from `classic`
-weights, with the paper's batches of {top_batch} and rate {top_rate}. For the order of test errors, networks
-of {depth} layers of {small} take {short} steps with batches of {batch_size}, at the rate of {rates} that is
-best in the mean over seeds on {held_out} held-out training images (the paper: 1000 units, up to convergence).
-Both with {seeds} seeds.
+{probe} images of MNIST, pixels / 255, and with {probe} inputs N(0, 1) and classes at random; singular values
+of {jacobians} of these networks, at one input each. For the saturation of sigmoids, networks of
+{sigmoid_depth} layers of {small} take {long_steps} steps on MNIST from `classic` weights, with the paper's
+batches of {sigmoid_batch} and rate {sigmoid_rate}. For the order of test errors, networks of {depth} layers
+of {small}, with sigmoids of {sigmoid_depth}, learn MNIST for {epochs} epochs with batches of {batch_size}
+(the paper: 1000 units, batches of 10, up to convergence). Each activation and scheme has the rate of {rates},
+with sigmoids of {sigmoid_rates}, that is best in the mean over seeds on {held_out} held-out training images
+after the last epoch. Both with {seeds} seeds.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import initialize, measure_layers, open_dataset, train, train_at_best_rate
+from initlab import Ensemble, initialize, measure_layers, open_dataset, train, train_at_best_rate
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
+from initlab.measure.jacobian import jacobian_singular_values
 from initlab.nn.streams import Purpose, stream
 from initlab.plotting.elements import headline, mean_and_range
 from initlab.plotting.style import Look, look
+from initlab.training.loop import evaluate
 
 exhibit = Exhibit(
     __file__,
@@ -27,18 +31,38 @@ exhibit = Exhibit(
     question="signal",
     finding="Standard weights lose signals and gradients from layer to layer, normalized ones lose far less.",
     source="Glorot & Bengio 2010",
-    untrained={"depth": 5, "width": 1000, "networks": 10, "probe": 300},
-    saturation={"top_depth": 4, "top_batch": 10, "top_rate": 1.0, "long": 4000, "early": 300, "every": 100},
-    errors={"short": 5000, "batch_size": 20, "rates": (0.03, 0.1, 0.3, 1.0), "held_out": 5000},
+    untrained={"depth": 5, "width": 1000, "networks": 10, "probe": 300, "jacobians": 5},
+    saturation={
+        "sigmoid_depth": 4,
+        "sigmoid_batch": 10,
+        "sigmoid_rate": 1.0,
+        "early_steps": (300, 1000),
+        "long_steps": (4000, 12_000),
+        "every": 100,
+    },
+    errors={
+        "epochs": (3, 10),
+        "batch_size": 50,
+        "rates": (0.1, 0.3),
+        "sigmoid_rates": (2.0, 4.0),
+        "held_out": 5000,
+    },
     trained={"small": 100, "seeds": 5},
-    quick={"short": 500},
+    quick={
+        "width": 200,
+        "networks": 5,
+        "small": 30,
+        "early_steps": (100, 300),
+        "long_steps": (500, 1500),
+        "epochs": (0.1, 0.4),
+        "rates": (0.3,),
+        "sigmoid_rates": (4.0,),
+    },
 )
 STANDARD, NORMALIZED = "classic", "xavier_uniform"
 PIXELS, NORMAL = INPUTS = ("MNIST", "inputs N(0, 1)")
-NETWORKS = [
-    ("sigmoid", STANDARD),
-    *((name, scheme) for name in ("tanh", "softsign") for scheme in (STANDARD, NORMALIZED)),
-]
+COMPARED = {"sigmoid": [STANDARD], "tanh": [STANDARD, NORMALIZED], "softsign": [STANDARD, NORMALIZED]}
+GUESSING = 90.0  # per cent of errors: stands for a network that diverged
 
 
 @exhibit.kept
@@ -87,7 +111,11 @@ def standard_activations_shrink(s):
 
 
 @exhibit.claim(
-    "section 4.2, figure 6 bottom", quantity=FORWARD, low=0.75, reason="keep: at least three quarters"
+    "section 4.2, figure 6 bottom",
+    quantity=FORWARD,
+    low=0.75,
+    reason="keep: at least three quarters",
+    otherwise="With the normalized weights they shrink, too, but far less",
 )
 def normalized_activations_level(s):
     """With the normalized weights they keep their size.
@@ -134,6 +162,52 @@ def weight_gradients_level(s):
 
 
 @exhibit.kept
+def singular_values(s, scheme, inputs):
+    """The mean over the layers above the first and their units, (networks,)."""
+    means = []
+    for seed in range(s.jacobians):
+        x, _ = probe_of(s, inputs, seed)
+        network = initialize([x.shape[1], *[s.width] * s.depth, 10], [scheme], seed, "tanh", "float64")
+        network.forward(x[:1])
+        pairs = zip(network.weights[1:-1], network.activations, strict=False)
+        means.append([layer_singular_values(W[0], below[0]).mean() for W, below in pairs])
+    return {"means": np.mean(means, axis=1)}
+
+
+def layer_singular_values(weights, below):
+    """Of the Jacobian of one tanh layer's activations with respect to those below, (inputs, units)."""
+    layer = Ensemble([weights, np.zeros((weights.shape[1], 1))], activation="tanh", dtype="float64")
+    return jacobian_singular_values(layer, below)[0]
+
+
+def at_each_inputs(s, scheme):
+    """For each kind of inputs the mean singular value, (networks,)."""
+    return {inputs: singular_values(s, scheme, inputs)["means"] for inputs in INPUTS}
+
+
+SINGULAR = "the mean singular value of the Jacobian from a layer to the next, over all pairs of hidden layers"
+
+
+@exhibit.claim("section 4.2.2", quantity=SINGULAR, low=0.4, high=0.6, reason="about 0.5: 0.4 to 0.6")
+def standard_singular_values_half(s):
+    """With the standard weights the average singular value of a layer's Jacobian is about 0.5.
+
+    The singular values of a large square matrix of independent weights of variance sigma_w^2 / n have the
+    mean 0.849 sigma_w. For the standard weights that is 0.49, before slopes of tanh below 1.
+    """
+    return at_each_inputs(s, STANDARD)
+
+
+@exhibit.claim("section 4.2.2", quantity=SINGULAR, low=0.7, high=0.9, reason="about 0.8: 0.7 to 0.9")
+def normalized_singular_values_most(s):
+    """With the normalized weights the average singular value of a layer's Jacobian is about 0.8.
+
+    For sigma_w = 1 the mean is 0.849, before slopes of tanh below 1. Larger inputs make the slopes smaller.
+    """
+    return at_each_inputs(s, NORMALIZED)
+
+
+@exhibit.kept
 def top_activations(s):
     """The mean activation of the top hidden layer now and then, (seeds, times)."""
     shown = prepared_examples(open_dataset("mnist")).train_inputs[: s.probe]
@@ -144,11 +218,11 @@ def top_activations(s):
 
     histories = train(
         STANDARD,
-        hidden=[s.small] * s.top_depth,
+        hidden=[s.small] * s.sigmoid_depth,
         activation="sigmoid",
-        steps=s.long,
-        batch_size=s.top_batch,
-        optimizer=f"sgd(lr={s.top_rate})",
+        steps=max(s.long_steps),
+        batch_size=s.sigmoid_batch,
+        optimizer=f"sgd(lr={s.sigmoid_rate})",
         seeds=range(s.seeds),
         track=top,
         track_every=s.every,
@@ -156,89 +230,149 @@ def top_activations(s):
     return {"means": [[entry["mean"] for entry in history.tracked] for history in histories]}
 
 
-@exhibit.claim("section 3.1, figure 2", high=0.1, reason="driven to 0: at most 0.1; it begins at 0.5")
-def top_sigmoid_saturates(s):
+@exhibit.claim(
+    "section 3.1, figure 2",
+    budgets="early_steps",
+    high=0.1,
+    reason="driven to 0: at most 0.1; it begins at 0.5",
+    tried=("rate 0.1, batches of 50, 300 steps: refuted, because nothing happens that early",),
+)
+def top_sigmoid_saturates(s, steps):
     """In deep sigmoid networks the top hidden layer is driven to 0 early in training.
 
-    Measured: the mean activation of the top hidden layer after {early} steps.
+    Measured: the mean activation of the top hidden layer.
 
     The paper's explanation: the layers below carry no information yet, the output biases do the work, and the
     top layer's signal, noise to them, is turned down. With smaller rates it takes longer.
     """
-    return top_activations(s)["means"][:, s.early // s.every]
+    return top_activations(s)["means"][:, steps // s.every]
 
 
-@exhibit.claim("section 3.1, figure 2", low=0.05, reason="leaves it: at least 0.05 more")
-def top_sigmoid_leaves_saturation(s):
+@exhibit.claim(
+    "section 3.1, figure 2",
+    budgets="long_steps",
+    low=0.05,
+    reason="leaves it: at least 0.05 more",
+    otherwise="The top hidden layer stays in saturation",
+    tried=("4000 steps, the same batches for all seeds: undecided; 4000 steps, own batches: confirmed",),
+)
+def top_sigmoid_leaves_saturation(s, steps):
     """Later the top hidden layer leaves saturation by itself.
 
-    Measured: the mean activation of the top hidden layer after {long} steps, less the smallest before.
+    Measured: the mean activation of the top hidden layer, less the smallest before.
     """
-    means = top_activations(s)["means"]
+    means = top_activations(s)["means"][:, : steps // s.every + 1]
     return means[:, -1] - means.min(axis=1)
 
 
 @exhibit.kept
-def errors(s, activation, scheme):
-    """In per cent of the test images, (seeds,), at the best rate."""
+def errors(s, activation):
+    """Of each scheme in per cent of the test images after each number of epochs, (seeds, epochs)."""
+    examples = prepared_examples(open_dataset("mnist"))
+    steps = steps_of(s, len(examples.train_inputs) - s.held_out)
+
+    def test(networks):
+        _, accuracy = evaluate(networks, examples.test_inputs, examples.test_labels, "cross_entropy")
+        return [{"error": 100 * (1 - float(each))} for each in accuracy]
+
+    is_sigmoid = activation == "sigmoid"
     histories = train_at_best_rate(
-        [scheme],
-        hidden=[s.small] * s.depth,
+        COMPARED[activation],
+        hidden=[s.small] * (s.sigmoid_depth if is_sigmoid else s.depth),
         activation=activation,
-        steps=s.short,
+        steps=max(steps),
         batch_size=s.batch_size,
-        rates=s.rates,
+        rates=s.sigmoid_rates if is_sigmoid else s.rates,
         validation=s.held_out,
         seeds=range(s.seeds),
+        track=test,
+        track_every=int(np.gcd.reduce(steps)),
     )
-    return {"errors": 100 * (1 - histories.numbers("test_accuracy", missing=0.1))}
+    return {scheme: errors_at(histories.of(scheme), steps) for scheme in COMPARED[activation]}
 
 
-def error_of(s, activation, scheme=STANDARD):
+def errors_at(histories, steps):
+    """Of each network after each of these numbers of steps."""
+    each = [{entry["step"]: entry["error"] for entry in history.tracked} for history in histories]
+    return [[of.get(step, GUESSING) for step in steps] for of in each]
+
+
+def steps_of(s, images):
+    """The numbers of epochs in steps."""
+    return [round(epochs * images / s.batch_size) for epochs in s.epochs]
+
+
+def error_of(s, epochs, activation, scheme=STANDARD):
     """Of each seed."""
-    return errors(s, activation, scheme)["errors"]
+    return errors(s, activation)[scheme][:, s.epochs.index(epochs)]
 
 
-@exhibit.claim("table 1: 2.21 % against 1.64 to 1.76 %", low=0.0, reason="the greatest: above 0")
-def sigmoid_is_worst(s):
-    """Of sigmoid, tanh and softsign networks of {depth} layers, the sigmoid's have the greatest test error.
+@exhibit.claim(
+    "table 1: 2.21 % against 1.64 to 1.76 %",
+    budgets="epochs",
+    low=0.0,
+    reason="the greatest: above 0",
+    tried=(
+        "5 sigmoid layers, batches of 20, 5000 steps: 84 points more, confirmed, but the sigmoid had not "
+        "begun",
+    ),
+)
+def sigmoid_is_worst(s, epochs):
+    """Of deep sigmoid, tanh and softsign networks, the sigmoid's have the greatest test error.
 
     Measured: the sigmoid's test error less the greatest of the others, in percentage points.
 
-    After so few steps it has not even begun; the paper's were trained until they had.
+    The sigmoid networks have {sigmoid_depth} layers, as the best of the paper have, and have begun to learn.
     """
-    others = [error_of(s, name, scheme) for name in ("tanh", "softsign") for scheme in (STANDARD, NORMALIZED)]
-    return error_of(s, "sigmoid") - np.max(others, axis=0)
+    others = [
+        error_of(s, epochs, name, scheme)
+        for name in ("tanh", "softsign")
+        for scheme in (STANDARD, NORMALIZED)
+    ]
+    return error_of(s, epochs, "sigmoid") - np.max(others, axis=0)
 
 
-@exhibit.claim("table 1: 1.64 against 1.76 %", low=0.0, reason="smaller: above 0")
-def normalized_tanh_is_better(s):
+@exhibit.claim(
+    "table 1: 1.64 against 1.76 %",
+    budgets="epochs",
+    low=0.0,
+    reason="smaller: above 0",
+    otherwise="Tanh networks have no smaller test error from the normalized weights",
+    tried=("batches of 20, 5000 steps, rates of 0.03 to 1: 0.5 points, confirmed, not firm",),
+)
+def normalized_tanh_is_better(s, epochs):
     """For tanh, the normalized weights give a smaller test error than the standard ones.
 
     Measured: test error of tanh from standard weights less that from normalized ones, in percentage points.
+
+    After few epochs the difference shows who learns sooner. The paper's, about a tenth of a point, is taken
+    after a training up to convergence, which takes longer than this one, and with more units.
     """
-    return error_of(s, "tanh") - error_of(s, "tanh", NORMALIZED)
+    return error_of(s, epochs, "tanh") - error_of(s, epochs, "tanh", NORMALIZED)
 
 
 @exhibit.claim(
     "table 1: 1.64 % from standard, 1.72 % from normalized weights",
+    budgets="epochs",
     high=0.1,
     reason="no worse, by more than a tenth of a point",
     otherwise="Softsign networks, too, have the smaller test error from the normalized weights",
+    tried=("batches of 20, 5000 steps, rates of 0.03 to 1: 1 point worse, refuted, not firm",),
 )
-def softsign_does_not_need_it(s):
+def softsign_does_not_need_it(s, epochs):
     """Softsign networks do not need the normalized weights.
 
     Measured: test error of softsign from standard weights less that from normalized, in percentage points.
 
-    So few steps do not show whether the difference would last to the end of a long training.
+    From standard weights they learn more slowly. The paper's networks were trained up to convergence, where
+    that no longer counts.
     """
-    return error_of(s, "softsign") - error_of(s, "softsign", NORMALIZED)
+    return error_of(s, epochs, "softsign") - error_of(s, epochs, "softsign", NORMALIZED)
 
 
 @exhibit.figure(
-    "tanh layers of {width} on MNIST before training, and {top_depth} sigmoid layers of {small} in training: "
-    "the means of {networks} and of {seeds} networks, and their range."
+    "tanh layers of {width} on MNIST before training, and {sigmoid_depth} sigmoid layers of {small} in "
+    "training: the means of {networks} and of {seeds} networks, and their range."
 )
 def layers_and_saturation(s):
     figure = Figure(figsize=(11, 3.5))
@@ -262,8 +396,11 @@ def layers_and_saturation(s):
 @exhibit.table()
 def test_errors(s):
     return [
-        {"activation": name, "scheme": scheme, "test_error": float(error_of(s, name, scheme).mean())}
-        for name, scheme in NETWORKS
+        {"activation": name, "scheme": scheme, "epochs": epochs}
+        | {"test_error": float(error_of(s, epochs, name, scheme).mean())}
+        for name, schemes in COMPARED.items()
+        for scheme in schemes
+        for epochs in s.epochs
     ]
 
 
