@@ -4,7 +4,7 @@ The article asks how one can tell that an initialization is valid: smaller losse
 set, most sigmoid or tanh units not saturated, no explosion with ReLU, gradients of similar size in all
 layers; and to find one, activations of mean zero and of a variance that is level through the layers. It names
 no depth and tests no network. Here its own recommendations are held against the criteria: networks of {width}
-units on MNIST, untrained, {networks} seeds, {images} images.
+units on MNIST, pixels / 255, untrained, {networks} seeds, {images} images.
 
 Its words have one meaning each in all claims. Similar, the same, kept: the largest mean square of a layer is
 at most {similar} times the smallest; what is more has exploded. Zero: a root mean square of less than a
@@ -108,8 +108,9 @@ def recommended_are_valid(s):
     """Xavier's weights with tanh or sigmoid, and He's with ReLU, saturate few units, do not explode, and have
     gradients of similar size in all layers.
 
-    Measured: the worst of: half the units saturated, signals and gradients differing by a factor {similar};
-    as a fraction of that limit.
+    Measured: the worst of three numbers, each over its limit: the share of saturated units over a half; the
+    growth of mean square pre-activations from the first layer, and the largest over the smallest mean square
+    gradient of a layer's pre-activations, both over {similar}.
 
     He's rule was derived for ReLU and Xavier's for slopes of 1. The sigmoid's slope is at most 1/4: each
     layer keeps a sixteenth of the squared gradient, and a few layers are too many.

@@ -7,7 +7,7 @@ both forms; a seed gives both the same batches. Xavier's and LeCun's rules "suit
 learn: a loss of at most {learnt} nats, where knowing nothing costs ln 10 = 2.303. The Chinese question
 proposes RMSProp instead of gradient descent where training is hard: tried on ReLU networks from std=0.01.
 Both with {steps} steps, {seeds} seeds, and the rate of {rates} (RMSProp: {small_rates}) that ends with the
-lowest loss on {held_out} held-out training images of MNIST. Batches of {batch_size} throughout.
+lowest loss on {held_out} held-out training images of MNIST, pixels / 255. Batches of {batch_size} throughout.
 """
 
 from dataclasses import replace
