@@ -130,7 +130,7 @@ def std1_diverges(_, steps):
 
 @exhibit.figure("Training loss from each start: the mean of {seeds} seeds, and their range.")
 def loss(s):
-    title = "From He's weights it learns sooner than from Xavier's; std=0.01 hardly learns, std=1 diverges"
+    title = "He's weights learn sooner than Xavier's; std=0.01 hardly, std=1 not at all"
     return loss_figure(results(s.steps[0]).conditions, title)
 
 

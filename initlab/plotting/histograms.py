@@ -42,9 +42,10 @@ def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figur
         _draw_row(axes_row, row)
     quantity = panels[0].what.replace("_", " ")
     predicted = any(panel.predicted for panel in panels)
-    note = "; black outline, and number in brackets: theory" if predicted else ""
-    figure.supxlabel(quantity, fontsize=9)
-    figure.supylabel(f"share of {quantity}{note}", fontsize=9)
+    # Below, where there is room: beside a single row, the note would be cut.
+    note = "\nblack outline, and number in brackets: theory" if predicted else ""
+    figure.supxlabel(f"{quantity}{note}", fontsize=9)
+    figure.supylabel(f"share of {quantity}", fontsize=9)
     _head_columns(grid[0], rows[0])
     return figure
 

@@ -57,13 +57,15 @@ def ratio_figure(rows: Sequence[Row]) -> Figure:
 def growth_figure(rows: Sequence[Row]) -> Figure:
     """Milliseconds of a step against the number of networks, width, depth and batch."""
     figure = Figure(figsize=(9, 2.9))
-    _title(figure, "How the cost of a step grows: nearly in proportion, and the power over the larger half")
+    _title(figure, "The time of a step against the size of its work")
     panels = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["quantity"])]
     for axes, (name, group) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
         sizes = [float(row["size"]) for row in group]
         axes.loglog(sizes, [float(row["ms_per_step"]) for row in group], marker="o", color="#D55E00")
         axes.set_title(
-            f"as the power {float(group[0]['exponent']):.2f} of it", fontsize=8, fontweight="normal"
+            f"at last as {name}^{float(group[0]['exponent']):.2f}",
+            fontsize=8,
+            fontweight="normal",
         )
         axes.set_xlabel(name)
         axes.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize=6.5)
