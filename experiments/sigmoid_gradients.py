@@ -200,7 +200,7 @@ def learning(s):
         steps = np.arange(s.span, most + 1, s.span)
         first, *_ = axes.plot(steps, curves.T, color=style.color, linestyle=style.dash, linewidth=1.2)
         first.set_label(name)
-    axes.axhline(np.log(10), color="#555555", linewidth=0.8, linestyle=":")
+    axes.axhline(np.log(10), color="#555555", linewidth=0.8, linestyle=":", zorder=0)
     axes.text(most, np.log(10) + 0.03, "ln 10: nothing known", ha="right", fontsize=8)
     axes.set(xlabel="training step", ylabel="training loss (nats)", ylim=(0, 2.6))
     axes.legend(loc="center right")
