@@ -149,11 +149,6 @@ class Outcome:
         return circumstances
 
     @property
-    def is_firm(self) -> bool:
-        """Whether each finding holds at 99.9 % too."""
-        return all(finding.is_firm for finding in self.findings)
-
-    @property
     def heading(self) -> str:
         """The statement, marked unless it holds; where it is refuted, what is true instead."""
         if self.verdict in ("confirmed", "identity"):

@@ -2,9 +2,10 @@
 
 de:
   title: an answer on initial weights near 0
+  language: German
   statements:
   - says: Equal weights stay equal, so the network learns nothing.
-    claims: [symmetry.equal_units_stay_equal]
+    claims: [symmetry.equal_stay_equal]
   - says: Biases may begin at 0.
     claims: []
     why: an advice without a reason that could be measured

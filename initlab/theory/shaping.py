@@ -1,4 +1,4 @@
-"""Starts for any activation: activation, depth -> the numbers of the schemes `mirror` and `shift`.
+"""Starts for any activation: activation, depth -> where pairs of units, or shifted units, should begin.
 
 Deep networks train if signals, gradients and differences between inputs keep their size. A variance alone
 achieves this for few activations. Two other means achieve it for all:
@@ -7,6 +7,8 @@ achieves this for few activations. Two other means achieve it for all:
   the effective activation is psi(u) = phi(u) - phi(-u), which is u itself for ReLU, GELU, swish and softplus.
 - *shift*: where psi has the shape of phi, as for tanh, pairs would be redundant. Here a bias beta moves each
   unit to a place where phi is as straight as is needed, and the next layer subtracts the mean activation.
+
+The scheme `mirror` draws such pairs, with a gain that the caller gives; no scheme draws shifted units yet.
 """
 
 import math

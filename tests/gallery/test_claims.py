@@ -57,8 +57,8 @@ def test_half_a_range_is_open_upwards_or_downwards():
 def test_a_verdict_that_only_the_usual_interval_gives_is_not_firm():
     loose = decide(CLAIM, [0.9, 1.0, 1.1, 1.2, 0.8])
     assert loose.verdict == "confirmed"
-    assert not loose.is_firm
-    assert decide(CLAIM, [0.99, 1.0, 1.01, 1.0, 1.0]).is_firm
+    assert not loose.findings[0].is_firm
+    assert decide(CLAIM, [0.99, 1.0, 1.01, 1.0, 1.0]).findings[0].is_firm
 
 
 def test_an_undecided_claim_says_where_it_was_decided():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from initlab.errors import UsageError
+from initlab.errors import InitlabError, UsageError
 from initlab.gallery.sources import read_sources, tables
 
 TEXT = """
@@ -50,6 +50,13 @@ def test_a_claim_that_no_exhibit_has_is_refused(path):
 def test_a_statement_without_claims_says_why(path):
     path.write_text(TEXT.replace("    why: an opinion\n", ""))
     with pytest.raises(UsageError, match="does not say why"):
+        read_sources(path)
+
+
+@pytest.mark.parametrize("text", ["de: [", "de: 3", "de: {title: A, language: B, statments: []}"])
+def test_a_file_of_another_form_is_one_message(path, text):
+    path.write_text(text)
+    with pytest.raises(InitlabError, match=r"sources\.yaml"):
         read_sources(path)
 
 
