@@ -33,7 +33,7 @@ exhibit = Exhibit(
     source="Italian article on weight initialization",
     network={"width": 100},
     training={"rate": 0.1, "batch_size": 100, "steps": (600, 3000)},
-    measuring={"trials": 10, "images": 2000, "points": 11},
+    measuring={"trials": 20, "images": 2000, "points": 11},
     quick={"trials": 5, "steps": (30, 90), "width": 50, "images": 500},
 )
 BATCHES, START, RENUMBERED = "same start, other batches", "other start", "other start, renumbered"
@@ -185,6 +185,7 @@ def no_barrier_from_one_start(s, steps):
     high=CONNECTED,
     reason="connected: less than 2 %",
     unit="trials",
+    tried=("10 trials: undecided",),
 )
 def renumbering_removes_the_barrier(s, steps):
     """Up to the numbering of its units, other starts end in the same valley.
@@ -219,6 +220,7 @@ def minima_are_equally_good(s, steps):
     low=0.0,
     reason="more: a difference above 0",
     unit="trials",
+    tried=("10 trials: undecided",),
 )
 def starts_disagree_more_than_batches(s, steps):
     """The minima of two starts are different functions: they disagree more than those from one start.

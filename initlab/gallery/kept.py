@@ -6,12 +6,14 @@ on purpose when the package's own numbers change.
 """
 
 import ast
+import dis
 import hashlib
 import inspect
 import json
 import textwrap
 from collections.abc import Callable, Mapping
-from types import CodeType
+from numbers import Number
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -82,18 +84,34 @@ def code_of(measure: Callable[..., Any]) -> str:
             texts.append(f"defaults = {function.__defaults__} {function.__kwdefaults__}")
         for name in sorted((_names(function.__code__) & set(function.__globals__)) - visited):
             visited.add(name)
-            value = inspect.unwrap(function.__globals__[name])
-            if inspect.isfunction(value) and value.__module__ == first.__module__:
-                waiting.append(value)
-            elif isinstance(value, int | float | str | tuple | list | dict):
-                texts.append(f"{name} = {value!r}")
-            elif isinstance(value, np.ndarray):
-                texts.append(f"{name} = {value.dtype} {value.shape} {digest(value.tobytes().hex())}")
+            value = function.__globals__[name]
+            text, functions = _described(value)
+            texts.append(f"{name} = {text}")
+            waiting += [each for each in functions if each.__module__ == first.__module__]
     return "\n".join(texts)
+
+
+def _described(value: Any) -> tuple[str, list[FunctionType]]:
+    """The text of a global value, empty for what is no data, and the functions that are in it."""
+    value = inspect.unwrap(value)
+    if inspect.isfunction(value):
+        return value.__qualname__, [value]
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {digest(value.tobytes().hex())}", []
+    if isinstance(value, Mapping):
+        parts = [_described(part) for item in value.items() for part in item]
+    elif isinstance(value, tuple | list):
+        parts = [_described(part) for part in value]
+    else:
+        return (repr(value) if isinstance(value, Number | str | range | None) else ""), []
+    functions = [function for _, inner in parts for function in inner]
+    return f"{type(value).__name__}({', '.join(text for text, _ in parts)})", functions
 
 
 def _bare(function: Callable[..., Any]) -> str:
     """A function's text without comments, decorators and docstrings, which change no number."""
+    if function.__name__ == "<lambda>":  # its lines need not be a statement
+        return inspect.getsource(function).strip()
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
@@ -104,9 +122,9 @@ def _bare(function: Callable[..., Any]) -> str:
 
 
 def _names(code: CodeType) -> set[str]:
-    """What a function uses by name, in its inner functions too."""
-    inner = [_names(part) for part in code.co_consts if isinstance(part, CodeType)]
-    return set(code.co_names).union(*inner)
+    """The global names that a function reads, in its inner functions too; names of attributes are none."""
+    own = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_names(part) for part in code.co_consts if isinstance(part, CodeType)))
 
 
 def digest(text: str) -> str:

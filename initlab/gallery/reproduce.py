@@ -5,7 +5,7 @@ of its own, with one thread for linear algebra, and reads again what it has meas
 results may also be compared with those that are committed.
 """
 
-import importlib.util
+import linecache
 import sys
 import tempfile
 import time
@@ -80,12 +80,12 @@ def load(script: Path) -> ModuleType:
     Raises:
         UsageError: when the script has none.
     """
-    specification = importlib.util.spec_from_file_location(f"experiment_{script.stem}", script)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[module.__name__] = module
-    specification.loader.exec_module(module)
+    module, source = ModuleType(f"experiment_{script.stem}"), script.read_text("utf-8")
+    module.__file__, sys.modules[module.__name__] = str(script), module
+    # The text that runs is remembered (an entry without a time is never read anew): measurements are kept
+    # under the text of their code, also where somebody edits the script meanwhile.
+    linecache.cache[str(script)] = (len(source), None, source.splitlines(keepends=True), str(script))
+    exec(compile(source, str(script), "exec"), module.__dict__)
     if not isinstance(getattr(module, "exhibit", None), Exhibit):
         raise UsageError(f"{script}: an experiment needs `exhibit = Exhibit(...)`")
     return module

@@ -11,8 +11,9 @@ from initlab.errors import UsageError
 from initlab.gallery import Exhibit
 from initlab.gallery.claims import decide
 from initlab.gallery.comparison import drifts
+from initlab.gallery.kept import code_of
 from initlab.gallery.pages import read_exhibits, write_index
-from initlab.gallery.reproduce import chosen_experiments, experiments
+from initlab.gallery.reproduce import chosen_experiments, experiments, load
 from initlab.runner.executors import open_processes
 from initlab.runner.store import hold
 from initlab.runner.sweep import Choice
@@ -248,6 +249,14 @@ def scaled(losses):
     return losses / RATE
 
 
+LAWS = {"plain": scaled}
+
+
+def deep(s):
+    """Of the name of a setting that `train` reads, and not used there."""
+    return "unrelated"
+
+
 @exhibit.kept
 @np.errstate(all="ignore")
 def train(s, depth):
@@ -255,7 +264,7 @@ def train(s, depth):
     with Path("trained.txt").open("a") as log:
         print(depth, file=log)
     s.deep  # what it reads
-    return {"loss": [float(scaled(loss)) for loss in np.arange(5) / depth], "scheme": ["he"] * 5}
+    return {"loss": [float(LAWS["plain"](loss)) for loss in np.arange(5) / depth], "scheme": ["he"] * 5}
 
 
 @exhibit.claim("It falls", source="nobody", quantity="loss", high=1, reason="below 1")
@@ -316,12 +325,21 @@ def test_changed_code_settings_and_damaged_files_do_not_bring_old_numbers(traine
     for unrelated in (
         ("What is trained", "What is trained, in other words"),
         ("# what it reads", "# another comment"),
+        ('return "unrelated"', 'return "of another matter"'),
         ('title="Kept"', 'title="Kept still"'),
         ("far=1", "far=0.5"),
         ("high=1", "high=2"),
     ):
         assert runs_after(*unrelated) == 13
     assert len(list(folder.glob("*.npz"))) == 4
+
+
+def test_a_script_that_is_edited_while_it_runs_is_known_by_the_text_that_runs(trainer):
+    script = trainer / "experiments" / "training_kept.py"
+    module = load(script)
+    script.write_text(script.read_text().replace("/ RATE", "/ RATE * 2"))
+    assert "RATE * 2" not in code_of(module.train)
+    assert "RATE * 2" in code_of(load(script).train)
 
 
 def test_the_number_of_workers_changes_no_byte(trainer):
