@@ -43,7 +43,7 @@ exhibit = Exhibit(
         "held_out": 100,
     },
 )
-HE, ORTHOGONAL, LINEAR = SCHEMES = ("he", "orthogonal(gain=relu)", "mirror")
+HE, ORTHOGONAL, LINEAR = SCHEMES = ("he", "orthogonal(gain=relu)", "mirror(input_square=1)")
 NAMES = {HE: "He", ORTHOGONAL: "orthogonal", LINEAR: "looks-linear"}
 NEIGHBOURS = "correlation of the gradients at neighbouring inputs of the circle"
 ACCURACY = "the fraction of test images that the trained network classifies correctly"

@@ -202,7 +202,7 @@ def _typed(name: str, value: Argument, annotation: Any) -> Any:
     if annotation is str and isinstance(value, str):
         return value
     names = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
-    if names and (float not in kinds or isinstance(value, str)):
+    if names and (isinstance(value, str) or not {int, float} & set(kinds)):
         if value not in names:
             raise UsageError(unknown_name(name, str(value), names))
         return value

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from initlab.init.quadrature import Array, expectation, functions_of
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import SATURATED_SLOPE
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory.explain import TRAINABLE_SCALES, outlook
 from initlab.theory.layers import predict_layers
-from initlab.theory.quadrature import Array, expectation, functions_of
 
 # At its critical variance the sigmoid has 52 % saturated slopes, and trains badly; other functions have none.
 _MOST_SATURATED = 0.25

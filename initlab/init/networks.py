@@ -17,6 +17,7 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.streams import Purpose, stream
+from initlab.registry import Argument
 
 
 class Inputs(Protocol):
@@ -45,7 +46,8 @@ def initialize(
         seeds: one seed for all networks, which then share their underlying draws, or one for each network.
         activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
         dtype: "float32" or "float64"; the draws are the same, rounded.
-        data: inputs (N, n_0), for schemes that look at data; the seed selects the samples.
+        data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
+            them `mean_square`, which is 1 without data.
         batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Returns:
@@ -59,7 +61,7 @@ def initialize(
     >>> networks.weights[0].shape
     (2, 784, 100)
     """
-    initializations = [start.for_activation(activation) for start in as_initializations(schemes)]
+    initializations = _within_network(as_initializations(schemes), sizes, activation, data)
     networks = len(initializations)
     each_seed = [seeds] * networks if isinstance(seeds, int | np.integer) else list(seeds)
     complete = 0 < networks == len(each_seed)
@@ -70,6 +72,27 @@ def initialize(
         if initialization.scheme.is_data_dependent:
             _adapt(ensemble, row, initialization.scheme, seed, data)
     return ensemble
+
+
+def _within_network(
+    starts: Sequence[Initialization], sizes: Sequence[int], activation: str, data: Inputs | None
+) -> list[Initialization]:
+    network: dict[str, Argument] = {"activation": activation, "depth": max(len(sizes) - 2, 1)}
+    if any("input_square" in start.open_arguments for start in starts):
+        network["input_square"] = 1.0 if data is None else mean_square(data)
+    return [start.within(**network) for start in starts]
+
+
+def mean_square(data: Inputs) -> float:
+    """The mean square of inputs, E[x^2], over the first thousand of them.
+
+    Args:
+        data: (N, n_0).
+
+    >>> mean_square(np.full((5, 3), 2.0))
+    4.0
+    """
+    return float(np.square(data[np.arange(min(len(data), 1000))], dtype=np.float64).mean())
 
 
 def _draw(ensemble: Ensemble, row: int, initialization: Initialization, seed: int) -> None:

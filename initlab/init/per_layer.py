@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from initlab.errors import require
 from initlab.init.scheme import Place, Scheme, Shape
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
+from initlab.registry import Argument
 
 # The laws with independent entries that need no fan-out: a vector has no columns to be orthogonal or sparse.
 BIAS_SCHEMES = ("zeros", "constant", "normal", "uniform", "truncated_normal", "classic")
@@ -23,7 +22,8 @@ class Initialization:
         scheme: for the weights of every layer, except where `first` or `last` replaces it.
         first: for the weights of the first layer, whose inputs are the data.
         last: for the weights of the last layer, which gives the logits.
-        bias: for all biases; 0 by default. PyTorch's nn.Linear has `classic`, U(+-1 / sqrt(n_in)).
+        bias: for all biases, besides those that belong to a scheme, as to `shift`; 0 by default. PyTorch's
+            nn.Linear has `classic`, U(+-1 / sqrt(n_in)).
 
     Raises:
         UsageError: when `first` or `last` looks at data, or when `bias` is not in `BIAS_SCHEMES`.
@@ -57,13 +57,20 @@ class Initialization:
             return given
         return cls(given if isinstance(given, Scheme) else Scheme.parse(given))
 
-    def for_activation(self, activation: str) -> "Initialization":
-        """The schemes in a network with this activation; see `Scheme.for_activation`."""
-        schemes = {"scheme": self.scheme, "first": self.first, "last": self.last}
-        settled: dict[str, Any] = {
-            name: scheme.for_activation(activation) for name, scheme in schemes.items() if scheme is not None
-        }
+    def within(self, **network: Argument) -> "Initialization":
+        """The schemes in a network; see `Scheme.within`. The place of a layer is known to `of_layer`."""
+        settled: dict[str, Any] = {name: scheme.within(**network) for name, scheme in self._weights().items()}
         return replace(self, **settled)
+
+    @property
+    def open_arguments(self) -> set[str]:
+        """The arguments that the schemes take from the network."""
+        return {name for scheme in self._weights().values() for name in scheme.open_arguments}
+
+    def _weights(self) -> dict[str, Scheme]:
+        """The schemes of weights that are given."""
+        schemes = {"scheme": self.scheme, "first": self.first, "last": self.last}
+        return {name: scheme for name, scheme in schemes.items() if scheme is not None}
 
     def __str__(self) -> str:
         exceptions = {"first": self.first, "last": self.last, "bias": self.bias}
@@ -77,7 +84,7 @@ class Initialization:
             layer: from 0 to layers - 1.
             layers: the number of layers, with the last one that gives the logits.
         """
-        return self._given(layer, layers).for_place(place_of(layer, layers))
+        return self._given(layer, layers).within(place=place_of(layer, layers))
 
     def _given(self, layer: int, layers: int) -> Scheme:
         if layer == layers - 1 and self.last is not None:
@@ -93,11 +100,13 @@ class Initialization:
             layers: the number of layers, with the last one that gives the logits.
             shape: (n_in, n_out).
         """
-        W = self.of_layer(layer, layers).draw(stream(seed, Purpose.WEIGHTS, layer), shape)
-        if self.bias is None:
-            return W, np.zeros(shape[1])
-        # One row of a whole draw, because `classic` needs n_in.
-        return W, self.bias.draw(stream(seed, Purpose.BIASES, layer), shape)[0]
+        scheme = self.of_layer(layer, layers)
+        W = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), shape)
+        b = scheme.biases(W)
+        if self.bias is not None:
+            # One row of a whole draw, because `classic` needs n_in.
+            b = b + self.bias.draw(stream(seed, Purpose.BIASES, layer), shape)[0]
+        return W, b
 
     @property
     def has_theory(self) -> bool:

@@ -29,8 +29,11 @@ from initlab.registry import (
 )
 
 Shape = tuple[int, int]
-OWN = "own"  # the default of an argument `activation` that stands for the network's own activation function
-Place = Literal["first", "hidden", "last", "only"]  # of a layer, for laws with an argument `place`
+Own = Literal["own"]
+OWN: Own = "own"  # the default of an argument that a law takes from its network; see `Scheme.within`
+Place = Literal["first", "hidden", "last", "only"]  # of a layer
+# What a law may take from its network, with an example of each.
+_EXAMPLES: dict[str, Argument] = {"activation": "tanh", "depth": 10, "place": "hidden", "input_square": 1.0}
 
 
 class Draw(Protocol):
@@ -51,6 +54,8 @@ class Law:
         variance: `variance(shape, **arguments)` is the variance of the weights, from which theory predicts;
             None where theory does not apply because the weights are correlated or do not have mean 0.
         also: other names of the same law.
+        biases: `biases(W, **arguments)` are the biases (n_out,) that belong to drawn weights; None for most
+            laws, whose biases are 0.
         adapt: the function that changes drawn weights after it looked at data; None for most laws. See
             `data_dependent`.
     """
@@ -61,6 +66,7 @@ class Law:
     source: str
     variance: Callable[..., float | None]
     also: tuple[str, ...] = ()
+    biases: Callable[..., FloatArray] | None = None
     adapt: Callable[..., int] | None = None
 
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -146,43 +152,55 @@ class Scheme:
             shape: (n_in, n_out).
 
         Raises:
-            UsageError: when the scheme depends on the activation of a network; see `for_activation`.
+            UsageError: when the scheme takes arguments from a network; see `within`.
 
         >>> Scheme("normal", {"std": 0.01}).draw(np.random.default_rng(0), (784, 100)).std().round(3).item()
         0.01
         """
-        return self._law.draw(rng, shape, **self.arguments)
+        return self._law.draw(rng, shape, **self._settled())
+
+    def biases(self, W: FloatArray) -> FloatArray:
+        """The biases (n_out,) that belong to drawn weights; 0 for most schemes.
+
+        Args:
+            W: drawn by this scheme, (n_in, n_out).
+
+        Raises:
+            UsageError: when the scheme takes arguments from a network.
+        """
+        return np.zeros(W.shape[1]) if self._law.biases is None else self._law.biases(W, **self._settled())
 
     def _draw_any(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
-        """The same with some activation, where the scheme does not name one."""
-        given = {"activation": "tanh"} if self.needs_activation else {}
-        return self._law.draw(rng, shape, **self.arguments, **given)
+        """The same in some network."""
+        return self.within(**_EXAMPLES).draw(rng, shape)
 
-    def for_activation(self, activation: str) -> "Scheme":
-        """The scheme in a network with this activation; it differs for `critical` alone.
+    def within(self, **network: Argument) -> "Scheme":
+        """The scheme in a network, from which some laws take arguments that the scheme leaves open.
 
-        >>> Scheme("critical").for_activation("relu")
-        Scheme.parse('critical(activation=relu)')
+        Args:
+            network: what is known of it, of `activation`, `depth` (hidden layers), `place` (of the layer)
+                and `input_square` (the mean square of the inputs).
+
+        >>> Scheme("critical").within(activation="relu"), Scheme("he").within(activation="relu")
+        (Scheme.parse('critical(activation=relu)'), Scheme.parse('he'))
         """
-        if not self.needs_activation:
-            return self
-        return Scheme(self.name, {**self.arguments, "activation": activation})
-
-    def for_place(self, place: Place) -> "Scheme":
-        """The scheme in a layer at this place; it differs for `mirror` alone.
-
-        >>> Scheme("mirror").for_place("first"), Scheme("he").for_place("first")
-        (Scheme.parse('mirror(place=first)'), Scheme.parse('he'))
-        """
-        if "place" not in self._law.parameters() or "place" in self.arguments:
-            return self
-        return Scheme(self.name, {**self.arguments, "place": place})
+        taken = {name: network[name] for name in self.open_arguments if name in network}
+        return Scheme(self.name, {**self.arguments, **taken}) if taken else self
 
     @property
-    def needs_activation(self) -> bool:
-        """Whether the scheme depends on the activation of the network, and does not name one."""
-        parameter = self._law.parameters().get("activation")
-        return parameter is not None and parameter.default == OWN and "activation" not in self.arguments
+    def open_arguments(self) -> list[str]:
+        """The arguments that the scheme takes from its network."""
+        parameters = self._law.parameters().items()
+        return [name for name, p in parameters if p.default == OWN and self.arguments.get(name, OWN) == OWN]
+
+    def _settled(self) -> Mapping[str, Argument]:
+        """The arguments, of which none is left open."""
+        if self.open_arguments:
+            examples = {name: _EXAMPLES[name] for name in self.open_arguments}
+            raise UsageError(
+                f"{self.name} alone depends on the network; write {written_call(self.name, examples)}"
+            )
+        return self.arguments
 
     @property
     def is_data_dependent(self) -> bool:
@@ -192,7 +210,7 @@ class Scheme:
     @property
     def has_theory(self) -> bool:
         """Whether the weights are uncorrelated with mean 0, as mean-field theory assumes."""
-        return self.for_activation("tanh")._variance((1, 1)) is not None
+        return self.within(**_EXAMPLES)._variance((1, 1)) is not None
 
     def variance(self, shape: Shape) -> float:
         """The variance of the weights.
@@ -214,7 +232,7 @@ class Scheme:
         return variance
 
     def _variance(self, shape: Shape) -> float | None:
-        return self._law.variance(shape, **self.arguments)
+        return self._law.variance(shape, **self._settled())
 
     @property
     def short(self) -> str:

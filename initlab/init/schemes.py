@@ -383,8 +383,6 @@ def random_walk(rng: np.random.Generator, shape: Shape, *, activation: WalkActiv
 
 
 def _critical_scale(activation: str) -> float:
-    if activation == OWN:
-        raise UsageError("critical alone depends on the network; write critical(activation=tanh)")
     critical = ACTIVATIONS[activation].critical
     if critical is None:
         raise UsageError(

@@ -95,7 +95,7 @@ def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
         raise UsageError(f"a layer has at least one input and one unit, not {shape[0]}x{shape[1]}")
     scheme = Scheme.parse(text)
     law, library_name = SCHEMES[scheme.name], LIBRARY_NAMES.get(_name(text))
-    variance = scheme.variance(shape) if scheme.has_theory and not scheme.needs_activation else None
+    variance = scheme.variance(shape) if scheme.has_theory and not scheme.open_arguments else None
     others = [name for name in _names() if name != _name(text)]
     equals = [name for name in others if _same(scheme, name, _ODD_SHAPES)]
     return Explanation(
@@ -120,9 +120,9 @@ def _name(text: str) -> str:
 def _outlooks(scheme: Scheme, shape: Shape) -> list[Outlook]:
     """One for each activation for which the scheme has a variance."""
     return [
-        outlook(name, shape[0] * scheme.for_activation(name).variance(shape))
+        outlook(name, shape[0] * scheme.within(activation=name).variance(shape))
         for name, activation in ACTIVATIONS.items()
-        if not scheme.needs_activation or activation.critical is not None
+        if not scheme.open_arguments or activation.critical is not None
     ]
 
 
@@ -137,7 +137,7 @@ def _names() -> list[str]:
 def _same(scheme: Scheme, name: str, shapes: tuple[Shape, ...]) -> bool:
     """Whether both turn the same underlying random numbers into the same weights."""
     pair = (scheme, Scheme.parse(name))
-    if any(member.needs_activation or member.is_data_dependent for member in pair):
+    if any(member.open_arguments or member.is_data_dependent for member in pair):
         return False
     draws = [[member.draw(np.random.default_rng(0), shape) for member in pair] for shape in shapes]
     return all(np.allclose(a, b) for a, b in draws)

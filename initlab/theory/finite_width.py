@@ -24,8 +24,7 @@ from itertools import pairwise
 import numpy as np
 
 from initlab.init.per_layer import SchemeLike
-from initlab.theory.layers import settled
-from initlab.theory.quadrature import (
+from initlab.init.quadrature import (
     ActivationLike,
     Array,
     Function,
@@ -34,6 +33,7 @@ from initlab.theory.quadrature import (
     plain_correlation,
     plain_expectation,
 )
+from initlab.theory.layers import settled
 
 # The relative step of differences: for the plain rule, smaller ones lose more to rounding at kinks.
 _STEP = 0.01

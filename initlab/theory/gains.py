@@ -3,8 +3,8 @@
 import math
 
 from initlab.errors import UsageError, unknown_name
+from initlab.init.quadrature import ActivationLike
 from initlab.theory.mean_field import moments
-from initlab.theory.quadrature import ActivationLike
 
 
 def gain(activation: ActivationLike, keeps: str = "forward", q: float = 1.0) -> float:

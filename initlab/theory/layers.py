@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from initlab.init.per_layer import Initialization, SchemeLike
+from initlab.init.quadrature import ActivationLike, Array, functions_of
 from initlab.theory.mean_field import Moments, moments
-from initlab.theory.quadrature import ActivationLike, Array, functions_of
 
 # As many as make a share of a bin good to five digits; for gradients, where each of them costs an array of
 # all bins, every hundredth is enough for three.
@@ -113,7 +113,7 @@ def settled(scheme: SchemeLike, activation: ActivationLike) -> Initialization:
     'critical(activation=relu)'
     """
     start = Initialization.of(scheme)
-    return start.for_activation(activation) if isinstance(activation, str) else start
+    return start.within(activation=activation) if isinstance(activation, str) else start
 
 
 def _gradients(sizes: Sequence[int], variances: Sequence[float], slopes: Sequence[float]) -> list[float]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.errors import UsageError
-from initlab.theory.quadrature import ActivationLike, correlation, expectation, functions_of
+from initlab.init.quadrature import ActivationLike, correlation, expectation, functions_of
 
 _ROUNDING = 1e-12
 # Closer to chi = 1, the fixed correlation in chaos differs from 1 by less than the quadrature resolves.

@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy import linalg, special, stats
+from scipy import special, stats
 
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
-from initlab.init.per_layer import Initialization
 from initlab.init.scheme import ALIASES, SCHEMES, Scheme
 from initlab.init.schemes import GAINS, variance_scaling
 from initlab.nn.streams import Purpose, stream
@@ -87,7 +86,10 @@ DEPENDENT = {
     "identity(gain=0.5)": (None, None),
     "zero": (None, None),
     "mirror": (None, None),
-    "mirror(weights=normal, gain=2, place=last)": (None, None),
+    "mirror(weights=normal, depth=3, place=last)": (None, None),
+    "shift": (None, None),
+    "shift(activation=erf, depth=20, input_square=0.1)": (None, None),
+    "auto": (None, None),
 }
 UNCORRELATED = [*RANDOM, *(text for text, (variance, _) in DEPENDENT.items() if variance)]
 
@@ -106,7 +108,7 @@ def test_critical_takes_the_activation_of_its_network():
     sizes = [100, 400, 10]
     alone = initialize(sizes, ["critical"], 0, "tanh")
     assert (alone.parameters == initialize(sizes, ["lecun"], 0, "tanh").parameters).all()
-    assert Scheme.parse("critical").for_activation("relu").variance((100, 50)) == 0.02
+    assert Scheme.parse("critical").within(activation="relu").variance((100, 50)) == 0.02
     with pytest.raises(UsageError, match="depends on the network"):
         draw("critical")
     with pytest.raises(UsageError, match="no variance is critical for gelu"):
@@ -302,83 +304,6 @@ def test_the_identity_passes_on_as_many_inputs_as_it_can(shape):
     assert not passed[both:].any()
 
 
-class TestZero:
-    @pytest.mark.parametrize("shape", [(3, 3), (5, 3)])
-    def test_layers_that_do_not_widen_are_identities(self, shape):
-        assert (draw("zero", shape=shape) == np.eye(*shape)).all()
-
-    @pytest.mark.parametrize(
-        ("n_out", "order"), [(2, 1), (4, 2), (5, 3), (8, 3), (100, 7), (128, 7), (129, 8)]
-    )
-    def test_layers_that_widen_are_cut_from_a_hadamard_matrix(self, n_out, order):
-        """scipy's matrix, with the factor of the paper's algorithm 1."""
-        n_in = n_out // 2
-        whole = linalg.hadamard(2**order) * 2 ** (-(order - 1) / 2)
-        assert np.allclose(draw("zero", shape=(n_in, n_out)), whole[:n_in, :n_out], rtol=1e-14)
-
-    def test_relu_then_keeps_the_length_of_a_signal_that_is_widened_to_a_power_of_2(self):
-        """Half of the squared length falls away where the output is negative, and the factor restores it."""
-        x = np.random.default_rng(0).standard_normal((2000, 64))
-        widened = np.maximum(x @ draw("zero", shape=(64, 128)), 0)
-        assert (widened**2).sum() == pytest.approx((x**2).sum(), rel=0.02)
-
-
-LINEAR_PAIRS = ["relu", "gelu", "swish", "softplus"]
-
-
-class TestMirror:
-    @pytest.mark.parametrize("activation", LINEAR_PAIRS)
-    @pytest.mark.parametrize("width", [128, 129])
-    @pytest.mark.parametrize("depth", [1, 3, 100])
-    def test_an_untrained_network_is_an_isometry_of_any_depth(self, activation, width, depth):
-        """Linear, and all distances are kept; also in odd layers, whose last unit has no opposite."""
-        network = initialize([64, *[width] * depth, 64], ["mirror"], 0, activation, "float64")
-        x = np.random.default_rng(0).standard_normal((70, 64))
-        z, halves = network.forward(x)[0].copy(), network.forward(x / 2)[0].copy()
-        assert np.allclose(z @ z.T, x @ x.T, atol=1e-10)
-        assert np.allclose(2 * halves, z, atol=1e-10)
-        assert np.allclose(network.forward(x[:1] + x[1:2])[0], z[:1] + z[1:2], atol=1e-10)
-
-    def test_so_it_is_not_where_a_pair_is_not_linear(self):
-        network = initialize([64, 128, 128, 64], ["mirror"], 0, "tanh", "float64")
-        x = np.random.default_rng(0).standard_normal((9, 64))
-        assert not np.allclose(2 * network.forward(x / 2)[0], network.forward(x)[0].copy(), atol=0.1)
-
-    def test_the_gain_undoes_what_a_leak_adds(self):
-        network = initialize([64, 128, 128, 64], [f"mirror(gain={1 / 1.01!r})"], 0, "leaky_relu", "float64")
-        x = np.random.default_rng(0).standard_normal((9, 64))
-        assert np.allclose(np.linalg.norm(network.forward(x)[0], axis=1), np.linalg.norm(x, axis=1) / 1.01)
-
-    @pytest.mark.parametrize("sizes", [[7, 5, 9, 4], [5, 1, 3, 2], [3, 2], [4, 3, 1]])
-    @pytest.mark.parametrize("weights", ["orthogonal", "normal"])
-    def test_units_are_in_pairs_at_any_width(self, sizes, weights):
-        network = initialize(sizes, [f"mirror(weights={weights})"], 0, "relu", "float64")
-        network.forward(np.random.default_rng(0).standard_normal((6, sizes[0])))
-        for z, W in zip(network.pre_activations[:-1], network.weights[1:], strict=True):
-            half = z.shape[2] // 2
-            assert np.allclose(z[:, :, :half], -z[:, :, half : 2 * half])
-            assert np.allclose(W[:, :half], -W[:, half : 2 * half])
-            assert not W[:, 2 * half :].any()
-
-    def test_a_unit_without_an_opposite_can_learn(self):
-        """Its outgoing weights are 0, but receive a gradient."""
-        network = initialize([6, 5, 5, 3], ["mirror"], 0, "relu", "float64")
-        network.loss(np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) % 3)
-        assert all(dW[:, -1].any() for dW in network.weight_gradients[1:])
-
-    @pytest.mark.parametrize("place", ["first", "hidden", "last", "only"])
-    def test_normal_blocks_have_the_variance_of_lecun_among_their_rows(self, place):
-        W = draw(f"mirror(weights=normal, place={place})")
-        rows = N_IN // 2 if place in ("hidden", "last") else N_IN
-        O = W[:rows, : N_OUT // 2]  # noqa: E741
-        assert stats.kstest(O.ravel()[:50_000], normal(1 / rows).cdf).pvalue > 1e-3
-
-    def test_a_place_that_is_given_is_kept(self):
-        start = Initialization(Scheme.parse("mirror(place=hidden)"))
-        assert str(start.of_layer(0, 3)) == "mirror(place=hidden)"
-        assert str(Initialization.of("mirror").of_layer(0, 1)) == "mirror(place=only)"
-
-
 def log_drift(scheme, n, active):
     """The mean logarithm of the factor by which a square layer changes a squared length.
 
@@ -441,7 +366,11 @@ def test_named_gains():
         ("martens(count=2.5)", "count must be a whole number, not 2.5"),
         ("martens(count=0)", "count must be 1 or more, not 0"),
         ("zero(gain=2)", "zero takes no arguments"),
-        ("mirror(gain=-1)", "gain must be 0 or more"),
+        ("mirror(depth=0)", "depth must be 1 or more, not 0"),
+        ("shift(depth=0)", "depth must be 1 or more, not 0"),
+        ("shift(depth=1.5)", "depth must be a whole number"),
+        ("auto(input_square=0, place=first)", "input_square must be above 0, not 0"),
+        ("auto(activation=relo)", "did you mean 'relu'"),
         ("mirror(weights=orthogonl)", "did you mean 'orthogonal'"),
         ("looks_linear(place=middle)", "unknown place 'middle'"),
         ("he(", "cannot read the scheme"),

@@ -9,13 +9,13 @@ from scipy.special import erf
 from initlab import Scheme
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
+from initlab.init.quadrature import correlation, expectation, functions_of
 from initlab.measure.layers import measure_layers
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory import mean_field as theory
 from initlab.theory.finite_width import predict_spreads
 from initlab.theory.gains import gain
 from initlab.theory.layers import predict_gradient_shares, predict_layers, predict_shares
-from initlab.theory.quadrature import correlation, expectation, functions_of
 
 LENGTHS = [1e-8, 1e-4, 1e-2, 1.0, 10.0, 1e2, 1e4, 1e6]
 CORRELATIONS = [0.0, 0.1, 0.5, 0.9, 0.99, 0.9999]

@@ -8,7 +8,7 @@ achieves this for few activations. Two other means achieve it for all:
 - *shift*: where psi has the shape of phi, as for tanh, pairs would be redundant. Here a bias beta moves each
   unit to a place where phi is as straight as is needed, and the next layer subtracts the mean activation.
 
-The scheme `mirror` draws such pairs, with a gain that the caller gives; no scheme draws shifted units yet.
+The schemes of these names in `structured` draw the weights.
 """
 
 import math
@@ -18,7 +18,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from initlab.theory.quadrature import ActivationLike, Array, Function, expectation, functions_of, plain_rule
+from initlab.errors import require
+from initlab.init.quadrature import ActivationLike, Array, Function, expectation, functions_of, plain_rule
 
 # Zeta: over all layers together, squared gradients may grow by this factor. The first is for odd functions.
 # The second is for the others: the straighter they are made, the larger is their mean against their spread.
@@ -95,6 +96,9 @@ def find_shift(activation: ActivationLike, depth: int) -> Shift:
         activation: phi, a name or a function of an array.
         depth: hidden layers, 1 or more.
 
+    Raises:
+        UsageError: for a depth below 1.
+
     Source: Martens et al. 2021, Rapid training of deep neural networks without skip connections or
     normalization layers using deep kernel shaping, section 5; there the outputs are transformed.
 
@@ -102,6 +106,7 @@ def find_shift(activation: ActivationLike, depth: int) -> Shift:
     >>> round(tanh.scale, 3), tanh.bias, round(tanh.variance, 3)
     (0.54, 0.0, 0.193)
     """
+    require(depth >= 1, f"depth must be 1 or more, not {depth}")
     phi, _ = functions_of(activation)
     is_odd = abs(float(phi(np.zeros(1))[0])) < _ROUNDING
     # A single layer is treated as one of two: no sigmoid within the constraints triples squared gradients.
@@ -175,9 +180,13 @@ def find_mirror(activation: ActivationLike, depth: int) -> Mirror:
         activation: phi, a name or a function of an array.
         depth: hidden layers, 1 or more.
 
+    Raises:
+        UsageError: for a depth below 1.
+
     >>> find_mirror("softplus", 10).q, find_mirror("relu", 10).q
     (4.0, 1.0)
     """
+    require(depth >= 1, f"depth must be 1 or more, not {depth}")
     phi, slope = functions_of(activation)
 
     def psi(u: Array) -> Array:
@@ -189,8 +198,8 @@ def find_mirror(activation: ActivationLike, depth: int) -> Mirror:
 
     if _is_linear(psi):
         q = next((q for q in _SIZES if _mean_over_spread(phi, q) <= 1), _SIZES[-1])
-    else:
-        q = next((q for q in _CURVED_SIZES if growth(q) <= _GROWTH ** (1 / depth)), _CURVED_SIZES[-1])
+        return Mirror(q=q, square=q * float(psi(np.ones(1))[0]) ** 2)
+    q = next((q for q in _CURVED_SIZES if growth(q) <= _GROWTH ** (1 / depth)), _CURVED_SIZES[-1])
     return Mirror(q=float(q), square=expectation(lambda u: psi(u) ** 2, float(q)))
 
 

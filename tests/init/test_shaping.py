@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from initlab.init.quadrature import functions_of
+from initlab.init.shaping import find_mirror, find_shift, is_odd_plus_constant
 from initlab.nn.activations import ACTIVATIONS
-from initlab.theory.quadrature import functions_of
-from initlab.theory.shaping import find_mirror, find_shift, is_odd_plus_constant
 
 ODD = ("tanh", "erf", "softsign", "hard_tanh", "lecun_tanh")
 SHIFTED = (*ODD, "sigmoid")
