@@ -87,7 +87,7 @@ def mean_length_kept(s, scheme="he"):
 
 
 @exhibit.claim(
-    "section 3.1",
+    "failure mode 1",
     low=0.75,
     high=1.25,
     unit="networks",
@@ -147,7 +147,7 @@ def scatter_is_five_per_inverse_width(s):
 
 
 @exhibit.claim(
-    "section 4.2",
+    "failure mode 2",
     low=-0.25,
     high=0.25,
     unit="networks",

@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 
 from initlab import Initialization, Scheme, critical_sigma_w2, initialize, phase
 from initlab.gallery import Exhibit
+from initlab.init.quadrature import expectation
 from initlab.nn.streams import Purpose, stream
 from initlab.plotting.elements import headline, mean_and_range
 from initlab.plotting.style import Look
 from initlab.theory.mean_field import correlation_map
-from initlab.theory.quadrature import expectation
 
 exhibit = Exhibit(
     __file__,

@@ -105,7 +105,7 @@ def large_starts_overfit(s, steps):
     return without_decay(s, 1, "test", steps) - without_decay(s, s.large, "test", steps)
 
 
-@exhibit.claim("MNIST", budgets="steps", low=0.99, reason="fits: all but one image in a hundred")
+@exhibit.claim("figure 3", budgets="steps", low=0.99, reason="fits: all but one image in a hundred")
 def every_start_fits(s, steps):
     """The training images are fitted all the same, from small weights and from large ones.
 
@@ -114,7 +114,7 @@ def every_start_fits(s, steps):
     return {f"alpha {alpha}": without_decay(s, alpha, "train", steps) for alpha in s.alphas}
 
 
-@exhibit.claim("figure 1 and MNIST", budgets="steps", low=0.0, reason="lower: a difference above 0")
+@exhibit.claim("figures 1 and 3", budgets="steps", low=0.0, reason="lower: a difference above 0")
 def each_larger_start_is_worse(s, steps):
     """The larger the initial weights, the lower the test accuracy.
 
@@ -146,7 +146,7 @@ def smaller_than_default_is_better(s, steps):
     return without_decay(s, s.alphas[0], "test", steps) - without_decay(s, 1, "test", steps)
 
 
-@exhibit.claim("MNIST", budgets="steps", high=0.5, reason="fails: it reads less than half of the images")
+@exhibit.claim("figure 3", budgets="steps", high=0.5, reason="fails: it reads less than half of the images")
 def no_decay_no_generalization(s, steps):
     """From large weights networks without weight decay do not generalize.
 
@@ -156,7 +156,7 @@ def no_decay_no_generalization(s, steps):
 
 
 @exhibit.claim(
-    "MNIST",
+    "figure 3",
     budgets="steps",
     low=0.1,
     reason="helps: one image in ten more is read right",
@@ -175,7 +175,7 @@ def decay_helps(s, steps):
 
 
 @exhibit.claim(
-    "MNIST",
+    "figure 3",
     budgets="steps",
     low=2.0,
     is_ratio=True,

@@ -139,7 +139,7 @@ def wide_networks_are_not(s):
     return dead(s, s.wide, s.depth, s.few)["dead"][-1]
 
 
-@exhibit.claim("training", unit="networks", high=1e-12, reason="0, but for rounding", is_identity=True)
+@exhibit.claim("theorem 3.4", unit="networks", high=1e-12, reason="0, but for rounding", is_identity=True)
 def dead_networks_have_no_gradient(s):
     """Gradient descent cannot revive a network that is born dead: it learns a constant.
 

@@ -185,7 +185,7 @@ def chaos_has_one_end(s):
 
 
 @exhibit.claim(
-    "figure 2A",
+    "figure 2, A and B",
     low=-0.03,
     high=0.03,
     reason="the same: within 0.03 of the predicted c",

@@ -130,7 +130,7 @@ def random_gets_stuck(s, steps):
 
 
 @exhibit.claim(
-    source=f"{BENGIO}, section 5; Hinton et al. 2006",
+    source=f"{BENGIO}, abstract; Hinton et al. 2006",
     budgets="steps",
     low=0.5,
     reason="has learnt: more than half of the images",

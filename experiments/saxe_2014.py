@@ -168,7 +168,7 @@ def gaussian_time_grows(s, steps):
 
 
 @exhibit.claim(
-    "section 1.2, eq. 9", high=0.02, reason="it follows the curve: at most 0.02 away at small rates"
+    "section 1.3, eq. 10", high=0.02, reason="it follows the curve: at most 0.02 away at small rates"
 )
 def exact_solution(s):
     """A mode of a network with one hidden layer grows by tau du/dt = 2 u (s - u), a sigmoid in time.

@@ -111,7 +111,7 @@ def bn_less_careful(s, steps):
 
 @exhibit.claim(
     source="He et al. 2015, Delving deep into rectifiers, section 2.2, discussions: from std=0.01, "
-    "gradients of ten convolutional layers are thousands of times too small",
+    "the gradient at the second of ten convolutional layers is 17,000 times too small",
     budgets="steps",
     low=0.5,
     reason="a network that has learnt classifies at least half of the images more than one that has not",

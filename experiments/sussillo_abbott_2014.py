@@ -81,19 +81,19 @@ def drift(s, name):
     return changes(s, name, s.depth - 1) * s.span / (s.depth - 1)
 
 
-@exhibit.claim("section 3", **DRIFT, **NONE)
+@exhibit.claim("the scaling for linear layers", **DRIFT, **NONE)
 def linear_gain(s):
     """For linear layers the gain exp(1/(2n)) takes the drift away."""
     return drift(s, "linear, the paper's g")
 
 
-@exhibit.claim("section 3", **DRIFT, **NONE)
+@exhibit.claim("the scaling for ReLU", **DRIFT, **NONE)
 def relu_gain(s):
     """For ReLU the gain sqrt(2) exp(1.2 / (max(n, 6) - 2.4)) takes it away."""
     return drift(s, "ReLU, the paper's g")
 
 
-@exhibit.claim("section 3", **DRIFT, high=-0.5, reason="a drift below -0.5")
+@exhibit.claim("the scaling for ReLU", **DRIFT, high=-0.5, reason="a drift below -0.5")
 def he_drifts(s):
     """At width {width} He's gain lets gradients drift towards 0.
 
@@ -104,7 +104,7 @@ def he_drifts(s):
 
 
 @exhibit.claim(
-    "section 2",
+    "abstract",
     low=-0.25,
     high=0.25,
     unit="networks",
@@ -159,7 +159,7 @@ WITHOUT_DRIFT = {
 
 
 @exhibit.claim(
-    "section 3, on tanh",
+    "on tanh",
     **WITHOUT_DRIFT,
     low=1.02,
     high=1.35,
@@ -171,7 +171,7 @@ def tanh_gain_above_1(s):
 
 
 @exhibit.claim(
-    "section 3, on tanh",
+    "on tanh",
     **WITHOUT_DRIFT,
     low=exhibit.settings.published[0],
     high=exhibit.settings.published[1],

@@ -173,7 +173,7 @@ BEGINS = {
 }
 
 
-@exhibit.claim("section 4.2", **BEGINS, low=1.0, reason="later: above 1")
+@exhibit.claim("failure mode 2", **BEGINS, low=1.0, reason="later: above 1")
 def narrow_layers_delay(s, steps):
     """Of networks with the same depth and about as many parameters, those with the larger sum of 1/width
     begin to learn later.
@@ -186,7 +186,7 @@ def narrow_layers_delay(s, steps):
     return {f"for {shape}": beginning(s, shape, steps) / level for shape in OTHERS}
 
 
-@exhibit.claim("section 4.2", **BEGINS, low=2 / 3, high=1.5, reason="alike: within a factor of 1.5")
+@exhibit.claim("failure mode 2", **BEGINS, low=2 / 3, high=1.5, reason="alike: within a factor of 1.5")
 def equal_sums_begin_alike(s, steps):
     """Networks with the same sum of 1/width begin to learn at about the same time, whatever their widths.
 

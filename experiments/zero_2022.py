@@ -128,7 +128,7 @@ def random_weights_are_unnecessary(s, steps):
 
 
 @exhibit.claim(
-    "theorem 1, and the authors' example on MNIST",
+    "theorem 1, and figure 3, the authors' example on MNIST",
     budgets="steps",
     low=0.0,
     reason="worse: a difference above 0",
@@ -160,7 +160,7 @@ def identity_keeps_the_rank_low(s, steps):
 
 
 @exhibit.claim(
-    "theorem 1, and the authors' example on MNIST",
+    "theorem 1, and figure 3, the authors' example on MNIST",
     budgets="rank_steps",
     quantity=RANK,
     low=50,
