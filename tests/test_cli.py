@@ -265,18 +265,27 @@ def test_explain_prints_law_names_and_theory(initlab_here):
     assert (wrong.returncode, "write inputs and units" in wrong.stderr) == (2, True)
 
 
-def test_diagnose_prints_layers_criteria_and_a_cure(initlab_here):
-    text = initlab_here("diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "100x6").stdout
-    assert text.startswith("std=0.01, tanh, 784-100x6-10: does not train (vanishing)")
-    assert "Theory would take lecun" in text
-    (diagnosis,) = json.loads(
-        initlab_here("diagnose", "--init", "zeros", "--hidden", "50,20", "--json").stdout
-    )
-    assert (diagnosis["sizes"], diagnosis["words"][0], diagnosis["cure"]["scheme"]) == (
-        [784, 50, 20, 10],
-        "symmetric",
-        "he",
-    )
+def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
+    options = ["--init", "std=0.01", "--activation", "tanh", "--hidden", "20x6"]
+    text = initlab_here("diagnose", *options).stdout
+    assert text.startswith("std=0.01, tanh, 784-20x6-10, sgd: does not train (vanishing; severity ")
+    assert "\nTry auto, which is healthy here: " in text
+    assert len(text.splitlines()) <= 25
+    longer = initlab_here("diagnose", *options, "--layers", "--train", "40", "--optimizer", "adam").stdout
+    assert "784-20x6-10, adam: " in longer
+    first, second = (line for line in longer.splitlines() if line.startswith("After 40 steps from "))
+    assert first.startswith("After 40 steps from std=0.01, at rate ")
+    assert second.startswith("After 40 steps from auto, at rate ")
+    assert "\nlayer " in longer
+    assert "Are most units not saturated?" in longer
+
+
+def test_diagnose_for_programs(initlab_here):
+    run = initlab_here("diagnose", "--init", "zeros", "--hidden", "50,20", "--json", "--train", "20")
+    (diagnosis,) = json.loads(run.stdout)
+    assert (diagnosis["sizes"], diagnosis["words"][0]) == ([784, 50, 20, 10], "symmetric")
+    assert diagnosis["cure"]["scheme"] == "auto"
+    assert [trained["start"] for trained in diagnosis["trained"]] == ["zeros", "auto"]
 
 
 def test_diagnose_reads_a_config(initlab_here):
@@ -293,6 +302,8 @@ def test_diagnose_reads_a_config(initlab_here):
         (["--data", "nowhere"], "no such folder"),
         (["configs.yaml", "--init", "he"], "either a config"),
         (["--set", "name=x"], "no config is given"),
+        (["mnist", "--optimizer", "adam"], "the config names the optimizer"),
+        (["--optimizer", "adma"], "did you mean 'adam'"),
     ],
 )
 def test_diagnose_refuses_what_it_cannot_read(initlab_here, arguments, message):

@@ -1,6 +1,6 @@
 """`initlab diagnose`: the symptoms of a network before training, and a cure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from initlab.init.per_layer import Initialization
     from initlab.nn.normalization import BatchNorm
     from initlab.runner.settings import DataSettings
+    from initlab.training.history import History
 
 
 @app.command()
@@ -40,12 +41,19 @@ def diagnose(
     overrides: SetOption = None,
     samples: Annotated[int, typer.Option(min=2, help="The number of training images.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")] = 5,
+    optimizer: Annotated[
+        str | None, typer.Option(help="The optimizer that will train.", show_default="sgd")
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Print the numbers of every layer.")] = False,
+    train: Annotated[
+        int | None, typer.Option(min=1, metavar="STEPS", help="Train the network and its cure.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict whether a network will train, and why not.
 
-    Names the symptoms of each layer before training, and a scheme that would cure them. All numbers are
-    medians over networks. The verdict holds for plain gradient descent at a good learning rate.
+    Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
+    numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
     if config is not None and (init or activation or hidden or data):
         raise UsageError(
@@ -53,18 +61,23 @@ def diagnose(
         )
     if config is None and overrides:
         raise UsageError("--set changes a config, but no config is given")
+    if config is not None and optimizer:
+        raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
     cases = (
-        _cases_of_options(init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist")
+        _cases_of_options(
+            init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
+        )
         if config is None
         else _cases_of_config(config, overrides or [])
     )
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
+    trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
     if as_json:
-        print_json([_plain(diagnosis) for diagnosis in diagnoses])
+        print_json([_plain(*pair) for pair in zip(diagnoses, trials, strict=True)])
     elif len(diagnoses) == 1:
-        _print_details(diagnoses[0])
+        _print_details(diagnoses[0], trials[0], train, layers)
     else:
-        _print_overview(diagnoses)
+        _print_overview(diagnoses, trials)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +88,7 @@ class _Case:
     activation: str
     hidden: tuple[int, ...]
     data: "DataSettings"
+    optimizer: str
     batch_norm: "BatchNorm | None" = None
 
     def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
@@ -83,8 +97,22 @@ class _Case:
         examples = self.data.examples("float64")
         inputs, labels = examples.train_inputs[:samples], examples.train_labels[:samples]
         return diagnose_network(
-            self.start, self.activation, self.hidden, inputs, labels, seeds=seeds, batch_norm=self.batch_norm
+            self.start,
+            self.activation,
+            self.hidden,
+            inputs,
+            labels,
+            seeds=seeds,
+            batch_norm=self.batch_norm,
+            optimizer=self.optimizer,
         )
+
+    def trial(self, diagnosis: "Diagnosis", steps: int | None) -> "dict[str, History]":
+        if steps is None:
+            return {}
+        from initlab.diagnosis.trial import try_out
+
+        return try_out(diagnosis, self.data.examples("float32"), steps)
 
 
 def _cases_of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
@@ -98,13 +126,14 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
             hidden=settings.network.hidden,
             data=settings.data,
             batch_norm=settings.network.normalization,
+            optimizer=settings.train.optimizer.name,
         )
         for settings in points
     )
 
 
 def _cases_of_options(
-    init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str
+    init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str, optimizer: str
 ) -> list[_Case]:
     from initlab.data.datasets import canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
@@ -114,7 +143,7 @@ def _cases_of_options(
     source = DataSettings(name=canonical_name(data)) if is_dataset_name(data) else DataSettings(path=data)
     sizes = hidden_sizes(hidden)
     return _distinct(
-        _Case(start=Initialization.of(text), activation=name, hidden=sizes, data=source)
+        _Case(start=Initialization.of(text), activation=name, hidden=sizes, data=source, optimizer=optimizer)
         for name in activation
         for text in init
     )
@@ -124,7 +153,7 @@ def _distinct(cases: "Iterable[_Case]") -> list[_Case]:
     return list(dict.fromkeys(cases))
 
 
-def _print_overview(diagnoses: "Sequence[Diagnosis]") -> None:
+def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str, History]]") -> None:
     rows = [
         [
             diagnosis.scheme.short,
@@ -132,11 +161,15 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]") -> None:
             _shape(diagnosis.sizes),
             diagnosis.verdict,
             ", ".join(diagnosis.words),
-            diagnosis.cure.scheme if diagnosis.cure else None,
+            str(diagnosis.cure) if diagnosis.cure else None,
+            *(number(history.test_accuracy, 3) for history in trial.values()),
         ]
-        for diagnosis in diagnoses
+        for diagnosis, trial in zip(diagnoses, trials, strict=True)
     ]
-    print_table(["scheme", "activation", "layers", "verdict", "symptoms", "theory would take"], rows)
+    longest = max(map(len, trials))
+    header = ["scheme", "activation", "layers", "verdict", "symptoms", "cure", "accuracy", "cured"]
+    rows = [[*row, *[None] * (6 + longest - len(row))] for row in rows]
+    print_table(header[: 6 + longest], rows)
 
 
 def _shape(sizes: "Sequence[int]") -> str:
@@ -145,46 +178,26 @@ def _shape(sizes: "Sequence[int]") -> str:
     return f"{sizes[0]}-{middle}-{sizes[-1]}"
 
 
-def _print_details(diagnosis: "Diagnosis") -> None:
-    network = f"{diagnosis.scheme.short}, {diagnosis.activation}, {_shape(diagnosis.sizes)}"
-    typer.echo(f"{network}: {diagnosis.verdict} ({', '.join(diagnosis.words)})\n")
-    _print_layers(diagnosis)
-    typer.echo("")
-    _print_answers(diagnosis)
-    for symptom, layers in diagnosis.symptoms.items():
-        bound = f"below {symptom.low:.4g}" if symptom.low > 0 else f"above {symptom.high:.4g}"
-        typer.echo(f"\n{symptom.word} in {_layers(layers)}: {symptom.number} {bound}")
-        typer.echo(f"    The limit: {symptom.reason}.\n    Likely: {symptom.effect}.")
-    if diagnosis.cure:
-        typer.echo(f"\nTheory would take {diagnosis.cure.scheme}: {diagnosis.cure.why}.")
+def _print_details(
+    diagnosis: "Diagnosis", trial: "dict[str, History]", steps: int | None, layers: bool
+) -> None:
+    typer.echo(repr(diagnosis))
+    for name, history in trial.items():
+        accuracy = history.test_accuracy
+        reached = "diverged" if accuracy is None else f"{accuracy:.1%} of the test set"
+        typer.echo(f"After {steps} steps from {name}, at rate {history.learning_rate:g}: {reached}.")
+    typer.echo(f"\nMedians of {diagnosis.seeds} networks over {diagnosis.samples} training examples.")
+    if layers:
+        from initlab.diagnosis.limits import LAYER_NUMBERS
 
-
-def _layers(layers: "Sequence[int]") -> str:
-    if len(layers) == 1:
-        return f"layer {layers[0]}"
-    is_range = layers[-1] - layers[0] + 1 == len(layers)
-    return f"layers {layers[0]} to {layers[-1]}" if is_range else "layers " + ", ".join(map(str, layers))
-
-
-def _print_layers(diagnosis: "Diagnosis") -> None:
-    from initlab.diagnosis.limits import LAYER_NUMBERS
-
-    print_table(
-        ["layer", "std", *LAYER_NUMBERS, "verdict"],
-        [
-            [
-                layer.layer,
-                *(number(value, 3) for value in (layer.std, *layer.numbers.values())),
-                ", ".join(layer.words),
-            ]
-            for layer in diagnosis.layers
-        ],
-    )
-    typer.echo(
-        f"Medians of {diagnosis.seeds} networks over {diagnosis.samples} images; std: of the activations."
-    )
-    for name, meaning in LAYER_NUMBERS.items():
-        typer.echo(f"{name}: {meaning}.")
+        header, *rows = diagnosis.table()
+        typer.echo("")
+        print_table([*header[:-1], "verdict"], rows)
+        typer.echo("std: of the activations.")
+        for name, meaning in LAYER_NUMBERS.items():
+            typer.echo(f"{name}: {meaning}.")
+        typer.echo("")
+        _print_answers(diagnosis)
 
 
 def _print_answers(diagnosis: "Diagnosis") -> None:
@@ -197,21 +210,27 @@ def _print_answers(diagnosis: "Diagnosis") -> None:
         typer.echo(f"    {answer.number:.3g}, at most {criterion.high:.3g}: {meaning}.")
 
 
-def _plain(diagnosis: "Diagnosis") -> dict[str, Any]:
+def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any]:
     """The diagnosis for programs."""
     cure = diagnosis.cure
     return {
         "scheme": str(diagnosis.scheme),
         "activation": diagnosis.activation,
         "sizes": list(diagnosis.sizes),
+        "optimizer": diagnosis.optimizer,
         "verdict": diagnosis.verdict,
+        "severity": diagnosis.severity,
         "words": diagnosis.words,
         "layers": [
             {"layer": layer.layer, "std": layer.std, **layer.numbers, "words": layer.words}
             for layer in diagnosis.layers
         ],
         "criteria": [_plain_answer(answer) for answer in diagnosis.answers],
-        "cure": {"scheme": str(cure.scheme), "why": cure.why} if cure else None,
+        "cure": {"start": str(cure), **asdict(cure), "scheme": str(cure.scheme)} if cure else None,
+        "trained": [
+            {"start": name, "rate": history.learning_rate, "test_accuracy": history.test_accuracy}
+            for name, history in trial.items()
+        ],
     }
 
 

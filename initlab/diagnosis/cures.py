@@ -1,13 +1,22 @@
-"""Cures: an activation and a number of layers -> the scheme that theory recommends, and why."""
+"""Cures: activation, depth -> the starts that might help.
+
+    auto       pairs of units, or shifted units: keeps signals, gradients and differences at any depth
+    critical   the variance at which gradients and differences neither grow nor fade in wide layers
+    level      where critical weights saturate or do not exist: the variance that suits this depth
+    lsuv       orthogonal weights, scaled on data until each layer's outputs have variance 1
+
+They are proposals: `verdict` diagnoses each before one is told.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from initlab.init.quadrature import Array, expectation, functions_of
 from initlab.init.scheme import Scheme
+from initlab.init.structured import start_for
 from initlab.measure.layers import SATURATED_SLOPE
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory.explain import TRAINABLE_SCALES, outlook
@@ -19,11 +28,15 @@ _MOST_SATURATED = 0.25
 _DEPTH_MARGIN = 2
 # Of the layers in predictions; for wide layers of one size, the width cancels.
 _WIDTH = 100
+_REASONS = {
+    "mirror": "the difference of paired units, u and -u, keeps signals and gradients at any depth",
+    "shift": "each unit begins where {activation} is nearly straight, and passes on no mean",
+}
 
 
 @dataclass(frozen=True)
-class Cure:
-    """A scheme that theory recommends for an activation and depth.
+class Proposal:
+    """A start that might help.
 
     Attributes:
         scheme: to draw the weights from.
@@ -34,55 +47,74 @@ class Cure:
     why: str
 
 
-def find_cure(activation: str, depth: int) -> Cure:
-    """The scheme that theory recommends for an activation and a number of hidden layers.
-
-    1. It is the critical scheme, `chi(q*) = 1`, which keeps gradients and differences through any depth
-       (Schoenholz et al. 2017).
-    2. Where the critical scheme saturates many units, as for the sigmoid, it is the smallest variance that is
-       good for twice the depth.
-    3. Where gradients fade on the way to the critical state, or there is none, it is the variance for which
-       the first layer's gradient is as large as the last one's.
+def propose(activation: str, depth: int) -> Iterator[Proposal]:
+    """Starts for an activation and a number of hidden layers, each of another kind, the likeliest first.
 
     Args:
         activation: a name in `ACTIVATIONS`.
         depth: hidden layers.
 
-    >>> [str(find_cure(name, 10).scheme) for name in ("relu", "tanh", "sigmoid")]
+    >>> [str(proposal.scheme) for proposal in propose("relu", 10)]
+    ['auto', 'he', 'lsuv']
+    """
+    reason = _REASONS[start_for(activation)].format(activation=activation)
+    yield Proposal(Scheme("auto"), reason)
+    yield best_variance(activation, depth)
+    yield Proposal(Scheme("lsuv"), "each layer is scaled on data until its outputs have variance 1")
+
+
+def best_variance(activation: str, depth: int) -> Proposal:
+    """The variance that theory recommends for an activation and a number of hidden layers.
+
+    1. It is the critical one, `chi(q*) = 1`, which keeps gradients and differences through any depth
+       (Schoenholz et al. 2017).
+    2. Where the critical one saturates many units, as for the sigmoid, it is the smallest that is good for
+       twice the depth.
+    3. Where gradients fade on the way to the critical state, or there is none, it is the one for which the
+       first layer's gradient is as large as the last one's.
+
+    A variance alone does not keep every activation's signals: deep gelu and swish layers of finite width
+    lose them from any variance.
+
+    Args:
+        activation: a name in `ACTIVATIONS`.
+        depth: hidden layers.
+
+    >>> [str(best_variance(name, 10).scheme) for name in ("relu", "tanh", "sigmoid")]
     ['he', 'lecun', 'variance_scaling(scale=55.4)']
     """
     critical = ACTIVATIONS[activation].critical
     if critical is None:
-        return _level_cure(activation, depth)
+        return _level_variance(activation, depth)
     if _saturation(activation, critical) > _MOST_SATURATED:
-        return _smallest_cure(activation, depth, critical)
+        return _smallest_variance(activation, depth, critical)
     if abs(_log_gradient(activation, critical, depth)) < TRAINABLE_SCALES / 2:
-        return Cure(
+        return Proposal(
             _scaled(critical), f"sigma_w^2 = {critical:.4g} is critical for {activation} at any depth"
         )
-    return _level_cure(activation, depth)
+    return _level_variance(activation, depth)
 
 
-def _smallest_cure(activation: str, depth: int, critical: float) -> Cure:
+def _smallest_variance(activation: str, depth: int, critical: float) -> Proposal:
     """The deeper a network may be, the nearer its variance is to the critical one."""
 
     def is_good(sigma_w2: float) -> bool:
         return outlook(activation, sigma_w2).deepest >= _DEPTH_MARGIN * depth
 
     _, smallest = _bisect(is_good, critical / 1000, critical, 1.01)
-    return Cure(
+    return Proposal(
         _scaled(smallest),
         f"sigma_w^2 = {smallest:.3g} is the smallest that is good for {_DEPTH_MARGIN} x {depth} layers of "
         f"{activation}; the critical {critical:.4g} saturates many units",
     )
 
 
-def _level_cure(activation: str, depth: int) -> Cure:
+def _level_variance(activation: str, depth: int) -> Proposal:
     def is_enough(sigma_w2: float) -> bool:
         return _log_gradient(activation, sigma_w2, max(depth, 2)) >= 0
 
     level = math.sqrt(math.prod(_bisect(is_enough, 0.1, 100.0, 1.001)))
-    return Cure(
+    return Proposal(
         _scaled(level),
         f"with sigma_w^2 = {level:.3g}, the first of {depth} layers of {activation} has as large a gradient "
         "as the last",

@@ -1,28 +1,32 @@
 """The verdict on a network before its training: scheme, layers, data -> symptoms, criteria, verdict, cure.
 
     networks drawn with several seeds -> forward, backward -> numbers of each layer -> symptoms -> verdict
+    proposals -> each diagnosed in the same way -> the healthiest is the cure, if it is healthy
 
-All numbers are medians over the seeds. The verdict is about plain gradient descent at a good learning rate.
+All numbers are medians over the seeds. The verdict is about some hundred steps at a good learning rate.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
 
 from initlab.diagnosis.criteria import CRITERIA, Answer, network_numbers
-from initlab.diagnosis.cures import Cure, find_cure
+from initlab.diagnosis.cures import Proposal, propose
 from initlab.diagnosis.limits import (
     LAYER_NUMBERS,
     SYMPTOMS,
     Numbers,
     Symptom,
     layer_numbers,
+    severity,
     symptoms_of,
+    verdict_on,
     words_of,
 )
+from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization, SchemeLike
@@ -33,9 +37,14 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble, hidden_sizes
 from initlab.nn.normalization import BatchNorm
-from initlab.training.tables import aligned, html_table
+from initlab.nn.optimizers import OPTIMIZERS
+from initlab.training.tables import html_table
 
-_MOST_ROWS = 10
+_PERFECT = 1.0  # below this severity, starts do not differ in how they train
+NOTHING_HELPS = (
+    "No start that was tried is healthy, with Batch Normalization or with fewer layers neither; skip "
+    "connections or wider layers may help"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,30 @@ class LayerDiagnosis:
         return words_of(self.symptoms)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cure:
+    """A change of the network that was diagnosed itself, and found healthy.
+
+    Attributes:
+        scheme: to draw the weights from.
+        why: the reason, as a sentence without its full stop.
+        severity: of the changed network.
+        depth: hidden layers, where fewer than the network has are needed.
+        batch_norm: whether Batch Normalization is needed.
+    """
+
+    scheme: Scheme
+    why: str
+    severity: float
+    depth: int | None = None
+    batch_norm: bool = False
+
+    def __str__(self) -> str:
+        if self.batch_norm:
+            return f"{self.scheme} with Batch Normalization"
+        return f"{self.scheme} with {self.depth} hidden layers" if self.depth else str(self.scheme)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Diagnosis:
     """The verdict on the networks of one scheme, activation and shape.
@@ -72,9 +105,11 @@ class Diagnosis:
         sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
         seeds: how many networks were drawn.
         samples: how many inputs they were shown.
+        optimizer: for which the verdict holds.
+        batch_norm: Batch Normalization of the hidden layers.
         layers: each hidden layer.
         answers: to each criterion.
-        cure: what theory recommends instead; None for a healthy network.
+        cure: what to use instead; None for a healthy network, or where nothing that was tried is healthy.
     """
 
     start: Initialization
@@ -82,9 +117,11 @@ class Diagnosis:
     sizes: tuple[int, ...]
     seeds: int
     samples: int
+    optimizer: str
+    batch_norm: BatchNorm | None
     layers: list[LayerDiagnosis]
     answers: list[Answer]
-    cure: Cure | None
+    cure: Cure | None = None
 
     @property
     def scheme(self) -> Scheme:
@@ -106,37 +143,48 @@ class Diagnosis:
         return words_of(list(self.symptoms))
 
     @property
+    def severity(self) -> float:
+        """The largest |ln| of a layer's factors; see `limits.severity`."""
+        return max(severity(layer.numbers, self.optimizer) for layer in self.layers)
+
+    @property
     def verdict(self) -> str:
-        """ "trains", "trains slowly" or "does not train"."""
-        if any(symptom.fatal for symptom in self.symptoms):
-            return "does not train"
-        return "trains slowly" if self.symptoms else "trains"
+        """ "trains", "in doubt" or "does not train"."""
+        return verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
 
     def __repr__(self) -> str:
-        return "\n".join([self._headline(), aligned(self._table()), *self._conclusions()])
+        widths = [max(map(len, column)) for column in zip(*self._summary(), strict=True)]
+        rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._summary()]
+        return "\n".join([self._headline(), *rows, *self._conclusions()])
 
     def _repr_html_(self) -> str:
         conclusions = "<br>".join(map(escape, self._conclusions()))
-        return f"<p><b>{escape(self._headline())}</b></p>{html_table(self._table())}<p>{conclusions}</p>"
+        table = html_table([["", "question", "worst"], *self._summary()])
+        return f"<p><b>{escape(self._headline())}</b></p>{table}<p>{conclusions}</p>"
+
+    def table(self) -> list[list[str]]:
+        """The numbers of every layer, under a header."""
+        return [["layer", "std", *LAYER_NUMBERS, ""], *map(_row, self.layers)]
+
+    def _summary(self) -> list[list[str]]:
+        return summary_rows([layer.numbers for layer in self.layers])
 
     def _headline(self) -> str:
-        words = f" ({', '.join(self.words)})" if self.symptoms else ""
+        layers = "-".join(map(str, _runs(self.sizes)))
+        words = ", ".join(self.words)
         return (
-            f"{self.start}, {self.activation}, {'-'.join(map(str, _runs(self.sizes)))}: {self.verdict}{words}"
+            f"{self.start}, {self.activation}, {layers}, {self.optimizer}: {self.verdict} "
+            f"({words}; severity {self.severity:.1f})"
         )
-
-    def _table(self) -> list[list[str]]:
-        """Ten layers at most, evenly spread from the first to the last."""
-        count = min(len(self.layers), _MOST_ROWS)
-        shown = np.linspace(0, len(self.layers) - 1, count).round().astype(int)
-        return [["layer", "std", *LAYER_NUMBERS, ""], *(_row(self.layers[i]) for i in shown)]
 
     def _conclusions(self) -> list[str]:
         lines = [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
         ]
-        return [*lines, f"Theory recommends {self.cure.scheme}: {self.cure.why}"] if self.cure else lines
+        if self.cure:
+            return [*lines, f"Try {self.cure}, which is healthy here: {self.cure.why}"]
+        return lines if self.verdict == "trains" else [*lines, NOTHING_HELPS]
 
 
 def _row(layer: LayerDiagnosis) -> list[str]:
@@ -155,12 +203,13 @@ def layer_range(layers: Sequence[int]) -> str:
     """Rising numbers of layers as they are read.
 
     >>> layer_range([3]), layer_range([2, 3, 4]), layer_range([1, 4])
-    ('layer 3', 'layers 2 to 4', 'layers 1, 4')
+    ('layer 3', 'layers 2 to 4', '2 of the layers 1 to 4')
     """
     if len(layers) == 1:
         return f"layer {layers[0]}"
+    ends = f"layers {layers[0]} to {layers[-1]}"
     whole = layers[-1] - layers[0] + 1 == len(layers)
-    return f"layers {layers[0]} to {layers[-1]}" if whole else "layers " + ", ".join(map(str, layers))
+    return ends if whole else f"{len(layers)} of the {ends}"
 
 
 def diagnose(
@@ -172,8 +221,10 @@ def diagnose(
     *,
     seeds: int = 5,
     batch_norm: BatchNorm | None = None,
+    optimizer: str = "sgd",
+    cure: bool = True,
 ) -> Diagnosis:
-    """Diagnose each layer before training, and predict whether plain gradient descent will succeed.
+    """Diagnose each layer before training, and predict whether training will succeed.
 
     Args:
         scheme: of all weights, as "he", or an `Initialization` with schemes for layers and biases.
@@ -183,9 +234,11 @@ def diagnose(
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
         batch_norm: Batch Normalization of the hidden layers; none by default.
+        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        cure: whether to look for a cure where the network is not healthy.
 
     Raises:
-        UsageError: for an unknown scheme or activation, no hidden layer, or fewer than two inputs.
+        UsageError: for an unknown scheme, activation or optimizer, no hidden layer, or fewer than two inputs.
 
     >>> rng = np.random.default_rng(0)
     >>> inputs, labels = rng.standard_normal((100, 50)), rng.integers(10, size=100)
@@ -193,36 +246,90 @@ def diagnose(
     ...     diagnosis = diagnose(scheme, "relu", "50x10", inputs, labels)
     ...     print(diagnosis.words, diagnosis.verdict, diagnosis.cure and diagnosis.cure.scheme)
     ['healthy'] trains None
-    ['vanishing'] does not train he
+    ['vanishing'] does not train auto
     """
-    ACTIVATIONS[activation]
-    start, units = Initialization.of(scheme), hidden_sizes(hidden)
+    ACTIVATIONS[activation], OPTIMIZERS[optimizer]  # an unknown name is told here
+    units = hidden_sizes(hidden)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
-    sizes = (inputs.shape[1], *units, int(labels.max()) + 1)
-    with np.errstate(all="ignore"):
-        ensemble = initialize(
-            sizes, [start] * seeds, range(seeds), activation, "float64", data=inputs, batch_norm=batch_norm
+    patient = _Patient(activation, inputs, labels, seeds, optimizer)
+    diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
+    if not cure or diagnosis.verdict == "trains":
+        return diagnosis
+    return replace(diagnosis, cure=_find_cure(patient, units, batch_norm))
+
+
+@dataclass(frozen=True)
+class _Patient:
+    """What stays the same while starts and depths are tried."""
+
+    activation: str
+    inputs: FloatArray
+    labels: IntArray
+    seeds: int
+    optimizer: str
+
+    def diagnosis(
+        self, start: Initialization, units: Sequence[int], batch_norm: BatchNorm | None = None
+    ) -> Diagnosis:
+        """Without a cure."""
+        sizes = (self.inputs.shape[1], *units, int(self.labels.max()) + 1)
+        with np.errstate(all="ignore"):
+            ensemble = initialize(
+                sizes,
+                [start] * self.seeds,
+                range(self.seeds),
+                self.activation,
+                "float64",
+                data=self.inputs,
+                batch_norm=batch_norm,
+            )
+            networks = measure_layers(ensemble, self.inputs, self.labels)
+        return Diagnosis(
+            start=start,
+            activation=self.activation,
+            sizes=sizes,
+            seeds=self.seeds,
+            samples=len(self.inputs),
+            optimizer=self.optimizer,
+            batch_norm=batch_norm,
+            layers=_layers(networks, dissimilarity(self.inputs.astype(np.float64))),
+            answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
-        layers, answers = _measure(ensemble, inputs, labels)
-    return Diagnosis(
-        start=start,
-        activation=activation,
-        sizes=sizes,
-        seeds=seeds,
-        samples=len(inputs),
-        layers=layers,
-        answers=answers,
-        cure=find_cure(activation, len(units)) if any(layer.symptoms for layer in layers) else None,
-    )
+
+    def try_starts(
+        self, units: Sequence[int], batch_norm: BatchNorm | None, depth: int | None = None
+    ) -> Cure | None:
+        """The first proposal that is as good as perfect, else the healthiest, if it is healthy."""
+        found: list[tuple[float, Proposal]] = []
+        for proposal in propose(self.activation, len(units)):
+            if batch_norm is not None and proposal.scheme.is_data_dependent:
+                continue
+            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
+            if diagnosis.verdict == "trains":
+                found.append((diagnosis.severity, proposal))
+            if found and found[-1][0] <= _PERFECT:
+                break
+        if not found:
+            return None
+        lowest, best = min(found, key=lambda pair: pair[0])
+        return Cure(
+            scheme=best.scheme,
+            why=best.why,
+            severity=lowest,
+            depth=depth,
+            batch_norm=batch_norm is not None,
+        )
 
 
-def _measure(
-    ensemble: Ensemble, inputs: FloatArray, labels: IntArray
-) -> tuple[list[LayerDiagnosis], list[Answer]]:
-    networks = measure_layers(ensemble, inputs, labels)
-    layers = _layers(networks, dissimilarity(inputs.astype(np.float64)))
-    return layers, _answers(networks, _first_losses(ensemble, labels))
+def _find_cure(patient: _Patient, units: Sequence[int], batch_norm: BatchNorm | None) -> Cure | None:
+    """Another start; else Batch Normalization; else fewer layers, half as many each time."""
+    cure = patient.try_starts(units, batch_norm) or patient.try_starts(units, BatchNorm())
+    depth = len(units)
+    while cure is None and depth > 1:
+        depth //= 2
+        cure = patient.try_starts(units[:depth], batch_norm, depth)
+    return cure
 
 
 def _layers(networks: Sequence[Sequence[LayerStatistics]], input_difference: float) -> list[LayerDiagnosis]:

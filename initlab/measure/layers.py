@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from initlab.init.shaping import is_odd_plus_constant
 from initlab.nn.activations import Activation
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
@@ -83,12 +84,17 @@ class LayerStatistics:
     def distinct_units(self) -> int:
         """The number of units that differ by more than rounding, 1e-5 of the layer's size over the samples.
 
+        Where the activation is odd up to a constant, a unit with opposite pre-activations computes nothing
+        of its own, so units are compared up to their signs.
+
         Three random sums over the samples stand for each unit; comparing all units sample by sample would
         cost n^2 B. Units whose first sums are neighbours in order are compared in all three.
         """
         sums = self._exact.T @ np.random.default_rng(0).standard_normal((len(self._exact), 3))
         if not np.isfinite(sums).all():
             return len(sums)
+        if is_odd_plus_constant(self.activation.name):
+            sums = np.where(sums[:, :1] < 0, -sums, sums)
         in_order = sums[np.argsort(sums[:, 0])]
         steps = np.abs(np.diff(in_order, axis=0)).max(axis=1)
         size = np.sqrt(self.length * len(self._exact))

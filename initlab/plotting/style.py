@@ -69,6 +69,8 @@ _LOOKS = {
     "identity": Look("#E69F00", "h", "--"),
     "zero": Look("#E69F00", "d", "-."),
     "mirror": Look("#CC79A7", "d", "-"),
+    "shift": Look("#CC79A7", "d", "--"),
+    "auto": Look("#000000", "s", "-"),
     "sparse": Look("#8C564B", "P", "-."),
     "martens": Look("#8C564B", "*", "--"),
     "random_walk": Look("#7F7F7F", "*", "-"),

@@ -12,8 +12,8 @@ from initlab.init.scheme import Scheme
 from initlab.plotting.elements import headline
 from initlab.plotting.style import Figure, plain, styled
 
-_MARKS = {"trains": "", "trains slowly": "~", "does not train": "\u00d7"}
-_NOTE = "diagnosed before:  \u00d7 does not train    ~ trains slowly    no mark: trains    framed: was wrong"
+_MARKS = {"trains": "", "in doubt": "~", "does not train": "\u00d7"}
+_NOTE = "diagnosed before:  \u00d7 does not train    ~ in doubt    no mark: trains    framed: was wrong"
 # Below this accuracy the colour map is so dark that only white marks can be read.
 _DARK = 0.6
 
@@ -24,7 +24,7 @@ class Verdict:
 
     Attributes:
         scheme, activation, depth: of the network.
-        verdict: "trains", "trains slowly" or "does not train".
+        verdict: "trains", "in doubt" or "does not train".
         words: its symptoms.
         accuracy: on the test images.
     """

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 from initlab.diagnosis.criteria import CRITERIA, NETWORK_NUMBERS
-from initlab.diagnosis.cures import find_cure
-from initlab.diagnosis.limits import LAYER_NUMBERS, SYMPTOMS
+from initlab.diagnosis.cures import Proposal, best_variance, propose
+from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, severity
 from initlab.diagnosis.verdict import diagnose
 from initlab.errors import UsageError
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import Scheme
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.optimizers import OPTIMIZERS
 from initlab.theory.mean_field import gradient_factor
 
 RNG = np.random.default_rng(0)
 INPUTS, LABELS = RNG.standard_normal((200, 80)), RNG.integers(10, size=200)
 
 
-def diagnosed(scheme, activation, depth):
-    return diagnose(scheme, activation, [100] * depth, INPUTS, LABELS, seeds=3)
+def diagnosed(scheme, activation, depth, **how):
+    return diagnose(scheme, activation, [100] * depth, INPUTS, LABELS, **{"seeds": 3, **how})
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def diagnosed(scheme, activation, depth):
         ("std=1", "tanh", 2, "saturated", [1, 2]),
         ("zeros", "relu", 2, "dead", [1, 2]),
         ("he", "relu", 20, "healthy", []),
-        ("lecun", "tanh", 20, "healthy", []),
+        ("lecun", "tanh", 10, "healthy", []),
     ],
 )
 def test_each_symptom_is_seen_in_a_network_that_has_it(scheme, activation, depth, word, layers):
@@ -61,30 +62,90 @@ def test_numbers_are_those_that_theory_gives():
 
 
 def test_the_words_change_where_the_limit_is_passed():
-    """Signals of linear layers with std=0.01 fall by 100 a layer: e^-6 is passed at the third."""
-    for layer in diagnosed("std=0.01", "identity", 6).layers[3:]:
-        assert layer.numbers["signal"] < math.exp(-6)
-        assert layer.words == ["vanishing"]
+    """Signals of linear layers with std=0.05 fall by 4 a layer: e^-3 is passed at the fourth, e^-8 later."""
+    layers = diagnosed("std=0.05", "identity", 8).layers
+    assert layers[1].words != ["vanishing"] or layers[1].numbers["gradient"] < math.exp(-3)
+    for layer in layers[4:]:
+        assert layer.numbers["signal"] < math.exp(-3)
+        assert "vanishing" in layer.words
+    verdicts = [diagnosed("std=0.05", "identity", depth).verdict for depth in (2, 5, 8)]
+    assert verdicts == ["trains", "in doubt", "does not train"]
+
+
+def test_the_severity_is_that_of_the_worst_factor_of_the_worst_layer():
+    diagnosis = diagnosed("std=0.2", "identity", 4)
+    factors = [layer.numbers[name] for layer in diagnosis.layers for name in ("signal", "gradient")]
+    assert diagnosis.severity == pytest.approx(max(abs(math.log(factor)) for factor in factors))
+
+
+def test_optimizers_that_rescale_gradients_forgive_them_and_nothing_else():
+    fading = {"signal": 1.0, "gradient": math.exp(-12), "difference": 1.0}
+    alike = {"signal": 1.0, "gradient": 1.0, "difference": math.exp(-12)}
+    for name in OPTIMIZERS:
+        assert severity(alike, name) == pytest.approx(12)
+        assert severity(fading, name) == pytest.approx(12 * 8 / 13.7 if name in ADAPTIVE else 12)
+    assert set(ADAPTIVE) < set(OPTIMIZERS)
+
+
+def test_a_saturated_network_may_train_all_the_same():
+    """Slopes of large weights are small, but many gradients add up."""
+    diagnosis = diagnosed("std=1", "tanh", 2)
+    assert "saturated" in diagnosis.words
+    assert diagnosis.verdict != "does not train"
+
+
+def test_pairs_are_units_of_their_own_unless_the_activation_is_odd():
+    assert diagnosed("mirror", "relu", 3).layers[1].numbers["distinct"] == 1
+    assert diagnosed("mirror", "tanh", 3).layers[1].numbers["distinct"] == 0.5
 
 
 def test_one_bad_layer_among_good_ones_is_the_one_that_is_named():
     narrow = diagnose("constant(value=0.1)", "tanh", [1, 50], INPUTS, LABELS, seeds=1)
-    assert [layer.words for layer in narrow.layers] == [["healthy"], ["symmetric"]]
+    assert narrow.layers[0].words == ["healthy"]
+    assert narrow.layers[1].words[0] == "symmetric"
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_cure_keeps_gradients_through_the_depth(name):
-    for depth in (3, 15):
-        cure = find_cure(name, depth)
-        again = diagnosed(str(cure.scheme), name, depth)
-        assert "vanishing" not in again.words
-        assert "exploding" not in again.words
+@pytest.mark.parametrize("width", [30, 100])
+def test_a_cure_is_healthy_itself(name, width):
+    for depth in (3, 20):
+        ill = diagnose("std=0.001", name, [width] * depth, INPUTS, LABELS, seeds=3)
+        assert ill.verdict == "does not train"
+        assert ill.cure.depth is None
+        again = diagnose(ill.cure.scheme, name, [width] * depth, INPUTS, LABELS, seeds=3)
+        assert again.verdict == "trains"
+        assert again.severity == ill.cure.severity
+        assert again.cure is None
+
+
+def test_what_no_start_cures_gets_normalization_or_fewer_layers(monkeypatch):
+    """With starts that are all ill, the cure is found elsewhere, or nothing is told."""
+
+    def cure_with(scheme, depth):
+        proposals = [Proposal(Scheme.parse(scheme), "it is ill")]
+        monkeypatch.setattr("initlab.diagnosis.verdict.propose", lambda *_: proposals)
+        diagnosis = diagnosed("std=0.01", "relu", depth)
+        return diagnosis.cure, repr(diagnosis).splitlines()[-1]
+
+    normalized, line = cure_with("lecun(gain=0.5)", 6)
+    assert str(normalized) == "lecun(gain=0.5) with Batch Normalization"
+    assert line.startswith("Try lecun(gain=0.5) with Batch Normalization, which is healthy here: it is ill")
+    shallow, _ = cure_with("lecun(gain=0.5)", 40)
+    assert shallow.depth in (1, 2)
+    hopeless, line = cure_with("zeros", 12)
+    assert hopeless is None
+    assert line.startswith("No start that was tried is healthy")
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "identity"])
-def test_where_nothing_saturates_the_cure_is_critical(name):
-    sigma_w2 = 100 * find_cure(name, 10).scheme.variance((100, 100))
+def test_where_nothing_saturates_the_best_variance_is_critical(name):
+    sigma_w2 = 100 * best_variance(name, 10).scheme.variance((100, 100))
     assert abs(gradient_factor(name, 1e-9, sigma_w2) - 1) < 1e-3
+
+
+def test_proposals_are_of_several_kinds():
+    kinds = [str(proposal.scheme) for proposal in propose("tanh", 10)]
+    assert kinds == ["auto", "lecun", "lsuv"]
 
 
 def test_the_criteria_of_the_italian_source_are_answered():
@@ -122,20 +183,20 @@ def test_texts_are_as_good_as_schemes_and_numbers():
     assert texts == objects
 
 
-def test_a_diagnosis_prints_verdict_layers_and_cure_on_one_screen():
+def test_a_diagnosis_prints_verdict_questions_and_cure_on_one_screen():
     lines = repr(diagnosed("std=0.01", "tanh", 40)).splitlines()
-    assert lines[0] == "std=0.01, tanh, 80-100x40-10: does not train (vanishing)"
-    assert lines[1].split() == ["layer", "std", *LAYER_NUMBERS]
-    layers = [int(line.split()[0]) for line in lines[2:12]]
-    assert layers == [1, 5, 10, 14, 18, 23, 27, 31, 36, 40]
-    assert lines[12].startswith("vanishing in layers 3 to 40 (signal below 0.00248): the logits hardly")
-    assert lines[-1].startswith("Theory recommends")
-    assert len(lines) == 15
-    assert len(repr(diagnosed("he", "relu", 3)).splitlines()) == 5
+    assert lines[0].startswith("std=0.01, tanh, 80-100x40-10, sgd: does not train (vanishing; severity 1")
+    assert [line.split()[0] for line in lines[1:7]] == ["no", "no", "yes", "yes", "yes", "yes"]
+    assert lines[1].split("layer 1: ")[1].endswith(" of that in the last hidden layer")
+    assert float(lines[1].split("layer 1: ")[1].split()[0]) < 1e-50
+    assert "vanishing in layers 2 to 40 (signal below 0.0498): the logits hardly" in "\n".join(lines)
+    assert lines[-1].startswith("Try auto, which is healthy here: each unit begins where tanh is nearly")
+    assert len(lines) <= 12
+    assert len(repr(diagnosed("he", "relu", 3)).splitlines()) == 7
 
 
 def test_a_notebook_shows_a_diagnosis_as_a_table():
     start = Initialization(Scheme("he"), bias=Scheme("classic"))
     html = diagnosed(start, "relu", 2)._repr_html_()
-    assert "<b>he, bias classic, relu, 80-100x2-10: trains</b>" in html
-    assert html.count("<tr>") == 3
+    assert "<b>he, bias classic, relu, 80-100x2-10, sgd: trains (healthy; severity 0." in html
+    assert html.count("<tr>") == 7

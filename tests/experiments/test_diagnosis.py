@@ -31,7 +31,7 @@ def predicted(monkeypatch):
 
 
 def test_each_network_is_a_trial(predicted):
-    predicted(network("trains", 0.9), network("trains slowly", 0.4), network("trains", 0.8))
+    predicted(network("trains", 0.9), network("in doubt", 0.4), network("trains", 0.8))
     right = diagnosis.trains_is_right(SETTINGS, 200)
     assert right.dtype == bool
     assert right.tolist() == [True, False, True]
