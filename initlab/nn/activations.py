@@ -364,7 +364,8 @@ def erf(z: FloatArray, out: FloatArray | None = None) -> FloatArray:
     [-1.0, 0.0, 0.5205]
     """
     distance = np.minimum(np.abs(z), z.dtype.type(_ERF_END))
-    nearest = np.rint(distance * _ERF_NODES).astype(np.intp)
+    # fmin, because nan would be no index; the offset is nan there, and so is the value.
+    nearest = np.rint(np.fmin(distance, _ERF_END) * _ERF_NODES).astype(np.intp)
     offset = distance - nearest.astype(z.dtype) / _ERF_NODES
     value = np.zeros_like(distance)
     for coefficients in _erf_series().astype(z.dtype)[::-1]:

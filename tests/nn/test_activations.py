@@ -29,6 +29,13 @@ class TestActivation:
         assert (a <= activation.bounds[1]).all()
         assert np.isfinite(activation.derivative(z, a)).all()
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_a_network_that_has_overflowed_is_not_hidden(self, activation, dtype):
+        """Pre-activations may be inf - inf in the very step in which a network diverges."""
+        a = activation.function(np.array([np.nan, 1.0], dtype), None)
+        assert np.isnan(a[0])
+        assert np.isfinite(a[1])
+
     def test_writes_into_out(self, activation):
         z, out = np.linspace(-3, 3, 10), np.empty(10)
         assert activation.function(z, out) is out
