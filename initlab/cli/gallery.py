@@ -32,10 +32,11 @@ def reproduce(
 
     The experiments come with a checkout: run it there. After an interruption run it again, and it continues.
     Measurements are kept in the folder `training` of the results, and are used again while their code stays
-    the same.
+    the same. An experiment that takes an hour or more is run only when it is named.
     """
     from initlab.gallery import reproduce as gallery
     from initlab.gallery.pages import write_index
+    from initlab.gallery.sources import read_sources
     from initlab.runner.sweep import available_cores
 
     scripts = gallery.chosen_experiments(names or [], gallery.experiments())
@@ -43,11 +44,14 @@ def reproduce(
         rows = [[script.stem, gallery.load(script).exhibit.title] for script in scripts]
         print_table(["experiment", "what it is"], rows)
         return
+    read_sources(gallery.SOURCES)  # what is wrong with it is told before hours of measurements
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [
             progress.report(reproduction)
-            for reproduction in gallery.run_all(task, scripts, results, quick, workers, progress.running)
+            for reproduction in gallery.run_all(
+                task, scripts, results, quick, bool(names), workers, progress.running
+            )
         ]
     if not check and not quick:
         write_index(results, gallery.SOURCES)
@@ -73,7 +77,10 @@ class _Progress:
 
     def report(self, done: "Reproduction") -> "Reproduction":
         self._bar.clear()
-        say(f"{done.name}: failed" if done.failure else f"{done.name}: {done.seconds:.0f} s")
+        outcome = "failed" if done.failure else f"{done.seconds:.0f} s"
+        if done.left_out:
+            outcome = f"left out, for it takes {done.left_out}; name it to run it"
+        say(f"{done.name}: {outcome}")
         self._bar.update()
         return done
 

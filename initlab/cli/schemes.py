@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import JsonOption, app, print_json, print_table
+from initlab.cli.terminal import JsonOption, app, number, print_json, print_table
 from initlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def explain(
     layer: Annotated[
         str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",
+    depth: Annotated[int, typer.Option(min=1, help="Hidden layers; auto alone depends on it.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Explain a scheme: distribution, other names, effect.
@@ -58,14 +59,18 @@ def explain(
     """
     from initlab.theory.explain import explain as explain_scheme
 
-    explanation = explain_scheme(scheme, _layer_shape(layer))
+    explanation = explain_scheme(scheme, _layer_shape(layer), depth)
     if as_json:
         outlooks = [vars(outlook) for outlook in explanation.outlooks]
-        print_json({**vars(explanation), "scheme": str(explanation.scheme), "outlooks": outlooks})
+        starts = [vars(start) for start in explanation.starts]
+        known = {**vars(explanation), "scheme": str(explanation.scheme)}
+        print_json({**known, "outlooks": outlooks, "starts": starts})
         return
     typer.echo("\n".join(_explanation_lines(explanation, layer)))
     if explanation.outlooks:
         _print_outlooks(explanation.outlooks)
+    elif explanation.starts:
+        _print_starts(explanation)
     else:
         typer.echo(
             "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
@@ -102,6 +107,16 @@ def _print_outlooks(outlooks: "list[Outlook]") -> None:
         "Variance: the limit in deep layers. Gradient factor: a layer multiplies squared gradients by it.\n"
         "Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent."
     )
+
+
+def _print_starts(explanation: "Explanation") -> None:
+    typer.echo(f"\nIn a network of {explanation.depth} hidden layers:")
+    rows = [
+        [start.activation, start.scheme, number(start.size, 3), number(start.bias, 3), start.reason]
+        for start in explanation.starts
+    ]
+    print_table(["activation", "start", "size", "bias", "because"], rows)
+    typer.echo("Size and bias: the standard deviation and the mean of the pre-activations.")
 
 
 def _outlook_cells(outlook: "Outlook") -> list[object]:

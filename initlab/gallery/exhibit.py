@@ -86,11 +86,13 @@ class Exhibit:
         finding: what came out, in one sentence without numbers, for the index.
         source: where its claims come from, unless a claim names another.
         quick: the settings that differ in the reduced form.
+        takes: how long the full form takes, as "90 minutes on one core", if it is so long that it is run only
+            when it is named.
         settings: all values that measurements use and prose mentions: numbers, texts, tuples, or a mapping of
             several, as in `networks={"width": 100, "depth": 5}`.
 
     Attributes:
-        name, title, question, about, finding, source: as given.
+        name, title, question, about, finding, source, takes: as given.
         settings: of the full form.
         claims: each claim, not yet filled in, and the function that measures it.
         pictures, tables: in the order of the script.
@@ -106,10 +108,11 @@ class Exhibit:
         finding: str,
         source: str = "",
         quick: Mapping[str, Any] | None = None,
+        takes: str = "",
         **settings: Any,
     ) -> None:
         self.name, self.about, self.title = Path(file).stem, (about or "").strip(), title
-        self.question, self.finding, self.source = question, finding, source
+        self.question, self.finding, self.source, self.takes = question, finding, source, takes
         if question not in QUESTIONS:
             raise UsageError(unknown_name("question", question, QUESTIONS))
         self.settings = Settings(**_flat(settings))

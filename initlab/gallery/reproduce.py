@@ -36,12 +36,14 @@ class Reproduction:
         name: the experiment's.
         seconds: how long it took.
         drifts: what differs from what is committed, where that was asked for.
+        left_out: how long it would have taken; empty where it was run.
         failure: why there is no result, with the traceback unless it is an error of initlab's.
     """
 
     name: str
     seconds: float
     drifts: tuple[str, ...] = ()
+    left_out: str = ""
     failure: str | None = None
 
 
@@ -91,13 +93,14 @@ def load(script: Path) -> ModuleType:
     return module
 
 
-def reproduce(script: Path, results: Path, quick: bool) -> Reproduction:
+def reproduce(script: Path, results: Path, quick: bool, named: bool = True) -> Reproduction:
     """Run an experiment.
 
     Args:
         script: of the experiment.
         results: its page goes into a folder in here.
         quick: whether the reduced form is meant, which goes into `results/quick`.
+        named: whether it was asked for by its name; else a long one is left out.
 
     Raises:
         LockedError: when another process runs it into the same results.
@@ -106,31 +109,38 @@ def reproduce(script: Path, results: Path, quick: bool) -> Reproduction:
     start = time.monotonic()
     # One thread: products in the experiments are small, and threads would wait for each other.
     with hold(part_of(results, quick) / "training" / "locks" / script.stem), threadpool_limits(1):
-        load(script).exhibit.run(results, quick)
+        exhibit = load(script).exhibit
+        if exhibit.takes and not named and not quick:
+            return Reproduction(name=script.stem, seconds=0.0, left_out=exhibit.takes)
+        exhibit.run(results, quick)
     return Reproduction(name=script.stem, seconds=time.monotonic() - start)
 
 
-def check(script: Path, results: Path, quick: bool) -> Reproduction:
+def check(script: Path, results: Path, quick: bool, named: bool = True) -> Reproduction:
     """Run an experiment into an empty folder, and compare what comes out with the results.
 
     Args:
         script: of the experiment.
         results: with its committed page; nothing in it changes.
         quick: whether the reduced form is meant.
+        named: as for `reproduce`.
     """
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
-        done = reproduce(script, fresh, quick)
+        done = reproduce(script, fresh, quick, named)
+        if done.left_out:
+            return done
         lines = drifts(*(part_of(place, quick) / script.stem for place in (results, fresh)))
     drifted = tuple(f"{script.stem}/{line}" for line in lines)
     return Reproduction(name=script.stem, seconds=done.seconds, drifts=drifted)
 
 
 def run_all(
-    task: Callable[[Path, Path, bool], Reproduction],
+    task: Callable[[Path, Path, bool, bool], Reproduction],
     scripts: Sequence[Path],
     results: Path,
     quick: bool,
+    named: bool,
     jobs: int,
     progress: Progress = lambda _running: None,
 ) -> Iterator[Reproduction]:
@@ -141,6 +151,7 @@ def run_all(
         scripts: of the experiments.
         results: the folder of all results.
         quick: whether the reduced form is meant.
+        named: whether the experiments were asked for by name; else the long ones are left out.
         jobs: worker processes; 0 does all within this one.
         progress: called about once a second with the names of the experiments at work.
 
@@ -152,7 +163,7 @@ def run_all(
         while waiting or flying:
             while waiting and len(flying) < max(1, jobs):
                 script = waiting.pop(0)
-                flying[executor.submit(task, script, results, quick)] = script.stem
+                flying[executor.submit(task, script, results, quick, named)] = script.stem
             progress(list(flying.values()))
             for future in wait(flying, timeout=1, return_when=FIRST_COMPLETED).done:
                 yield _outcome(flying.pop(future), future)

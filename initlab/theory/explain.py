@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.errors import UsageError
+from initlab.init.quadrature import functions_of
 from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, Shape
+from initlab.init.shaping import find_mirror, find_shift
+from initlab.init.structured import start_for
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory.mean_field import Phase, phase
 
@@ -47,6 +50,24 @@ class Outlook:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where `auto` puts the units of one activation.
+
+    Attributes:
+        activation: its name.
+        scheme: "shift", or "mirror".
+        size, bias: the standard deviation and the mean of the pre-activations.
+        reason: for the scheme.
+    """
+
+    activation: str
+    scheme: str
+    size: float
+    bias: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """A scheme in plain words and numbers.
 
@@ -61,6 +82,8 @@ class Explanation:
         equals: names that draw the very same weights for every layer.
         equals_here: further names that draw the same weights for this shape of layer alone.
         outlooks: for each activation; none where theory does not apply.
+        starts: for each activation, of `auto` alone.
+        depth: hidden layers, for which the starts are meant.
     """
 
     text: str
@@ -73,14 +96,17 @@ class Explanation:
     equals: list[str]
     equals_here: list[str]
     outlooks: list[Outlook]
+    starts: list[Start]
+    depth: int
 
 
-def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
+def explain(text: str, shape: Shape = (100, 100), depth: int = 20) -> Explanation:
     """Explain a scheme: its distribution, its other names, its effect on deep networks.
 
     Args:
         text: any scheme, in initlab's words or another library's.
         shape: (n_in, n_out) of the layer.
+        depth: hidden layers of the network; `auto` alone depends on it.
 
     Raises:
         UsageError: for an unknown scheme, or a size below 1.
@@ -109,6 +135,29 @@ def explain(text: str, shape: Shape = (100, 100)) -> Explanation:
         equals=equals,
         equals_here=[name for name in others if name not in equals and _same(scheme, name, (shape,))],
         outlooks=_outlooks(scheme, shape) if scheme.has_theory else [],
+        starts=[_start(name, depth) for name in ACTIVATIONS] if scheme.name == "auto" else [],
+        depth=depth,
+    )
+
+
+def _start(activation: str, depth: int) -> Start:
+    if start_for(activation) == "shift":
+        shift = find_shift(activation, depth)
+        reason = "phi(u) + phi(-u) is constant: pairs would never part"
+        return Start(activation=activation, scheme="shift", size=shift.scale, bias=shift.bias, reason=reason)
+    mirror = find_mirror(activation, depth)
+    phi, _ = functions_of(activation)
+    slope = float((phi(np.ones(1)) - phi(-np.ones(1)))[0])
+    is_linear = abs(mirror.square - mirror.q * slope**2) < 1e-9 * mirror.square
+    effective = (
+        f"{slope:.3g} u".removeprefix("1 ") if is_linear else "curved, and the size keeps it nearly straight"
+    )
+    return Start(
+        activation=activation,
+        scheme="mirror",
+        size=math.sqrt(mirror.q),
+        bias=0.0,
+        reason=f"phi(u) - phi(-u) is {effective}",
     )
 
 

@@ -334,6 +334,21 @@ def test_changed_code_settings_and_damaged_files_do_not_bring_old_numbers(traine
     assert len(list(folder.glob("*.npz"))) == 4
 
 
+def test_a_long_experiment_is_run_only_when_it_is_named(checkout):
+    script = checkout / "experiments" / "level.py"
+    script.write_text(script.read_text().replace('title="', 'takes="a week", title="'))
+    unnamed = initlab(checkout, "reproduce")
+    assert unnamed.returncode == 0
+    assert "level: left out, for it takes a week; name it to run it" in unnamed.stderr
+    assert not (checkout / "results" / "level").exists()
+    assert initlab(checkout, "reproduce", "--quick").returncode == 0
+    assert (checkout / "results" / "quick" / "level" / "claims.json").exists()
+    assert initlab(checkout, "reproduce", "level").returncode == 0
+    assert (checkout / "results" / "level" / "claims.json").exists()
+    unnamed = initlab(checkout, "reproduce", "--check")
+    assert (unnamed.returncode, "left out" in unnamed.stderr) == (0, True)
+
+
 def test_a_script_that_is_edited_while_it_runs_is_known_by_the_text_that_runs(trainer):
     script = trainer / "experiments" / "training_kept.py"
     module = load(script)

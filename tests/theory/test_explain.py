@@ -5,6 +5,9 @@ import math
 import pytest
 
 from initlab.errors import UsageError
+from initlab.init.shaping import find_shift
+from initlab.init.structured import start_for
+from initlab.nn.activations import ACTIVATIONS
 from initlab.theory.explain import explain, outlook
 
 
@@ -41,3 +44,16 @@ def test_nothing_is_predicted_where_theory_does_not_apply():
 def test_a_layer_without_inputs_is_refused():
     with pytest.raises(UsageError, match="not 0x5"):
         explain("he", (0, 5))
+
+
+def test_auto_is_explained_for_each_activation_with_its_numbers():
+    starts = {start.activation: start for start in explain("auto", depth=30).starts}
+    assert set(starts) == set(ACTIVATIONS)
+    for name, start in starts.items():
+        assert start.scheme == start_for(name)
+    relu, leaky, sigmoid = starts["relu"], starts["leaky_relu"], starts["sigmoid"]
+    assert (relu.size, relu.bias, relu.reason) == (1, 0, "phi(u) - phi(-u) is u")
+    assert leaky.reason == "phi(u) - phi(-u) is 1.01 u"
+    shift = find_shift("sigmoid", 30)
+    assert (sigmoid.size, sigmoid.bias) == (shift.scale, shift.bias)
+    assert not explain("he").starts
