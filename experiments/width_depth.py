@@ -7,9 +7,10 @@ Of each, {networks} networks from He's weights show how lengths of activations s
 1 per unit. Then they learn MNIST from He's weights. Linear networks of {shallow} and {deep} layers of
 {narrow} units, and of {deep} layers of {wide}, learn it from Gaussian and from orthogonal weights. All take
 {steps} steps of gradient descent in batches of {batch_size}, at the rate of {rates} with the lowest mean
-loss over seeds on {held_out} held-out training images in the end: {relu_seeds} seeds of ReLU networks, whose
-times scatter, and {seeds} of linear ones. Time is counted in steps until the training loss, smoothed over 11
-steps, falls to a level; a network that does not reach it counts with the whole budget.
+loss over seeds on {held_out} held-out training images after the fewer steps, so one that learns early:
+{relu_seeds} seeds of ReLU networks, whose times scatter, and {seeds} of linear ones. Time is counted in steps
+until the training loss, smoothed over 11 steps, falls to a level; a network that does not reach it counts
+with the whole budget.
 """
 
 from fractions import Fraction
@@ -18,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import initialize, train_at_best_rate
+from initlab import initialize, train, train_at_best_rate
 from initlab.gallery import Exhibit
 from initlab.nn.streams import Purpose, stream
 from initlab.plotting.elements import headline
@@ -125,21 +126,26 @@ def times(s, hidden, activation, schemes, level, seeds):
     """Of each scheme the step at which the loss falls to the level, (seeds,), infinite where it does not; and
     its rate.
     """
-    histories = train_at_best_rate(
+    how = {"hidden": list(hidden), "activation": activation, "batch_size": s.batch_size}
+    chosen = train_at_best_rate(
         list(schemes),
-        hidden=list(hidden),
-        activation=activation,
-        steps=max(s.steps),
-        batch_size=s.batch_size,
+        steps=min(s.steps),
         rates=s.rates,
         validation=s.held_out,
         by="loss",
         seeds=range(seeds),
+        **how,
     )
-    own = {scheme: histories.of(scheme) for scheme in schemes}
-    reached = {scheme: [history.steps_to_reach(level) for history in each] for scheme, each in own.items()}
+    rates = {scheme: chosen.of(scheme)[0].learning_rate for scheme in schemes}
+    histories = {
+        scheme: train(scheme, steps=max(s.steps), optimizer=f"sgd(lr={rate!r})", seeds=range(seeds), **how)
+        for scheme, rate in rates.items()
+    }
+    reached = {
+        scheme: [history.steps_to_reach(level) for history in each] for scheme, each in histories.items()
+    }
     steps = {scheme: [np.inf if t is None else max(t, 1) for t in each] for scheme, each in reached.items()}
-    return steps | {f"rate of {scheme}": each[0].learning_rate for scheme, each in own.items()}
+    return steps | {f"rate of {scheme}": rate for scheme, rate in rates.items()}
 
 
 def relu_times(s, shape):
@@ -169,6 +175,7 @@ BEGINS = {
         "10 seeds, rates from 0.01 on, chosen by the training loss: undecided",
         "30 seeds, the same: confirmed",
         "30 seeds, rates from 0.003 on, the same: confirmed",
+        "30 seeds, rates chosen by the held-out loss after the most steps: confirmed",
     ),
 }
 
@@ -212,11 +219,23 @@ def gaussian_slows_with_depth(s, steps):
     return deep / learning(s, s.shallow, s.narrow, GAUSSIAN, steps)
 
 
-@exhibit.claim(**SLOWER, high=1.25, reason="not longer: by at most a quarter")
+@exhibit.claim(
+    **SLOWER,
+    high=1.25,
+    reason="not longer: by at most a quarter",
+    otherwise="From orthogonal weights a deep linear network learns somewhat later than a shallow one",
+    tried=(
+        "rates chosen by the training loss over all steps: confirmed",
+        "rates chosen by the held-out loss after the most steps, so smaller ones when deep: refuted",
+    ),
+)
 def orthogonal_does_not_slow(s, steps):
     """From orthogonal weights, a deep linear network learns as soon as a shallow one of the same width.
 
     Measured: steps to a loss of {learnt} nats, {deep} layers of {narrow} over {shallow} of {narrow}.
+
+    The deep network has the smaller rate of the two: its loss bends more. From Gaussian weights depth costs
+    several times as much.
     """
     deep = learning(s, s.deep, s.narrow, ORTHOGONAL, steps)
     return deep / learning(s, s.shallow, s.narrow, ORTHOGONAL, steps)
