@@ -1,17 +1,17 @@
 """This project's own claim: one start, `auto`, trains a network of any activation function at any depth.
 
 Networks of {width} units a layer start from `auto`, which is `shift` for functions that are odd but for a
-constant and `mirror` for all others, and from {others}. There,
-`variance` is the variance that theory recommends for the activation and depth, and `torch:linear` is what
-PyTorch's nn.Linear draws. They learn MNIST by gradient descent in batches of {batch_size}. The rate is that
-of {rates} which, with a seed of its own, classifies most of {held_out} held-out training images after
-{choosing} steps. Then {seeds} other seeds train with it, and a combination of start, activation and depth
-has trained if each of them classifies at least {success} of the first {tested} test images.
+constant and `mirror` for all others, and from {others}, where `variance` is the variance that theory
+recommends for the activation and depth. They learn MNIST by gradient descent in batches of {batch_size}. The
+rate is that of {rates} which, with a seed of its own, classifies most of {held_out} held-out training images
+after {choosing} steps. Then {seeds} other seeds train with it, and a combination of start, activation and
+depth has trained if each of them classifies at least {success} of the test images, of which we take one in
+{apart}.
 
 The activations are the {known} of this package, and three made up for this page: `sine`, sin(u), which is
 odd and not monotone; `root`, sign(u) (sqrt(1 + |u|) - 1), odd and flatter and flatter; and `wavy`,
-max(u, 0) + sin(u) / 2, neither odd nor monotone. All start from `auto` at depths of {auto_depths} layers, and
-from the others at {depths}; the own ones from `auto` alone.
+max(u, 0) + sin(u) / 2, neither odd nor monotone. Those of the package start from `auto` at depths of
+{auto_depths} layers, and from the others at {depths}; the made up ones from `auto` at {own_depths}.
 
 The equations. `mirror` draws units in pairs with pre-activations u and -u, and the next layer takes the
 difference of their activations, psi(u) = phi(u) - phi(-u). For relu, gelu, swish and softplus psi(u) = u, so
@@ -26,6 +26,7 @@ the constants.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -46,17 +47,19 @@ exhibit = Exhibit(
     title="One start for any activation and depth",
     question="verdict",
     finding="From one start, chosen by the activation alone, networks of any activation and of any depth up "
-    "to fifty layers train; from the usual starts many do not.",
+    "to fifty layers train; from the usual starts half do not.",
     source="this project's own claim",
+    takes="90 minutes on one core",
     network={
         "width": 100,
-        "auto_depths": (5, 10, 20, 30, 50, 100),
-        "depths": (5, 20, 50),
-        "shallow": (2, 3, 5),
-        "widths": (32, 256),
-        "wide_depth": 20,
+        "auto_depths": (5, 10, 20, 30, 50),
+        "depths": (30,),
+        "own_depths": (10, 30),
+        "shallow": (3,),
+        "widths": (32,),
+        "narrow_depth": 20,
     },
-    starts={"others": ("he", "xavier", VARIANCE, "lsuv", "orthogonal", "torch:linear")},
+    starts={"others": ("he", "xavier", VARIANCE)},
     functions={
         "activations": tuple(ACTIVATIONS),
         "known": len(ACTIVATIONS),
@@ -69,21 +72,21 @@ exhibit = Exhibit(
         "batch_size": 64,
         "rates": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
         "held_out": 2000,
-        "tested": 2000,
+        "apart": 5,
         "seeds": 3,
         "success": 0.85,
-        "deep_success": 0.8,
     },
     adam={"adam_rates": (0.0003, 0.001, 0.003), "adam_depth": 30, "adam_functions": ("relu", "softplus")},
     quick={
         "width": 20,
-        "auto_depths": (3, 6, 7),
+        "auto_depths": (3, 6),
         "depths": (3, 6),
+        "own_depths": (3, 6),
         "shallow": (2,),
         "widths": (12,),
-        "wide_depth": 3,
+        "narrow_depth": 3,
         "others": ("he", VARIANCE),
-        "activations": ("relu", "tanh", "sigmoid", "elu", "identity"),
+        "activations": ("relu", "tanh", "sigmoid", "gelu", "elu"),
         "known": 5,
         "own": ("wavy",),
         "steps": (10, 40),
@@ -91,7 +94,7 @@ exhibit = Exhibit(
         "choosing": 20,
         "rates": (0.1, 0.3),
         "held_out": 300,
-        "tested": 300,
+        "apart": 30,
         "adam_rates": (0.003,),
         "adam_depth": 3,
         "adam_functions": ("relu", "softplus"),
@@ -134,7 +137,7 @@ def own_functions() -> Iterator[None]:
 def accuracies(s, starts, activation, hidden, budgets, optimizer, rates):
     """On the test images, of each start (budgets, seeds); 0 where a network diverged; and its rate."""
     examples = examples_of("mnist")
-    tested = examples.test_inputs[: s.tested], examples.test_labels[: s.tested]
+    tested = examples.test_inputs[:: s.apart], examples.test_labels[:: s.apart]
     how = {"hidden": list(hidden), "activation": activation, "batch_size": s.batch_size}
 
     def track(networks):
@@ -176,6 +179,7 @@ def accuracy_after(history, step):
     return entries.get(step, 0.0)
 
 
+@cache
 def text_of(start, activation, depth):
     """The scheme; `variance` stands for another one for each activation and depth."""
     return str(best_variance(activation, depth).scheme) if start == VARIANCE else start
@@ -190,20 +194,15 @@ def reached(s, start, activation, depth, steps, width=None):
     return numbers[text_of(start, activation, depth)][s.steps.index(steps)]
 
 
-def trained(s, start, steps, depths, activations=None, level=None):
+def trained(s, start, steps, depths):
     """Of each combination of activation and depth, whether its worst seed classifies enough."""
     return np.array(
         [
-            reached(s, start, activation, depth, steps).min() >= (level or s.success)
-            for activation in activations or s.activations
+            reached(s, start, activation, depth, steps).min() >= s.success
+            for activation in s.activations
             for depth in depths
         ]
     )
-
-
-def moderate(s):
-    """All depths of `auto` but the largest."""
-    return s.auto_depths[:-1]
 
 
 ALMOST_ALL = {"low": 0.9, "reason": "almost all: at least 0.9", "unit": "combinations"}
@@ -213,21 +212,10 @@ ALMOST_ALL = {"low": 0.9, "reason": "almost all: at least 0.9", "unit": "combina
 def auto_trains_everything(s, steps):
     """From `auto`, networks of every activation of this package train, at every depth up to 50 layers.
 
-    The shorter budget shows who is quick: sigmoids and linear networks are not.
+    The shorter budget shows who is quick: sigmoids and linear networks are not. The exception after the
+    longer one is elu in the shallowest: the rate that suited the choosing seed best makes another diverge.
     """
-    return trained(s, AUTO, steps, moderate(s))
-
-
-@exhibit.claim(
-    budgets="steps",
-    quantity="the share of activations with a test accuracy of at least {deep_success}",
-    low=0.8,
-    reason="most: at least 0.8",
-    unit="activations",
-)
-def auto_trains_a_hundred_layers(s, steps):
-    """From `auto`, most networks of a hundred layers train."""
-    return trained(s, AUTO, steps, s.auto_depths[-1:], level=s.deep_success)
+    return trained(s, AUTO, steps, s.auto_depths)
 
 
 @exhibit.claim(
@@ -240,7 +228,7 @@ def auto_trains_a_hundred_layers(s, steps):
 def auto_trains_own_functions(s, steps):
     """From `auto`, networks train with functions that nobody had in mind when it was made."""
     return {
-        name: np.concatenate([reached(s, AUTO, name, depth, steps) for depth in moderate(s)])
+        name: np.concatenate([reached(s, AUTO, name, depth, steps) for depth in s.own_depths])
         for name in s.own
     }
 
@@ -268,7 +256,11 @@ SHALLOW = ("he", "xavier", VARIANCE)
     unit="combinations",
 )
 def auto_is_not_worse_when_shallow(s, steps):
-    """In shallow networks, where the usual starts train, `auto` is as good as the best of them."""
+    """In shallow networks, where the usual starts train, `auto` is as good as the best of them.
+
+    All but selu are. There, the rate that suited the choosing seed best after {choosing} steps makes others
+    diverge, from `auto` as from he.
+    """
     return [
         shallow(s, activation, depth, steps)[AUTO] - max(shallow(s, activation, depth, steps).values())
         for activation in s.activations
@@ -290,12 +282,12 @@ def shallow(s, activation, depth, steps):
     reason="almost all: at least 0.9",
     unit="activations",
 )
-def auto_trains_other_widths(s, steps):
-    """From `auto`, narrow and wide networks train, too, here of {wide_depth} layers."""
+def auto_trains_narrow_networks(s, steps):
+    """From `auto`, narrow networks train, too, here of {narrow_depth} layers."""
     return {
         f"width {width}": np.array(
             [
-                reached(s, AUTO, activation, s.wide_depth, steps, width).min() >= s.success
+                reached(s, AUTO, activation, s.narrow_depth, steps, width).min() >= s.success
                 for activation in s.activations
             ]
         )
@@ -317,13 +309,13 @@ def with_adam(s, start, activation, steps):
     low=0.2,
     reason="far ahead: by at least 0.2",
     unit="networks",
+    tried=("a probe at the rate 0.001 alone: 0.09 for relu and 0.28 for softplus from shift",),
 )
 def shift_does_not_suit_relu_under_adam(s, steps):
     """With Adam, networks of {adam_depth} layers of {adam_functions} need `mirror`: from `shift` they hardly
     train.
 
-    Adam moves all weights by the same step, and the biases of `shift` hold the large mean of such functions
-    only as long as the weights that they belong to stay.
+    At the best of these rates, relu falls far behind from `shift`, and softplus hardly.
     """
     return np.concatenate(
         [
@@ -335,10 +327,13 @@ def shift_does_not_suit_relu_under_adam(s, steps):
 
 def title(s):
     """What the figure says, counted."""
-    steps = s.steps[-1]
-    own = trained(s, AUTO, steps, s.depths)
+    steps, depths = s.steps[-1], " and ".join(map(str, s.depths))
+    every, own = trained(s, AUTO, steps, s.auto_depths), trained(s, AUTO, steps, s.depths)
     best = max(int(trained(s, start, steps, s.depths).sum()) for start in s.others)
-    return f"From auto {own.sum()} of {len(own)} networks train, from the best other start {best}"
+    return (
+        f"auto trains {every.sum()} of {len(every)} networks; "
+        f"at {depths} layers {own.sum()} of {len(own)}, the best other start {best}"
+    )
 
 
 @exhibit.figure(
@@ -385,10 +380,11 @@ def accuracies_by_start(s):
     rows = [
         (start, activation, depth, steps)
         for start in (AUTO, *s.others)
-        for activation in (*s.activations, *(s.own if start == AUTO else ()))
+        for activation in s.activations
         for depth in (s.auto_depths if start == AUTO else s.depths)
         for steps in s.steps
     ]
+    rows += [(AUTO, name, depth, steps) for name in s.own for depth in s.own_depths for steps in s.steps]
     return [
         {"start": start, "scheme": text_of(start, activation, depth), "activation": activation}
         | {"depth": depth, "steps": steps, "lowest": float(values.min()), "mean": float(values.mean())}

@@ -185,6 +185,7 @@ def no_barrier_from_one_start(s, steps):
     high=CONNECTED,
     reason="connected: less than 2 %",
     unit="trials",
+    otherwise="Renumbering the units removes most of the barrier, but not all of it",
     tried=("10 trials: undecided",),
 )
 def renumbering_removes_the_barrier(s, steps):

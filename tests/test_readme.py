@@ -79,3 +79,17 @@ def test_the_shares_of_the_gradient_are_those_committed():
     assert measured == round(100 * float(rows["std=1"]["gradient_factor"]))
     assert theory == round(100 * float(rows["std=1"]["predicted"]))
     assert xavier == round(100 * float(rows["book:xavier"]["gradient_factor"]))
+
+
+def test_the_record_of_the_verdict_is_the_committed_one():
+    sentence = re.search(r"(\d+) of (\d+) verdicts are right, and (\d+) of (\d+) \*does not train\*", README)
+    rows = committed("diagnosis/confusion.csv")
+    longest = max(int(row["steps"]) for row in rows)
+    counts = {"trains": [0, 0], "does not train": [0, 0], "in doubt": [0, 0]}
+    for row in rows:
+        if int(row["steps"]) == longest:
+            counts[row["verdict"]][0] += int(row["trained"])
+            counts[row["verdict"]][1] += int(row["did_not"])
+    (trained, slow), (lucky, failed) = counts["trains"], counts["does not train"]
+    expected = (trained + failed, trained + slow + lucky + failed, failed, lucky + failed)
+    assert tuple(map(int, sentence.groups())) == expected

@@ -26,6 +26,7 @@ from initlab.diagnosis.limits import (
     verdict_on,
     words_of,
 )
+from initlab.diagnosis.record import record_of
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
@@ -178,7 +179,8 @@ class Diagnosis:
         )
 
     def _conclusions(self) -> list[str]:
-        lines = [
+        lines = [record_of(self.verdict, self.optimizer)]
+        lines += [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
         ]

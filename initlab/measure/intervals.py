@@ -95,7 +95,9 @@ def proportion_interval(successes: Sequence[bool] | NDArray[Any], confidence: fl
     z = float(ndtri((1 + confidence) / 2))
     middle, scale = p + z**2 / (2 * n), 1 + z**2 / n
     half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    low, high = max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    # The ends 0 and 1 are exact; rounding would leave 1e-17.
+    low = (middle - half) / scale if p > 0 else 0.0
+    high = (middle + half) / scale if p < 1 else 1.0
     return Interval(mean=p, low=low, high=high, count=n)
 
 

@@ -1,6 +1,8 @@
 """Verdicts: each symptom in a network that is known to have it, cures that theory confirms, and limits."""
 
+import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from initlab.diagnosis.criteria import CRITERIA, NETWORK_NUMBERS
 from initlab.diagnosis.cures import Proposal, best_variance, propose
 from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, severity
+from initlab.diagnosis.record import record_of
 from initlab.diagnosis.verdict import diagnose
 from initlab.errors import UsageError
 from initlab.init.per_layer import Initialization
@@ -192,7 +195,31 @@ def test_a_diagnosis_prints_verdict_questions_and_cure_on_one_screen():
     assert "vanishing in layers 2 to 40 (signal below 0.0498): the logits hardly" in "\n".join(lines)
     assert lines[-1].startswith("Try auto, which is healthy here: each unit begins where tanh is nearly")
     assert len(lines) <= 12
-    assert len(repr(diagnosed("he", "relu", 3)).splitlines()) == 7
+    assert len(repr(diagnosed("he", "relu", 3)).splitlines()) == 8
+
+
+@pytest.mark.parametrize(("optimizer", "kind"), [("momentum", "sgd"), ("rmsprop", "adam")])
+def test_a_verdict_comes_with_its_record(optimizer, kind):
+    """That of the committed validation."""
+    with (Path(__file__).parents[2] / "results" / "diagnosis" / "confusion.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["optimizer"] == kind]
+    longest = max(int(row["steps"]) for row in rows)
+    for row in rows:
+        if int(row["steps"]) == longest:
+            trained = int(row["trained"])
+            expected = f"Of {trained + int(row['did_not'])} networks drawn by chance that got this verdict"
+            assert record_of(row["verdict"], optimizer) == f"{expected}, {trained} trained"
+    assert "drawn by chance" in repr(diagnosed("he", "relu", 3, optimizer=optimizer))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("width", [30, 100, 300])
+def test_a_start_cures_every_activation_at_every_depth_and_width(name, width):
+    for depth in (3, 10, 30, 80):
+        ill = diagnose("std=0.001", name, [width] * depth, INPUTS, LABELS, seeds=3)
+        assert ill.cure.depth is None
+        assert not ill.cure.batch_norm
 
 
 def test_a_notebook_shows_a_diagnosis_as_a_table():
