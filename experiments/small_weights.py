@@ -53,7 +53,7 @@ exhibit = Exhibit(
         "last": 10,
         "waiting_steps": (20, 60),
         "trials": 6,
-        "rates": (0.1,),
+        "rates": (0.03,),
     },
 )
 GERMAN = "German answer on initial weights near 0"
