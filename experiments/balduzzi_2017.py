@@ -37,7 +37,7 @@ exhibit = Exhibit(
     quick={
         "depths": (1, 5, 20),
         "networks": 5,
-        "steps": (3, 9),
+        "steps": (3, 20),
         "rates": (0.01,),
         "tested": 200,
         "held_out": 100,
