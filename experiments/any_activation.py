@@ -8,7 +8,7 @@ after {choosing} steps. Then {seeds} other seeds train with it, and a combinatio
 depth has trained if each of them classifies at least {success} of the test images, of which we take one in
 {apart}.
 
-The activations are the {known} of this package, and three made up for this page: `sine`, sin(u), which is
+The activations are the {count} of this package, and three made up for this page: `sine`, sin(u), which is
 odd and not monotone; `root`, sign(u) (sqrt(1 + |u|) - 1), odd and flatter and flatter; and `wavy`,
 max(u, 0) + sin(u) / 2, neither odd nor monotone. Those of the package start from `auto` at depths of
 {auto_depths} layers, and from the others at {depths}; the made up ones from `auto` at {own_depths}.
@@ -62,7 +62,7 @@ exhibit = Exhibit(
     starts={"others": ("he", "xavier", VARIANCE)},
     functions={
         "activations": tuple(ACTIVATIONS),
-        "known": len(ACTIVATIONS),
+        "count": len(ACTIVATIONS),
         "own": ("sine", "root", "wavy"),
     },
     training={
@@ -87,7 +87,7 @@ exhibit = Exhibit(
         "narrow_depth": 3,
         "others": ("he", VARIANCE),
         "activations": ("relu", "tanh", "sigmoid", "gelu", "elu"),
-        "known": 5,
+        "count": 5,
         "own": ("wavy",),
         "steps": (10, 40),
         "long_steps": (10, 40),
@@ -262,9 +262,10 @@ def auto_is_not_worse_when_shallow(s, steps):
     diverge, from `auto` as from he.
     """
     return [
-        shallow(s, activation, depth, steps)[AUTO] - max(shallow(s, activation, depth, steps).values())
+        means[AUTO] - max(mean for start, mean in means.items() if start != AUTO)
         for activation in s.activations
         for depth in s.shallow
+        for means in [shallow(s, activation, depth, steps)]
     ]
 
 

@@ -328,7 +328,13 @@ def are_right(s, verdict, steps):
     }
 
 
-MOSTLY = {"budgets": "steps", "low": 0.8, "reason": "almost all: at least 0.8", "unit": "networks"}
+MOSTLY = {
+    "budgets": "steps",
+    "low": 0.8,
+    "reason": "almost all: at least 0.8",
+    "unit": "networks",
+    "tried": ("300 and 900 steps: given up after a dozen networks for want of time, before any was counted",),
+}
 
 
 @exhibit.claim(quantity="the fraction that has not trained", **MOSTLY)

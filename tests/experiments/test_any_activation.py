@@ -64,3 +64,11 @@ def test_variance_stands_for_another_scheme_for_each_activation():
     assert schemes["tanh"] == "lecun"
     assert schemes["gelu"].startswith("variance_scaling(")
     assert any_activation.text_of("he", "gelu", 20) == "he"
+
+
+def test_a_shallow_network_may_be_better_from_auto_than_from_all_others(monkeypatch):
+    """The best of the others is that of the others alone."""
+    means = {"auto": 0.95, "he": 0.9, "xavier": 0.92}
+    monkeypatch.setattr(any_activation, "shallow", lambda *_: means)
+    differences = any_activation.auto_is_not_worse_when_shallow(SETTINGS, 500)
+    assert differences == pytest.approx([0.03] * len(SETTINGS.activations))
