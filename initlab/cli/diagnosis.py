@@ -55,21 +55,19 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
-    if config is not None and (init or activation or hidden or data):
+    if config is None:
+        if overrides:
+            raise UsageError("--set changes a config, but no config is given")
+        names = init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
+        cases = _cases_of_options(*names)
+    elif init or activation or hidden or data:
         raise UsageError(
             "give either a config, which --set changes, or --init, --activation, --hidden and --data"
         )
-    if config is None and overrides:
-        raise UsageError("--set changes a config, but no config is given")
-    if config is not None and optimizer:
+    elif optimizer:
         raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
-    cases = (
-        _cases_of_options(
-            init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
-        )
-        if config is None
-        else _cases_of_config(config, overrides or [])
-    )
+    else:
+        cases = _cases_of_config(config, overrides or [])
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
     trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
     if as_json:

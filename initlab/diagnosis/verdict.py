@@ -41,9 +41,9 @@ from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.training.tables import html_table
 
-_PERFECT = 1.0  # below this severity, starts do not differ in how they train
+_GOOD_ENOUGH = 1.0  # a severity at which no further proposal is diagnosed: far below the limit of 3
 NOTHING_HELPS = (
-    "No start that was tried is healthy, with Batch Normalization or with fewer layers neither; skip "
+    "No start that was tried is healthy, neither with Batch Normalization nor with fewer layers; skip "
     "connections or wider layers may help"
 )
 
@@ -302,19 +302,19 @@ class _Patient:
     def try_starts(
         self, units: Sequence[int], batch_norm: BatchNorm | None, depth: int | None = None
     ) -> Cure | None:
-        """The first proposal that is as good as perfect, else the healthiest, if it is healthy."""
-        found: list[tuple[float, Proposal]] = []
+        """The first proposal that is good enough, else the healthiest, if it is healthy."""
+        healthy: list[tuple[float, Proposal]] = []
         for proposal in propose(self.activation, len(units)):
             if batch_norm is not None and proposal.scheme.is_data_dependent:
                 continue
             diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
             if diagnosis.verdict == "trains":
-                found.append((diagnosis.severity, proposal))
-            if found and found[-1][0] <= _PERFECT:
-                break
-        if not found:
+                healthy.append((diagnosis.severity, proposal))
+                if diagnosis.severity <= _GOOD_ENOUGH:
+                    break
+        if not healthy:
             return None
-        lowest, best = min(found, key=lambda pair: pair[0])
+        lowest, best = min(healthy, key=lambda pair: pair[0])
         return Cure(
             scheme=best.scheme,
             why=best.why,

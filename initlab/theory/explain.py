@@ -150,7 +150,7 @@ def _start(activation: str, depth: int) -> Start:
     slope = float((phi(np.ones(1)) - phi(-np.ones(1)))[0])
     is_linear = abs(mirror.square - mirror.q * slope**2) < 1e-9 * mirror.square
     effective = (
-        f"{slope:.3g} u".removeprefix("1 ") if is_linear else "curved, and the size keeps it nearly straight"
+        f"{slope:.3g} u".removeprefix("1 ") if is_linear else "curved; this size keeps it nearly straight"
     )
     return Start(
         activation=activation,
