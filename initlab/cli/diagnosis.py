@@ -58,15 +58,11 @@ def diagnose(
     if config is None:
         if overrides:
             raise UsageError("--set changes a config, but no config is given")
-        names = init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
-        cases = _cases_of_options(*names)
-    elif init or activation or hidden or data:
-        raise UsageError(
-            "give either a config, which --set changes, or --init, --activation, --hidden and --data"
+        cases = _cases_of_options(
+            init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
         )
-    elif optimizer:
-        raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
     else:
+        _refuse_beside_a_config(bool(init or activation or hidden or data), optimizer)
         cases = _cases_of_config(config, overrides or [])
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
     trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
@@ -76,6 +72,16 @@ def diagnose(
         _print_details(diagnoses[0], trials[0], train, layers)
     else:
         _print_overview(diagnoses, trials)
+
+
+def _refuse_beside_a_config(has_options: bool, optimizer: str | None) -> None:
+    """What a config says cannot be said a second time."""
+    if has_options:
+        raise UsageError(
+            "give either a config, which --set changes, or --init, --activation, --hidden and --data"
+        )
+    if optimizer:
+        raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
 
 
 @dataclass(frozen=True, kw_only=True)
