@@ -30,8 +30,8 @@ exhibit = Exhibit(
     __doc__,
     title="Width for depth",
     question="depth",
-    finding="The larger the sum of 1/width, the more lengths scatter and the later ReLU networks begin to "
-    "learn; deep linear networks need width from Gaussian weights, not from orthogonal ones.",
+    finding="The larger the sum of 1/width, the more lengths scatter, and the largest delays ReLU networks. "
+    "Depth costs linear networks many steps from Gaussian weights, and few from orthogonal ones.",
     source="Hanin & Rolnick 2018",
     linear={"shallow": 8, "deep": 32, "narrow": 20, "wide": 80, "learnt": 1.0},
     relu={"networks": 1000, "begun": 2.0},
@@ -263,7 +263,7 @@ def linear_networks(s):
 )
 def scatter_and_time(s):
     figure, style = Figure(figsize=(12.4, 4.0)), look("he")
-    headline(figure, "A larger sum of 1/width: more scatter, later learning")
+    headline(figure, "A larger sum of 1/width: more scatter, and at the largest later learning")
     left, middle, right = figure.subplots(1, 3)
     for shape, x in SUMS.items():
         filled = {"fmt": style.marker, "color": style.color, "capsize": 2}
