@@ -1,12 +1,12 @@
 """The one way to choose a learning rate: train with each, and take the best on held-out training examples."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, require, unknown_name
 from initlab.init.per_layer import SchemeLike, as_initializations
 from initlab.nn.optimizers import Optimizer
 from initlab.registry import read_call
@@ -29,6 +29,7 @@ def train_at_best_rate(
     validation: int = HELD_OUT,
     by: By | Score = "accuracy",
     per_seed: bool = False,
+    choosing: Mapping[str, Any] | None = None,
     **how: Any,
 ) -> Histories:
     """Train networks with several learning rates, and keep those of the best rate of each scheme.
@@ -49,13 +50,16 @@ def train_at_best_rate(
             what they reach on the test set.
         per_seed: whether each seed has a rate of its own; by default a scheme has one, that of the best mean
             over seeds.
+        choosing: what differs while the rates are compared, as `{"steps": 250, "seeds": 0}`, which costs
+            less. All networks are then trained anew at the rate that was chosen, on all training examples.
         how: the other arguments of `train`.
 
     Returns:
         A history for each scheme and seed, with its `learning_rate`.
 
     Raises:
-        UsageError: for no rates, no held-out examples, or what `train` refuses.
+        UsageError: for no rates, no held-out examples, `per_seed` together with `choosing`, or what `train`
+            refuses.
 
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.standard_normal((300, 5)), rng.integers(3, size=300)
@@ -71,6 +75,11 @@ def train_at_best_rate(
     >>> train_at_best_rate(["he"], (x, y), **tried | {"by": speed}, steps=50, hidden="8x2")[0].learning_rate
     0.1
     """
+    if choosing is not None:
+        require(not per_seed, "choosing finds one rate for all seeds, so it excludes per_seed")
+        compared = {"seeds": seeds, "validation": validation, "by": by, **how, **choosing}
+        shorter = train_at_best_rate(schemes, data, rates=rates, optimizer=optimizer, **compared)
+        return _train_anew(schemes, data, optimizer, shorter, seeds=seeds, **how)
     starts, rates = as_initializations(schemes), [float(rate) for rate in rates]
     if not starts or not rates or (validation < 1 and not callable(by)):
         raise UsageError("choosing a rate needs at least one scheme, one rate and one held-out example")
@@ -93,6 +102,16 @@ def train_at_best_rate(
     return Histories(
         replace(histories[row], label=str(label)) for row, label in zip(chosen.ravel(), labels, strict=True)
     )
+
+
+def _train_anew(
+    schemes: SchemeLike | Sequence[SchemeLike], data: Any, optimizer: str, chosen: Histories, **how: Any
+) -> Histories:
+    """Networks of each scheme at the rate of its first history."""
+    starts = as_initializations(schemes)
+    each = len(chosen) // len(starts)
+    rule = _with_rates(optimizer, chosen.numbers("learning_rate")[::each].tolist())
+    return train(starts, data, optimizer=rule, **how)
 
 
 def _scores(histories: Histories, by: By | Score) -> np.ndarray:

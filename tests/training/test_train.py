@@ -144,6 +144,30 @@ def test_the_choice_is_that_of_the_best_mean_or_of_each_seed(data, by, monkeypat
     assert [history.learning_rate for history in own] == [0.1, 0.2]
 
 
+def test_a_rate_may_be_chosen_with_fewer_steps_and_another_seed(data):
+    """Then all networks are trained anew at it, on all training examples."""
+    how = {"rates": (1e-5, 0.1), "validation": 100, **HOW}
+    del how["optimizer"]
+    choosing = {"steps": 20, "seeds": 7}
+    histories = train_at_best_rate(["he", "xavier"], data, seeds=range(2), choosing=choosing, **how)
+    anew = train(["he", "xavier"], data, seeds=range(2), **HOW | {"optimizer": "sgd(lr=0.1)"})
+    assert all(map(same_bits, histories, anew))
+    assert [history.learning_rate for history in histories] == [0.1] * 4
+    with pytest.raises(UsageError, match="excludes per_seed"):
+        train_at_best_rate("he", data, choosing=choosing, per_seed=True, **how)
+
+
+def test_each_scheme_has_the_rate_that_was_chosen_for_it(data):
+    rates = {"he": 0.05, "xavier": 0.2}
+
+    def score(history):
+        return -abs(history.learning_rate - rates[history.label.split()[0]])
+
+    tried = {"rates": (0.05, 0.1, 0.2), "by": score, "validation": 0, "steps": 5, "hidden": "6x2"}
+    histories = train_at_best_rate(list(rates), data, seeds=range(2), choosing={"steps": 2}, **tried)
+    assert [history.learning_rate for history in histories] == [0.05, 0.05, 0.2, 0.2]
+
+
 def test_a_rate_at_which_networks_diverge_is_not_chosen(data):
     tried = {"rates": (0.05, 1e9), "validation": 100, "steps": 20, "hidden": "6x2"}
     for by in ("accuracy", "loss"):
