@@ -77,15 +77,16 @@ def is_odd_plus_constant(activation: ActivationLike) -> bool:
 
 
 @lru_cache(maxsize=256)
-def find_shift(activation: ActivationLike, depth: int) -> Shift:
+def find_shift(
+    activation: ActivationLike, depth: int, zeta: float | None = None, *, constrained: bool = True
+) -> Shift:
     """The pre-activations at which a layer multiplies squared gradients by `zeta^(1 / depth)`.
 
     With u = alpha x + beta, m = E phi(u) and v = Var phi(u), alpha solves
 
         alpha^2 E[phi'(u)^2] / v = zeta^(1 / max(depth, 2))
 
-    for zeta = 1.5, or 3 for a function that is odd only after a constant is taken away. Of all beta within
-    +-4 it is the one with the smallest m^2 / v, subject to
+    Of all beta within +-4 it is the one with the smallest m^2 / v, subject to
 
         Q'(1) = alpha E[(phi(u) - m) phi'(u) x] / v <= 1        lengths return to their value
         (alpha^2 / v) (phi'(inf)^2 + phi'(-inf)^2) / 2 <= 1     large inputs do not run away
@@ -95,9 +96,12 @@ def find_shift(activation: ActivationLike, depth: int) -> Shift:
     Args:
         activation: phi, a name or a function of an array.
         depth: hidden layers, 1 or more.
+        zeta: the factor for all layers together; by default 1.5 for an odd function, else 3.
+        constrained: whether the two constraints hold; without them the numbers of an untrained network are as
+            good, but it may break once its weights move.
 
     Raises:
-        UsageError: for a depth below 1.
+        UsageError: for a depth below 1, or a zeta that is not above 1.
 
     Source: Martens et al. 2021, Rapid training of deep neural networks without skip connections or
     normalization layers using deep kernel shaping, section 5; there the outputs are transformed.
@@ -108,21 +112,29 @@ def find_shift(activation: ActivationLike, depth: int) -> Shift:
     """
     require(depth >= 1, f"depth must be 1 or more, not {depth}")
     phi, _ = functions_of(activation)
-    is_odd = abs(float(phi(np.zeros(1))[0])) < _ROUNDING
+    is_odd = is_odd_plus_constant(activation) and abs(float(phi(np.zeros(1))[0])) < _ROUNDING
     # A single layer is treated as one of two: no sigmoid within the constraints triples squared gradients.
-    growth = (_GROWTH if is_odd else _SHIFTED_GROWTH) ** (1 / max(depth, 2))
+    whole = zeta if zeta is not None else _GROWTH if is_odd else _SHIFTED_GROWTH
+    require(whole > 1, f"zeta must be above 1, not {whole:g}")
+    growth = whole ** (1 / max(depth, 2))
     biases = np.zeros(1) if is_odd else _BIASES
-    candidates = [shift for bias in biases for shift in _shifts(activation, float(bias), growth)]
+    candidates = [
+        shift
+        for bias in biases
+        for shift in _shifts(activation, float(bias), growth, constrained=constrained)
+    ]
     if not candidates:
         return _shift_at(activation, 1.0, 0.0)
     _, scale, bias = min(candidates)
     return _shift_at(activation, scale, bias)
 
 
-def _shifts(activation: ActivationLike, bias: float, growth: float) -> Iterator[tuple[float, float, float]]:
-    """The solutions for one bias that meet the constraints: (m^2 / v, alpha, beta), the smallest alpha first.
+def _shifts(
+    activation: ActivationLike, bias: float, growth: float, *, constrained: bool
+) -> Iterator[tuple[float, float, float]]:
+    """The solution for one bias, if there is one and it meets the constraints: (m^2 / v, alpha, beta).
 
-    A larger alpha than the first would meet the equation where the function is saturated.
+    It has the smallest alpha: a larger one would meet the equation where the function is saturated.
     """
     from scipy.optimize import brentq
 
@@ -136,7 +148,7 @@ def _shifts(activation: ActivationLike, bias: float, growth: float) -> Iterator[
     for i in crossings[:1]:
         scale = brentq(lambda s: float(moments(np.array([s])).growth[0]) - growth, *_SCALES[i : i + 2])
         there = moments(np.array([scale]))
-        if max(there.return_slope[0], there.far_growth[0]) <= 1 + _ROUNDING:
+        if not constrained or max(there.return_slope[0], there.far_growth[0]) <= 1 + _ROUNDING:
             yield float(there.mean[0] ** 2 / there.variance[0]), float(scale), bias
 
 
@@ -155,10 +167,12 @@ class _Moments:
         a, d = phi(u), slope(u)
         self.mean = a @ w
         self.variance = np.square(a - self.mean[:, None]) @ w
-        self.growth = scales**2 * (np.square(d) @ w) / self.variance
-        self.return_slope = scales * ((a - self.mean[:, None]) * d @ (x * w)) / self.variance
         far = np.square(slope(np.array([-_FAR, _FAR]))).mean()
-        self.far_growth = scales**2 / self.variance * far
+        # Where phi is constant, as ReLU's on the left, the variance is 0 and nothing solves the equation.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.growth = scales**2 * (np.square(d) @ w) / self.variance
+            self.return_slope = scales * ((a - self.mean[:, None]) * d @ (x * w)) / self.variance
+            self.far_growth = scales**2 / self.variance * far
 
 
 def _shift_at(activation: ActivationLike, scale: float, bias: float) -> Shift:

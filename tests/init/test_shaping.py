@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from initlab.errors import UsageError
 from initlab.init.quadrature import functions_of
 from initlab.init.shaping import find_mirror, find_shift, is_odd_plus_constant
 from initlab.nn.activations import ACTIVATIONS
@@ -48,6 +49,41 @@ def test_the_shift_meets_its_equation_and_constraints(name, depth):
     assert growth == pytest.approx((3 if name == "sigmoid" else 1.5) ** (1 / max(depth, 2)), rel=tolerance)
     assert return_slope <= 1.01
     assert shift.bias == 0 or name == "sigmoid"
+
+
+def growth_and_return(name, shift):
+    """By Monte Carlo."""
+    phi, slope = functions_of(name)
+    x = np.random.default_rng(0).standard_normal(1_000_000)
+    u = shift.scale * x + shift.bias
+    centred, variance = phi(u) - shift.mean, phi(u).var()
+    return (
+        shift.scale**2 * (slope(u) ** 2).mean() / variance,
+        shift.scale * (centred * slope(u) * x).mean() / variance,
+    )
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "gelu", "swish", "softplus", "elu", "selu"])
+def test_a_function_that_is_not_odd_is_shifted_too_even_if_it_is_0_at_0(name):
+    shift = find_shift(name, 30)
+    growth, back = growth_and_return(name, shift)
+    assert growth == pytest.approx(3 ** (1 / 30), rel=0.01)
+    assert back < 1.01
+    assert shift != find_shift("identity", 30)
+
+
+def test_without_the_constraint_lengths_run_away():
+    growth, back = growth_and_return("gelu", find_shift("gelu", 30, constrained=False))
+    assert growth == pytest.approx(3 ** (1 / 30), rel=0.01)
+    assert back > 1.01
+
+
+def test_another_zeta_is_reached_by_all_layers_together():
+    for zeta in (1.1, 10):
+        growth, _ = growth_and_return("tanh", find_shift("tanh", 20, zeta))
+        assert growth**20 == pytest.approx(zeta, rel=0.03)
+    with pytest.raises(UsageError, match="zeta must be above 1, not 1"):
+        find_shift("tanh", 20, 1.0)
 
 
 def test_of_all_biases_the_sigmoid_gets_the_one_with_the_smallest_mean():
