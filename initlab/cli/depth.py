@@ -37,6 +37,10 @@ def depth(
     width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
     samples: Annotated[int, typer.Option(help="Input vectors, drawn from N(0, 1).")] = 300,
     seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
+    batch_norm: Annotated[
+        str | None,
+        typer.Option(metavar="before|after", help="Batch Normalization before or after the activation."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/depth/<words>.png")
     ] = None,
@@ -49,15 +53,22 @@ def depth(
     """
     from initlab.init.scheme import Scheme
     from initlab.measure.depth import depth_profiles
+    from initlab.nn.normalization import BatchNorm
     from initlab.plotting.depth import depth_figure
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or _SCHEMES))
     functions = list(dict.fromkeys(activation or _ACTIVATIONS))
-    words = file_name([*(scheme.short for scheme in schemes), *functions])
+    norm = BatchNorm.parse(batch_norm) if batch_norm else None
+    words = file_name(
+        [*(scheme.short for scheme in schemes), *functions, *[f"norm-{batch_norm}"] * bool(norm)]
+    )
     target = output or Path("results", "depth", f"{words}.png")
     check_suffix(target)
-    profiles = depth_profiles(schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds)
-    title = f"Through {layers} untrained layers of {width}: lines predicted, points measured"
+    profiles = depth_profiles(
+        schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds, batch_norm=norm
+    )
+    kind = f", normalized {norm.place} the activation" if norm else ""
+    title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
     write_figure(depth_figure(profiles, title), target)
     if as_json:
         print_json([row for profile in profiles for row in profile.rows()])

@@ -13,6 +13,7 @@ from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
 from initlab.measure.probes import check_at_least, equal_layers, random_probe
 from initlab.nn.arrays import FloatArray
+from initlab.nn.normalization import BatchNorm
 from initlab.theory.layers import LayerPrediction, predict_layers
 
 
@@ -86,6 +87,7 @@ def depth_profiles(
     width: int = 100,
     samples: int = 300,
     seeds: int = 5,
+    batch_norm: BatchNorm | None = None,
 ) -> list[Profile]:
     """Follow activations forward and gradients backward through untrained networks.
 
@@ -97,6 +99,7 @@ def depth_profiles(
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
         seeds: how many networks are drawn from each scheme.
+        batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Returns:
         In the order of activations, then schemes.
@@ -110,31 +113,48 @@ def depth_profiles(
     """
     check_at_least(2, depth=depth)
     check_at_least(1, width=width, samples=samples, seeds=seeds)
-    starts, sizes = as_initializations(schemes), equal_layers(depth, width)
-    return [_profile(start, name, sizes, samples, seeds) for name in activations for start in starts]
+    starts = as_initializations(schemes)
+    probe = _Probe(equal_layers(depth, width), samples, batch_norm)
+    return [_profile(start, name, probe, seeds) for name in activations for start in starts]
 
 
-def _profile(
-    start: Initialization, activation: str, sizes: Sequence[int], samples: int, seeds: int
-) -> Profile:
+@dataclass(frozen=True)
+class _Probe:
+    """What all networks of a comparison have in common."""
+
+    sizes: Sequence[int]
+    samples: int
+    batch_norm: BatchNorm | None
+
+
+def _profile(start: Initialization, activation: str, probe: _Probe, seeds: int) -> Profile:
     with np.errstate(all="ignore"):
-        stds = np.array([_stds(start, activation, sizes, samples, seed) for seed in range(seeds)])
+        stds = np.array([_stds(start, activation, probe, seed) for seed in range(seeds)])
     return Profile(
         activation=activation,
         label=str(start),
         scheme=start.scheme,
         activation_std=stds[:, 0],
         gradient_std=stds[:, 1],
-        predicted=predict_layers(start, sizes, activation) if start.has_theory else None,
+        predicted=_prediction(start, activation, probe),
     )
 
 
+def _prediction(start: Initialization, activation: str, probe: _Probe) -> list[LayerPrediction] | None:
+    is_after = probe.batch_norm is not None and probe.batch_norm.place == "after"
+    if not start.has_theory or (is_after and start.bias):
+        return None
+    return predict_layers(start, probe.sizes, activation, batch_norm=probe.batch_norm)
+
+
 def _stds(
-    start: Initialization, activation: str, sizes: Sequence[int], samples: int, seed: int
+    start: Initialization, activation: str, probe: _Probe, seed: int
 ) -> tuple[list[float], list[float]]:
     """Of the activations, and of the gradients relative to the last layer's, layer by layer."""
-    inputs, labels = random_probe(seed, samples, sizes[0])
-    ensemble = initialize(sizes, [start], seed, activation, "float64", data=inputs)
+    inputs, labels = random_probe(seed, probe.samples, probe.sizes[0])
+    ensemble = initialize(
+        probe.sizes, [start], seed, activation, "float64", data=inputs, batch_norm=probe.batch_norm
+    )
     layers = measure_layers(ensemble, inputs, labels)[0]
     last = layers[-1].gradient_std
     gradients = [layer.gradient_std / last if last else np.nan for layer in layers]

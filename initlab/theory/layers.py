@@ -9,8 +9,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from initlab.errors import require
 from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.quadrature import ActivationLike, Array, functions_of
+from initlab.nn.normalization import BatchNorm, Place
 from initlab.theory.mean_field import Moments, moments
 
 # As many as make a share of a bin good to five digits; for gradients, where each of them costs an array of
@@ -25,7 +27,8 @@ class LayerPrediction:
 
     Attributes:
         layer: counted from 1 at the first hidden layer.
-        q: the variance of its pre-activations.
+        q: the variance of its pre-activations; with Batch Normalization before the activation function, of
+            the normalized ones.
         mean, std: of its activations, over units and inputs.
         chi: the factor by which this layer multiplies squared gradients, if the next layer is as wide.
         gradient: the standard deviation of the loss's gradient with respect to its pre-activations, relative
@@ -46,6 +49,7 @@ def predict_layers(
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
+    batch_norm: BatchNorm | None = None,
 ) -> list[LayerPrediction]:
     """Follow a scheme through the layers of a network, forward and backward.
 
@@ -54,6 +58,15 @@ def predict_layers(
     `Var d_l = n_{l+1} Var(W_l) E[phi'(z_l)^2] Var d_{l+1}` (Schoenholz et al. 2017; for ReLU, He et al. 2015,
     section 2.2).
 
+    Batch Normalization divides by the standard deviation over a batch, on the way back, too. In large batches
+    of inputs of mean 0 that are uncorrelated, a layer then multiplies squared gradients by
+
+        sigma_w^2 E[phi'(z)^2] / (sigma_w^2 Var phi(z))    before the activation function, z from N(0, 1)
+        sigma_w^2 E[phi'(z)^2] / Var phi(z)                after it, z from N(0, sigma_w^2)
+
+    whatever the weights' variance in the first case: by pi / (pi - 1) = 1.467 for ReLU (Yang et al. 2019, A
+    mean field theory of batch normalization).
+
     Args:
         scheme: of all weights, or an `Initialization` with schemes for layers and biases; the variances are
             taken for the shape of each layer.
@@ -61,45 +74,72 @@ def predict_layers(
         activation: of the hidden layers.
         input_square: the mean squared input, E[x^2]; 1 for N(0, 1).
         sigma_b2: the variance of the biases, added to that of the `Initialization`'s own.
+        batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Returns:
         One entry for each hidden layer.
 
     Raises:
-        UsageError: when a scheme has no theory.
+        UsageError: when a scheme has no theory; or for biases together with Batch Normalization after the
+            activation function, where each unit has a spread of its own.
 
     >>> layers = predict_layers("he", [100] * 6 + [10], "relu")
     >>> [round(layer.q, 6) for layer in layers]
     [2.0, 2.0, 2.0, 2.0, 2.0]
+    >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", batch_norm=BatchNorm())
+    >>> round(normalized[1].chi, 3)
+    1.467
     """
     start, shapes = settled(scheme, activation), list(pairwise(sizes))
     variances = start.variances(shapes)
     sigma_w2s = [shape[0] * variance for shape, variance in zip(shapes, variances, strict=True)]
     sigma_b2s = [sigma_b2 + start.bias_variance(shape) for shape in shapes]
-    forward = list(_forward(activation, input_square, sigma_w2s[:-1], sigma_b2s[:-1]))
-    gradients = _gradients(sizes, variances, [layer.slope_square for _, layer in forward])
+    place = batch_norm.place if batch_norm else None
+    has_own_spreads = place == "after" and any(sigma_b2s)
+    require(not has_own_spreads, "theory of Batch Normalization after the activation needs biases of 0")
+    forward = list(_forward(activation, input_square, sigma_w2s[:-1], sigma_b2s[:-1], place))
+    gradients = _gradients(sizes, variances, [layer.slope_square for layer in forward])
     return [
         LayerPrediction(
             layer=i + 1,
-            q=q,
-            mean=layer.mean,
-            std=layer.std,
+            q=layer.q,
+            mean=layer.moments.mean,
+            std=layer.moments.std,
             chi=sigma_w2s[i + 1] * layer.slope_square,
             gradient=gradients[i],
         )
-        for i, (q, layer) in enumerate(forward)
+        for i, layer in enumerate(forward)
     ]
 
 
+@dataclass(frozen=True)
+class _Forward:
+    """A layer on the way forward: q, the moments of its activations, and E[(d output / d z)^2]."""
+
+    q: float
+    moments: Moments
+    slope_square: float
+
+
 def _forward(
-    activation: ActivationLike, square: float, sigma_w2s: Sequence[float], sigma_b2s: Sequence[float]
-) -> Iterator[tuple[float, Moments]]:
-    """q and the moments of each layer, from the mean squared input on."""
+    activation: ActivationLike,
+    square: float,
+    sigma_w2s: Sequence[float],
+    sigma_b2s: Sequence[float],
+    place: Place | None,
+) -> Iterator[_Forward]:
+    """Each layer, from the mean squared input on."""
     for sigma_w2, sigma_b2 in zip(sigma_w2s, sigma_b2s, strict=True):
-        q = sigma_w2 * square + sigma_b2
+        q, divisor = sigma_w2 * square + sigma_b2, 1.0
+        if place == "before":
+            q, divisor = 1.0, sigma_w2 * square  # a bias is the same for all samples, and is subtracted
         layer = moments(activation, q)
-        yield q, layer
-        square = layer.square
+        variance = layer.std**2
+        if place == "after":
+            divisor = variance
+        yield _Forward(q, layer, layer.slope_square / divisor if divisor else math.inf)
+        # What the next layer receives: of its mean square, what normalization leaves.
+        square = {None: layer.square, "before": variance, "after": 1.0}[place]
 
 
 def settled(scheme: SchemeLike, activation: ActivationLike) -> Initialization:

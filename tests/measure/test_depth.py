@@ -9,6 +9,8 @@ from initlab import Initialization, Scheme
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.measure.depth import depth_profiles
+from initlab.nn.normalization import BatchNorm
+from initlab.theory.layers import predict_layers
 
 
 def test_the_gradient_is_that_of_central_differences():
@@ -49,6 +51,37 @@ def test_a_start_with_biases_is_followed_and_predicted():
     assert profile.label == "he, bias std=1"
     predicted = [layer.std for layer in profile.predicted]
     np.testing.assert_allclose(profile.activation_std.mean(axis=0), predicted, rtol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("place", "bias"), [("before", None), ("before", Scheme.parse("std=0.5")), ("after", None)]
+)
+def test_normalized_networks_behave_as_predicted(place, bias):
+    """The batch is large and the layers are wide."""
+    start = Initialization(Scheme("xavier"), bias=bias)
+    norm = BatchNorm(place, eps=1e-12)
+    profiles = depth_profiles(
+        [start], ["relu", "tanh", "sigmoid"], depth=6, width=400, samples=500, seeds=3, batch_norm=norm
+    )
+    for profile in profiles:
+        stds = [layer.std for layer in profile.predicted]
+        gradients = [layer.gradient for layer in profile.predicted]
+        np.testing.assert_allclose(profile.activation_std.mean(axis=0), stds, rtol=0.03)
+        np.testing.assert_allclose(profile.gradient_std.mean(axis=0), gradients, rtol=0.06)
+
+
+def test_theory_is_silent_where_each_unit_has_a_spread_of_its_own():
+    start = Initialization(Scheme("xavier"), bias=Scheme.parse("std=0.5"))
+    (profile,) = depth_profiles([start], ["relu"], depth=3, width=9, seeds=1, batch_norm=BatchNorm("after"))
+    assert profile.predicted is None
+    with pytest.raises(UsageError, match="needs biases of 0"):
+        predict_layers(start, [9] * 5, "relu", batch_norm=BatchNorm("after"))
+
+
+def test_normalized_relu_layers_explode_at_the_published_rate():
+    norm = BatchNorm(eps=1e-12)
+    chis = [layer.chi for layer in predict_layers("std=0.3", [50] * 6 + [10], "relu", batch_norm=norm)]
+    assert chis[1:4] == pytest.approx([math.pi / (math.pi - 1)] * 3)
 
 
 def test_sizes_that_are_too_small_are_refused():
