@@ -224,6 +224,7 @@ def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any
         "optimizer": diagnosis.optimizer,
         "verdict": diagnosis.verdict,
         "severity": diagnosis.severity,
+        "severities": diagnosis.severities,
         "words": diagnosis.words,
         "layers": [
             {"layer": layer.layer, "std": layer.std, **layer.numbers, "words": layer.words}

@@ -109,6 +109,7 @@ class Diagnosis:
         optimizer: for which the verdict holds.
         batch_norm: Batch Normalization of the hidden layers.
         layers: each hidden layer.
+        severities: of each network alone, (seeds,).
         answers: to each criterion.
         cure: what to use instead; None for a healthy network, or where nothing that was tried is healthy.
     """
@@ -121,6 +122,7 @@ class Diagnosis:
     optimizer: str
     batch_norm: BatchNorm | None
     layers: list[LayerDiagnosis]
+    severities: list[float]
     answers: list[Answer]
     cure: Cure | None = None
 
@@ -175,8 +177,13 @@ class Diagnosis:
         words = ", ".join(self.words)
         return (
             f"{self.start}, {self.activation}, {layers}, {self.optimizer}: {self.verdict} "
-            f"({words}; severity {self.severity:.1f})"
+            f"({words}; severity {self.severity:.1f}{self._range()})"
         )
+
+    def _range(self) -> str:
+        """How far the severities of the single networks lie apart, where a digit shows it."""
+        low, high = (f"{end(self.severities):.1f}" for end in (min, max))
+        return "" if low == high else f", single networks {low} to {high}"
 
     def _conclusions(self) -> list[str]:
         lines = [record_of(self.verdict, self.optimizer)]
@@ -287,6 +294,8 @@ class _Patient:
                 batch_norm=batch_norm,
             )
             networks = measure_layers(ensemble, self.inputs, self.labels)
+        difference = dissimilarity(self.inputs.astype(np.float64))
+        numbers = [layer_numbers(layers, difference) for layers in networks]
         return Diagnosis(
             start=start,
             activation=self.activation,
@@ -295,7 +304,8 @@ class _Patient:
             samples=len(self.inputs),
             optimizer=self.optimizer,
             batch_norm=batch_norm,
-            layers=_layers(networks, dissimilarity(self.inputs.astype(np.float64))),
+            layers=_layers(networks, numbers),
+            severities=[max(severity(layer, self.optimizer) for layer in own) for own in numbers],
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
@@ -334,8 +344,9 @@ def _find_cure(patient: _Patient, units: Sequence[int], batch_norm: BatchNorm | 
     return cure
 
 
-def _layers(networks: Sequence[Sequence[LayerStatistics]], input_difference: float) -> list[LayerDiagnosis]:
-    by_seed = [layer_numbers(layers, input_difference) for layers in networks]
+def _layers(
+    networks: Sequence[Sequence[LayerStatistics]], by_seed: Sequence[Sequence[Numbers]]
+) -> list[LayerDiagnosis]:
     numbers = [_medians(same_layer) for same_layer in zip(*by_seed, strict=True)]
     stds = np.median([[layer.std for layer in layers] for layers in networks], axis=0)
     return [

@@ -81,6 +81,7 @@ class LayerStatistics:
         return dissimilarity(self._exact)
 
     @cached_property
+    @np.errstate(all="ignore")
     def distinct_units(self) -> int:
         """The number of units that differ by more than rounding, 1e-5 of the layer's size over the samples.
 

@@ -81,6 +81,16 @@ def test_the_severity_is_that_of_the_worst_factor_of_the_worst_layer():
     assert diagnosis.severity == pytest.approx(max(abs(math.log(factor)) for factor in factors))
 
 
+def test_the_severities_of_single_networks_are_those_of_diagnoses_of_one():
+    """A diagnosis of the first network alone gives the first severity."""
+    diagnosis, alone = (diagnosed("he", "relu", 30, seeds=seeds) for seeds in (3, 1))
+    assert len(diagnosis.severities) == 3
+    assert diagnosis.severities[0] == alone.severity
+    low, high = min(diagnosis.severities), max(diagnosis.severities)
+    assert f", single networks {low:.1f} to {high:.1f})" in repr(diagnosis)
+    assert "single networks" not in repr(alone)
+
+
 def test_optimizers_that_rescale_gradients_forgive_them_and_nothing_else():
     fading = {"signal": 1.0, "gradient": math.exp(-12), "difference": 1.0}
     alike = {"signal": 1.0, "gradient": 1.0, "difference": math.exp(-12)}
