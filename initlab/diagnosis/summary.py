@@ -16,7 +16,7 @@ _QUESTIONS = {
 
 
 def summary_rows(layers: Sequence[Numbers]) -> list[list[str]]:
-    """For each question the answer, and the number of the layer where it is worst.
+    """For each question the answer, "yes", "no" or "?", and the number of the layer where it is worst.
 
     Args:
         layers: the `LAYER_NUMBERS` of each hidden layer.
@@ -31,7 +31,8 @@ def summary_rows(layers: Sequence[Numbers]) -> list[list[str]]:
         worst = max(range(len(layers)), key=lambda i: _badness(name, layers[i][name]))
         is_ill = any(symptom.holds(layers[worst]) for symptom in SYMPTOMS if symptom.number == name)
         place = f"layer {worst + 1}: {text.format(value=f'{layers[worst][name]:.2g}')}"
-        rows.append(["no" if is_ill else "yes", question, place])
+        answer = "?" if math.isnan(layers[worst][name]) else "no" if is_ill else "yes"
+        rows.append([answer, question, place])
     return rows
 
 

@@ -278,22 +278,22 @@ class _Patient:
     seeds: int
     optimizer: str
 
+    @np.errstate(all="ignore")  # signals that overflow are a result
     def diagnosis(
         self, start: Initialization, units: Sequence[int], batch_norm: BatchNorm | None = None
     ) -> Diagnosis:
         """Without a cure."""
         sizes = (self.inputs.shape[1], *units, int(self.labels.max()) + 1)
-        with np.errstate(all="ignore"):
-            ensemble = initialize(
-                sizes,
-                [start] * self.seeds,
-                range(self.seeds),
-                self.activation,
-                "float64",
-                data=self.inputs,
-                batch_norm=batch_norm,
-            )
-            networks = measure_layers(ensemble, self.inputs, self.labels)
+        ensemble = initialize(
+            sizes,
+            [start] * self.seeds,
+            range(self.seeds),
+            self.activation,
+            "float64",
+            data=self.inputs,
+            batch_norm=batch_norm,
+        )
+        networks = measure_layers(ensemble, self.inputs, self.labels)
         difference = dissimilarity(self.inputs.astype(np.float64))
         numbers = [layer_numbers(layers, difference) for layers in networks]
         return Diagnosis(

@@ -81,6 +81,13 @@ def test_the_severity_is_that_of_the_worst_factor_of_the_worst_layer():
     assert diagnosis.severity == pytest.approx(max(abs(math.log(factor)) for factor in factors))
 
 
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_signals_that_overflow_are_a_result_without_warnings(name):
+    diagnosis = diagnosed("std=1e200", name, 3, cure=False)
+    assert (diagnosis.verdict, diagnosis.severity) == ("does not train", math.inf)
+    assert "exploding" in repr(diagnosis)
+
+
 def test_the_severities_of_single_networks_are_those_of_diagnoses_of_one():
     """A diagnosis of the first network alone gives the first severity."""
     diagnosis, alone = (diagnosed("he", "relu", 30, seeds=seeds) for seeds in (3, 1))

@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from initlab.data.examples import examples_of
 from initlab.gallery.reproduce import load
+from initlab.init.networks import mean_square
 from initlab.init.structured import start_for
 from initlab.nn.activations import ACTIVATIONS
+from initlab.theory.mean_field import moments
 from initlab.training.history import History
 
 any_activation = load(Path(__file__).parents[2] / "experiments" / "any_activation.py")
@@ -59,11 +62,29 @@ def test_a_network_that_diverged_has_reached_nothing():
 
 
 def test_variance_stands_for_another_scheme_for_each_activation():
-    schemes = {name: any_activation.text_of("variance", name, 10) for name in ("relu", "tanh", "gelu")}
+    schemes = {name: str(any_activation.start_of("variance", name, 10)) for name in ("relu", "tanh", "gelu")}
     assert schemes["relu"] == "he"
     assert schemes["tanh"] == "lecun"
     assert schemes["gelu"].startswith("variance_scaling(")
-    assert any_activation.text_of("he", "gelu", 20) == "he"
+    assert str(any_activation.start_of("he", "gelu", 20)) == "he"
+
+
+def test_the_default_of_pytorch_draws_its_biases_too():
+    weights, biases = any_activation.start_of("nn.Linear", "relu", 5).draw(0, 1, 6, (400, 400))
+    for numbers in (weights, biases):
+        assert 0.049 < np.abs(numbers).max() <= 0.05
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_anyinit_keeps_the_mean_square_of_the_activations_that_it_sees(name):
+    """Its table says what its documentation does: E[phi^2] is the same in all layers, from the first on."""
+    if name in ("erf", "identity"):  # which it does not see
+        return
+    start = any_activation.from_anyinit(name)
+    first, hidden = start.of_layer(0, 9), start.of_layer(4, 9)
+    q = 784 * first.variance((784, 100)) * mean_square(examples_of("mnist").train_inputs[:300])
+    square = moments(name, q).square
+    assert 100 * hidden.variance((100, 100)) * square == pytest.approx(q, rel=0.02)
 
 
 def test_a_shallow_network_may_be_better_from_auto_than_from_all_others(monkeypatch):
