@@ -21,6 +21,8 @@ FLOORS = {
     "plotting": 4,
     "runner": 5,
     "gallery": 6,
+    "frameworks": 6,
+    "torch": 6,
     "cli": 7,
     "__main__": 8,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.references import is_reference, object_of
 from initlab.cli.terminal import JsonOption, SetOption, app, number, print_json, print_table
 from initlab.errors import UsageError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from initlab.diagnosis.criteria import Answer
     from initlab.diagnosis.verdict import Diagnosis
+    from initlab.frameworks.verdict import ModelDiagnosis
     from initlab.init.per_layer import Initialization
     from initlab.nn.normalization import BatchNorm
     from initlab.runner.settings import DataSettings
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
 @app.command()
 def diagnose(
     config: Annotated[
-        Path | None, typer.Argument(help="Diagnose the networks of this config instead, for example mnist.")
+        Path | None,
+        typer.Argument(
+            metavar="[CONFIG|MODULE:MODEL]",
+            help="A config, for example mnist; or a PyTorch model of a Python module, or a function that "
+            "builds one. Importing a module runs its code.",
+        ),
     ] = None,
     init: Annotated[
         list[str] | None, typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default="he")
@@ -36,7 +43,11 @@ def diagnose(
         typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="A dataset, or a folder of IDX files.", show_default="mnist")
+        str | None,
+        typer.Option(
+            help="A dataset, or a folder of IDX files; for a model MODULE:BATCH, of (inputs, targets).",
+            show_default="mnist",
+        ),
     ] = None,
     overrides: SetOption = None,
     samples: Annotated[int, typer.Option(min=2, help="The number of training images.")] = 300,
@@ -55,6 +66,11 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
+    if config is not None and is_reference(str(config)):
+        has_others = bool(init or activation or hidden or overrides or train)
+        model = _diagnosis_of_model(str(config), data, optimizer or "sgd", seeds, has_others)
+        _print_model(model, layers, as_json)
+        return
     if config is None:
         if overrides:
             raise UsageError("--set changes a config, but no config is given")
@@ -72,6 +88,36 @@ def diagnose(
         _print_details(diagnoses[0], trials[0], train, layers)
     else:
         _print_overview(diagnoses, trials)
+
+
+def _diagnosis_of_model(
+    text: str, data: str | None, optimizer: str, draws: int, has_others: bool
+) -> "ModelDiagnosis":
+    """Of what a person's module holds."""
+    if has_others:
+        raise UsageError("a model takes --data, --optimizer, --seeds, --layers and --json alone")
+    if data is None or not is_reference(data):
+        raise UsageError(
+            "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
+        )
+    model, batch = object_of(text), object_of(data)
+    try:
+        from initlab.frameworks.torch import diagnose as diagnose_model
+    except ModuleNotFoundError as error:
+        raise UsageError("models need PyTorch: pip install 'initlab[torch]'") from error
+    return diagnose_model(model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws)
+
+
+def _print_model(diagnosis: "ModelDiagnosis", layers: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(diagnosis.to_dict())
+        return
+    typer.echo(repr(diagnosis))
+    if diagnosis.cure:
+        typer.echo(f"\n{diagnosis.cure.code}")
+    if layers:
+        typer.echo("")
+        print_table(*diagnosis.table())
 
 
 def _refuse_beside_a_config(has_options: bool, optimizer: str | None) -> None:

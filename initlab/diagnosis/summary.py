@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from initlab.diagnosis.limits import FACTORS, SYMPTOMS, Numbers
 
 _QUESTIONS = {
-    "gradient": ("gradients reach all layers", "{value} of that in the last hidden layer"),
-    "signal": ("signals keep their size", "{value} of that in layer 1"),
+    "gradient": ("gradients reach all layers", "{value} of that in {last}"),
+    "signal": ("signals keep their size", "{value} of that in {first}"),
     "difference": ("inputs stay different", "{value} of their difference in the data"),
     "distinct": ("units differ", "{value} of the units"),
     "dead": ("units are alive", "{value} of the units are dead"),
@@ -15,22 +15,25 @@ _QUESTIONS = {
 }
 
 
-def summary_rows(layers: Sequence[Numbers]) -> list[list[str]]:
+def summary_rows(layers: Sequence[Numbers], names: Sequence[str] | None = None) -> list[list[str]]:
     """For each question the answer, "yes", "no" or "?", and the number of the layer where it is worst.
 
     Args:
         layers: the `LAYER_NUMBERS` of each hidden layer.
+        names: of the layers; "layer 1" and so on by default.
 
     >>> healthy = {"signal": 1, "gradient": 1, "difference": 1, "distinct": 1, "dead": 0, "saturated": 0}
     >>> rows = summary_rows([healthy | {"gradient": 1e-38}, healthy])
     >>> rows[0], rows[1][0]
-    (['no', 'gradients reach all layers', 'layer 1: 1e-38 of that in the last hidden layer'], 'yes')
+    (['no', 'gradients reach all layers', 'layer 1: 1e-38 of that in layer 2'], 'yes')
     """
+    names = names or [f"layer {number}" for number in range(1, len(layers) + 1)]
     rows = []
     for name, (question, text) in _QUESTIONS.items():
         worst = max(range(len(layers)), key=lambda i: _badness(name, layers[i][name]))
         is_ill = any(symptom.holds(layers[worst]) for symptom in SYMPTOMS if symptom.number == name)
-        place = f"layer {worst + 1}: {text.format(value=f'{layers[worst][name]:.2g}')}"
+        value = f"{layers[worst][name]:.2g}"
+        place = f"{names[worst]}: {text.format(value=value, first=names[0], last=names[-1])}"
         answer = "?" if math.isnan(layers[worst][name]) else "no" if is_ill else "yes"
         rows.append([answer, question, place])
     return rows

@@ -34,7 +34,7 @@ def test_the_worst_layer_is_named_and_no_other_question_is_answered_by_it(name, 
 
 def test_what_cannot_be_measured_is_no_evidence():
     rows = summary_rows([HEALTHY | {"gradient": math.nan}, HEALTHY | {"gradient": 0.5}])
-    assert rows[0] == ["yes", "gradients reach all layers", "layer 2: 0.5 of that in the last hidden layer"]
+    assert rows[0] == ["yes", "gradients reach all layers", "layer 2: 0.5 of that in layer 2"]
 
 
 def test_a_number_that_no_layer_has_answers_nothing():

@@ -207,7 +207,7 @@ def test_a_diagnosis_prints_verdict_questions_and_cure_on_one_screen():
     lines = repr(diagnosed("std=0.01", "tanh", 40)).splitlines()
     assert lines[0].startswith("std=0.01, tanh, 80-100x40-10, sgd: does not train (vanishing; severity 1")
     assert [line.split()[0] for line in lines[1:7]] == ["no", "no", "yes", "yes", "yes", "yes"]
-    assert lines[1].split("layer 1: ")[1].endswith(" of that in the last hidden layer")
+    assert lines[1].split("layer 1: ")[1].endswith(" of that in layer 40")
     assert float(lines[1].split("layer 1: ")[1].split()[0]) < 1e-50
     assert "vanishing in layers 2 to 40 (signal below 0.0498): the logits hardly" in "\n".join(lines)
     assert lines[-1].startswith("Try auto, which is healthy here: each unit begins where tanh is nearly")

@@ -1,0 +1,1 @@
+"""Models that people bring from other libraries."""

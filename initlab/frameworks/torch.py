@@ -1,0 +1,80 @@
+"""PyTorch: the verdict on a person's model, and starts for it.
+
+diagnose   model, batch -> a verdict from forward and backward passes, before training
+init_      model, scheme, batch -> the model with other weights
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from initlab.errors import UsageError, require
+from initlab.frameworks.torch_cure import find_cure
+from initlab.frameworks.torch_trace import Loss, random_states_kept, tensors_in, trace
+from initlab.frameworks.verdict import ModelDiagnosis, judged
+from initlab.nn.optimizers import OPTIMIZERS
+
+
+def diagnose(
+    model: nn.Module | Callable[[], nn.Module],
+    batch: Any,
+    *,
+    loss: Loss | None = None,
+    optimizer: str = "sgd",
+    draws: int = 5,
+    cure: bool = True,
+) -> ModelDiagnosis:
+    """Predict, before training, whether a PyTorch model will train; the model stays as it is.
+
+    A copy runs once forward and once backward in training mode. Each layer that all paths pass is measured:
+    its signal relative to the first one's, its gradient relative to the last one's, how much the samples
+    still differ, and its units. The limits are those of `initlab diagnose`.
+
+    Args:
+        model: a model, or a function that builds one; a function is called several times, and all numbers
+            are medians over these draws.
+        batch: (inputs, targets), as training will show them, of two samples or more: inputs may be a tensor,
+            a tuple of positional arguments, or a mapping of keyword arguments. A mapping alone is for models
+            whose output has a `loss`.
+        loss: `loss(output, targets)`, a number. By default the output's own `loss`, cross-entropy for
+            integer targets, the mean squared error for others.
+        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        draws: how many models a function builds, under seeds 0, 1, ...
+        cure: whether to look for other weights where the model is not healthy; each proposal is drawn into a
+            copy and diagnosed on the same batch.
+
+    Raises:
+        UsageError: for a model that cannot be copied, a batch or loss that does not fit, or an unknown
+            optimizer. What the model itself raises passes through.
+
+    >>> model = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU(), nn.Linear(30, 3))
+    >>> inputs, targets = torch.randn(50, 20), torch.randint(3, (50,))
+    >>> diagnose(model, (inputs, targets)).seen
+    1.0
+    """
+    OPTIMIZERS[optimizer]  # an unknown name is told here
+    require(draws >= 1, f"draws must be 1 or more, not {draws}")
+    models = [model] if isinstance(model, nn.Module) else [_drawn(model, seed) for seed in range(draws)]
+    traces = [trace(each, batch, loss) for each in models]
+    diagnosis = judged(_name_of(models[0]), traces, optimizer, samples=len(next(tensors_in(batch))))
+    if not cure or diagnosis.verdict == "trains":
+        return diagnosis
+    return replace(diagnosis, cure=find_cure(models[0], traces[0], batch, loss, optimizer))
+
+
+def _name_of(model: nn.Module) -> str:
+    return type(getattr(model, "_orig_mod", model)).__name__
+
+
+def _drawn(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    with random_states_kept():
+        torch.manual_seed(seed)
+        model = build()
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"a function that builds a model returned {type(model).__name__}, no torch.nn.Module"
+        )
+    return model

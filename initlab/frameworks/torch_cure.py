@@ -1,0 +1,91 @@
+"""Cures for a PyTorch model: each proposal is drawn into a copy, and diagnosed before it is told."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from initlab.diagnosis.cures import Proposal, propose
+from initlab.errors import UsageError
+from initlab.frameworks.torch_init import activation_of, init_, layers_of
+from initlab.frameworks.torch_trace import Loss, trace
+from initlab.frameworks.trace import Trace
+from initlab.frameworks.verdict import ModelCure, judged
+from initlab.init.scheme import Scheme
+
+_GOOD_ENOUGH = 1.0  # a severity at which no further proposal is tried
+_USUAL = (
+    Proposal(Scheme("he"), "each ReLU layer keeps the mean square of its signals"),
+    Proposal(Scheme.parse("orthogonal(gain=relu)"), "orthogonal layers keep signals and gradients"),
+)
+
+_ANY_SCHEME = """\
+from initlab.torch import init_
+init_(model, {scheme!r}, batch)"""
+_NORMAL = """\
+for module in model.modules():
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        nn.init.normal_(module.weight, std=({scale:.4g} / module.weight[0].numel()) ** 0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)"""
+
+
+def find_cure(
+    model: nn.Module, seen: Trace, batch: Any, loss: Loss | None, optimizer: str
+) -> ModelCure | None:
+    """The first proposal that is good enough, else the healthiest, if one is healthy.
+
+    Args:
+        model: stays as it is.
+        seen: a trace of it.
+        batch, loss, optimizer: as for `diagnose`.
+    """
+    healthy: list[ModelCure] = []
+    for proposal in _proposals(model, seen):
+        severity = _severity_with(proposal.scheme, model, batch, loss, optimizer)
+        if severity is None:
+            continue
+        code = code_for(proposal.scheme)
+        healthy.append(ModelCure(scheme=str(proposal.scheme), why=proposal.why, severity=severity, code=code))
+        if severity <= _GOOD_ENOUGH:
+            break
+    return min(healthy, key=lambda cure: cure.severity, default=None)
+
+
+def _proposals(model: nn.Module, seen: Trace) -> Iterator[Proposal]:
+    """Those for the model's activation function, where it has a single one; else the usual."""
+    depth = max(len(layers_of(seen, dict(model.named_parameters()))) - 1, 1)
+    try:
+        proposals = list(propose(activation_of(seen), depth))
+    except UsageError:
+        proposals = list(_USUAL)
+    yield from (proposal for proposal in proposals if not proposal.scheme.is_data_dependent)
+
+
+def _severity_with(
+    scheme: Scheme, model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
+) -> float | None:
+    """Of a copy that is drawn from the scheme; None where it does not suit the model, or is not healthy."""
+    patient = copy.deepcopy(getattr(model, "_orig_mod", model))
+    try:
+        init_(patient, scheme, batch, loss=loss)
+    except UsageError:
+        return None
+    diagnosis = judged("", [trace(patient, batch, loss)], optimizer, 0)
+    return diagnosis.severity if diagnosis.verdict == "trains" else None
+
+
+def code_for(scheme: Scheme) -> str:
+    """Lines that draw the weights of `model`: of PyTorch alone where they are normal, else with `init_`.
+
+    >>> print(code_for(Scheme("auto")))
+    from initlab.torch import init_
+    init_(model, 'auto', batch)
+    """
+    shapes = ((7, 30), (90, 11))
+    scales = [scheme.variance(shape) * shape[0] for shape in shapes] if scheme.has_theory else []
+    is_normal = scheme.name in ("he", "lecun", "variance_scaling") and "distribution" not in scheme.arguments
+    if not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
+        return _ANY_SCHEME.format(scheme=str(scheme))
+    return _NORMAL.format(scale=scales[0])

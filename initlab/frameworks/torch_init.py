@@ -1,0 +1,157 @@
+"""Other weights for a PyTorch model: model, scheme, batch -> the model, drawn anew in place.
+
+    trace -> the layers in the order of their calls -> a place for each -> Scheme.draw -> the weights
+
+A weight of PyTorch, (n_out, n_in) or (channels out, channels in, kernel), is the transpose of our
+(n_in, n_out), with the channels and the kernel together as inputs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from initlab.errors import UsageError, require
+from initlab.frameworks.torch_trace import Loss, tensors_in, trace
+from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
+from initlab.init.networks import mean_square
+from initlab.init.scheme import Place, Scheme
+from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.streams import Purpose, stream
+from initlab.registry import Argument
+
+DRAWN = ("linear", "conv1d", "conv2d", "conv3d")
+# What PyTorch calls our activations.
+_OURS = {"silu": "swish", "hardtanh": "hard_tanh"}
+# The schemes that pair or shift units, which needs to know what follows each layer.
+_CHAINED = ("mirror", "shift", "auto")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose weights are drawn.
+
+    Attributes:
+        weight: the name of its weight.
+        bias: that of its bias, if it has one.
+        place: in the model.
+    """
+
+    weight: str
+    bias: str | None
+    place: Place
+
+
+def init_(
+    model: nn.Module, scheme: str | Scheme, batch: Any, *, loss: Loss | None = None, seed: int = 0
+) -> nn.Module:
+    """Draw the linear and convolutional layers of a model anew, in place; their biases become 0.
+
+    What the scheme takes from a network, as its activation and depth, is read off a trace. Weights of other
+    kinds, as of normalizations, embeddings and recurrent layers, stay as they are.
+
+    Args:
+        model: changed in place, and returned.
+        scheme: as "he", "std=0.01", "orthogonal(gain=relu)" or "auto". `mirror`, `shift` and `auto`, whose
+            biases may differ from 0, are for chains of layers with one activation function.
+        batch: as for `diagnose`.
+        loss: as for `diagnose`.
+        seed: of the draws, which are those of initlab's own networks.
+
+    Raises:
+        UsageError: for an unknown scheme, one that looks at data, or one that does not suit the model.
+
+    >>> model = nn.Sequential(nn.Linear(50, 40), nn.GELU(), nn.Linear(40, 40), nn.GELU(), nn.Linear(40, 3))
+    >>> batch = torch.randn(20, 50), torch.randint(3, (20,))
+    >>> round(init_(model, "std=0.1", batch)[2].weight.std().item(), 2)
+    0.1
+    """
+    chosen = scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme)
+    require(not chosen.is_data_dependent, f"{chosen} looks at data, which init_ cannot show it yet")
+    seen = trace(model, batch, loss)
+    parameters = dict(model.named_parameters())
+    layers = layers_of(seen, parameters)
+    settled = chosen.within(**_network_of(chosen, seen, layers, batch))
+    with torch.no_grad():
+        for index, layer in enumerate(layers):
+            _draw(parameters, layer, settled.within(place=layer.place), seed, index)
+    return model
+
+
+def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
+    """The layers that are drawn, each once, in the order of their calls."""
+    found: dict[str, Layer] = {}
+    operations = [each for each in seen.operations if each.kind in DRAWN and each.parameters]
+    for operation in operations:
+        weights = [name for name in operation.parameters if parameters[name].ndim > 1]
+        biases = [name for name in operation.parameters if parameters[name].ndim == 1]
+        if len(weights) == 1 and weights[0] not in found:
+            place = _place(operation, operations)
+            found[weights[0]] = Layer(weights[0], biases[0] if biases else None, place)
+    return list(found.values())
+
+
+def _place(operation: Operation, operations: Sequence[Operation]) -> Place:
+    if len(operations) == 1:
+        return "only"
+    return "first" if operation is operations[0] else "last" if operation is operations[-1] else "hidden"
+
+
+def _network_of(scheme: Scheme, seen: Trace, layers: Sequence[Layer], batch: Any) -> dict[str, Argument]:
+    """What the scheme takes from the model."""
+    if scheme.name in _CHAINED:
+        _require_chain(scheme, seen)
+    if not scheme.open_arguments:
+        return {}
+    network: dict[str, Argument] = {"depth": max(len(layers) - 1, 1)}
+    inputs = next((each for each in tensors_in(batch) if each.is_floating_point()), None)
+    if inputs is not None:
+        network["input_square"] = mean_square(inputs.detach().cpu().double().numpy())
+    if "activation" in scheme.open_arguments:
+        network["activation"] = activation_of(seen)
+    return network
+
+
+def activation_of(seen: Trace) -> str:
+    """The one activation function of a model, by our name.
+
+    Raises:
+        UsageError: for none, several, or one that this package does not have.
+    """
+    kinds = {_OURS.get(each.kind, each.kind) for each in seen.operations if each.kind in NONLINEAR}
+    if len(kinds) != 1 or not kinds <= set(ACTIVATIONS):
+        found = ", ".join(sorted(kinds)) or "none"
+        raise UsageError(
+            f"the scheme needs one activation function of {', '.join(ACTIVATIONS)}; found: {found}"
+        )
+    return kinds.pop()
+
+
+def _require_chain(scheme: Scheme, seen: Trace) -> None:
+    """Without branches, normalizations or pooling that would mix what belongs together."""
+    beside = {each.index for each in seen.operations[: seen.end + 1]} - {
+        each.index for each in seen.bottlenecks
+    }
+    norms = any(each.kind in NORMS for each in seen.operations)
+    message = f"{scheme.name} is for a chain of layers; this model has branches or normalizations"
+    require(not beside and not norms, message)
+
+
+def _draw(parameters: dict[str, nn.Parameter], layer: Layer, scheme: Scheme, seed: int, index: int) -> None:
+    weight = parameters[layer.weight]
+    n_out, n_in, kernel = weight.shape[0], weight[0].numel(), prod(weight.shape[2:])
+    W = scheme.draw(stream(seed, Purpose.WEIGHTS, index), (n_in, n_out))
+    if kernel > 1 and scheme.has_theory:
+        # The fan-out of a convolution counts each position of its kernel.
+        W *= sqrt(scheme.variance((n_in, n_out * kernel)) / scheme.variance((n_in, n_out)))
+    _copy_into(weight, W.T)
+    if layer.bias is not None:
+        _copy_into(parameters[layer.bias], scheme.biases(W))
+
+
+def _copy_into(parameter: nn.Parameter, values: np.ndarray[Any, Any]) -> None:
+    parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)).reshape(parameter.shape))

@@ -1,0 +1,294 @@
+"""The verdict on a person's model: traces of several draws -> numbers of each stage -> symptoms -> verdict.
+
+A *stage* is a layer, or a residual sum, that all paths from the batch to the loss pass. Its numbers, their
+limits and the words are those of `diagnosis.limits`: a perceptron gets the verdict of `initlab diagnose`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from initlab.diagnosis.limits import (
+    LAYER_NUMBERS,
+    SYMPTOMS,
+    TRAINS,
+    Numbers,
+    Symptom,
+    ratio,
+    severity,
+    symptoms_of,
+    verdict_on,
+    words_of,
+)
+from initlab.diagnosis.summary import summary_rows
+from initlab.errors import UsageError
+from initlab.frameworks.trace import NONLINEAR, Operation, Trace
+from initlab.training.tables import html_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One layer, or residual sum, that all paths pass.
+
+    Attributes:
+        name: the module's path.
+        kind: the operation, as "linear" or "add".
+        shape: of its result.
+        numbers: those named in `LAYER_NUMBERS`, medians over the draws; the signal is relative to the first
+            stage, the gradient, summed over units and positions, to the last one.
+        symptoms: the worst first; none in a healthy stage.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    numbers: Numbers
+    symptoms: list[Symptom]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCure:
+    """Other weights, which were drawn into a copy of the model, diagnosed, and found healthy.
+
+    Attributes:
+        scheme: from which they were drawn.
+        why: the reason, as a sentence without its full stop.
+        severity: of the copy.
+        code: lines that draw them into `model`.
+    """
+
+    scheme: str
+    why: str
+    severity: float
+    code: str
+
+
+NOTHING_HELPS = (
+    "No start that was tried is healthy here; normalization, skip connections or fewer layers may help"
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ModelDiagnosis:
+    """The verdict on a model.
+
+    Attributes:
+        model: the name of its class.
+        optimizer: for which the verdict holds.
+        samples: in the batch.
+        stages: from the batch to the loss, without the layer that gives the output.
+        severities: of each draw alone.
+        seen: the share of the parameters that were seen at work.
+        traces: everything that was measured, a trace for each draw.
+        cure: what to draw from instead; None for a healthy model, or where nothing that was tried is healthy.
+    """
+
+    model: str
+    optimizer: str
+    samples: int
+    stages: list[Stage]
+    severities: list[float]
+    seen: float
+    traces: list[Trace]
+    cure: ModelCure | None = None
+
+    @property
+    def severity(self) -> float:
+        """The largest |ln| of a stage's factors; see `limits.severity`."""
+        return max((severity(stage.numbers, self.optimizer) for stage in self.stages), default=0.0)
+
+    @property
+    def symptoms(self) -> dict[Symptom, list[str]]:
+        """All symptoms, the worst first, each with the stages that have it."""
+        stages = {
+            symptom: [stage.name for stage in self.stages if symptom in stage.symptoms]
+            for symptom in SYMPTOMS
+        }
+        return {symptom: names for symptom, names in stages.items() if names}
+
+    @property
+    def words(self) -> list[str]:
+        """The words of all symptoms, the worst first, or "healthy"; "partly seen" if not all was seen."""
+        words = words_of(list(self.symptoms))
+        if self._is_whole:
+            return words
+        return [*(word for word in words if word != "healthy"), "partly seen"]
+
+    @property
+    def verdict(self) -> str:
+        """ "trains", "in doubt" or "does not train"; never "trains" where not all was seen."""
+        verdict = verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
+        return "in doubt" if verdict == "trains" and not self._is_whole else verdict
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.seen >= 1 and bool(self.stages)
+
+    def assert_trains(self) -> None:
+        """For a test suite.
+
+        Raises:
+            AssertionError: with the whole diagnosis, unless the verdict is "trains".
+        """
+        if self.verdict != "trains":
+            raise AssertionError(repr(self))
+
+    def __repr__(self) -> str:
+        rows = self._summary()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([self._headline(), *lines, *self._conclusions()])
+
+    def _repr_html_(self) -> str:
+        table = html_table([["", "question", "worst"], *self._summary()])
+        conclusions = "<br>".join(map(escape, self._conclusions()))
+        return f"<p><b>{escape(self._headline())}</b></p>{table}<p>{conclusions}</p>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The diagnosis for programs."""
+        return {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "verdict": self.verdict,
+            "severity": self.severity,
+            "severities": self.severities,
+            "words": self.words,
+            "seen": self.seen,
+            "samples": self.samples,
+            "stages": [
+                {"name": stage.name, "kind": stage.kind, "shape": list(stage.shape), **stage.numbers}
+                | {"words": words_of(stage.symptoms)}
+                for stage in self.stages
+            ],
+            "cure": asdict(self.cure) if self.cure else None,
+        }
+
+    def to_frame(self) -> Any:
+        """The stages as a pandas DataFrame, a row for each."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dict()["stages"])
+
+    def table(self) -> tuple[list[str], list[list[object]]]:
+        """A header, and the numbers of every stage."""
+        rows: list[list[object]] = [
+            [stage.name, stage.kind, *stage.numbers.values(), ", ".join(words_of(stage.symptoms))]
+            for stage in self.stages
+        ]
+        return ["stage", "operation", *LAYER_NUMBERS, "verdict"], rows
+
+    def _summary(self) -> list[list[str]]:
+        if not self.stages:
+            return []
+        numbers = [stage.numbers for stage in self.stages]
+        return summary_rows(numbers, [stage.name for stage in self.stages])
+
+    def _headline(self) -> str:
+        size = sum(weight.size for weight in self.traces[0].weights)
+        ends = [f"{end(self.severities):.1f}" for end in (min, max)]
+        spread = "" if ends[0] == ends[1] else f", single draws {ends[0]} to {ends[1]}"
+        return (
+            f"{self.model}, {size:,} parameters, {self.optimizer}: {self.verdict} "
+            f"({', '.join(self.words)}; severity {self.severity:.1f}{spread})"
+        )
+
+    def _conclusions(self) -> list[str]:
+        lines = [
+            f"{symptom.word} in {stages_in_words(names)} ({symptom.bound}): {symptom.effect}"
+            for symptom, names in self.symptoms.items()
+        ]
+        if not self.stages:
+            lines.append("no layer that all paths pass was found, so nothing was judged")
+        if self.seen < 1:
+            lines.append(
+                f"{self.seen:.1%} of the parameters were seen at work; nothing is said of the others"
+            )
+        return [*lines, *self._advice()]
+
+    def _advice(self) -> list[str]:
+        if self.cure:
+            return [f"Try {self.cure.scheme}, which is healthy here: {self.cure.why}"]
+        is_ill = bool(self.stages) and self.severity > TRAINS
+        return [NOTHING_HELPS] if is_ill else []
+
+
+def stages_in_words(names: Sequence[str]) -> str:
+    """Names of stages as they are read.
+
+    >>> stages_in_words(["a"]), stages_in_words(["a", "b"]), stages_in_words(list("abcd"))
+    ('a', 'a and b', 'a to d, 4 stages')
+    """
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{names[0]} to {names[-1]}, {len(names)} stages"
+
+
+def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) -> ModelDiagnosis:
+    """The diagnosis of traces, one for each draw of the model.
+
+    Args:
+        model: its name.
+        traces: at least one.
+        optimizer: a name in `OPTIMIZERS`.
+        samples: in the batch.
+
+    Raises:
+        UsageError: where draws differ in their stages, as models do that choose layers by chance.
+    """
+    names = [[stage.name for stage in trace.stages] for trace in traces]
+    if any(each != names[0] for each in names):
+        raise UsageError(f"the draws of {model} have different layers; give a model instead of a function")
+    by_draw = [stage_numbers(trace) for trace in traces]
+    numbers = [_medians(same) for same in zip(*by_draw, strict=True)]
+    return ModelDiagnosis(
+        model=model,
+        optimizer=optimizer,
+        samples=samples,
+        stages=[
+            Stage(name=stage.name, kind=stage.kind, shape=stage.shape, numbers=own, symptoms=symptoms_of(own))
+            for stage, own in zip(traces[0].stages, numbers, strict=True)
+        ],
+        severities=[max((severity(each, optimizer) for each in own), default=0.0) for own in by_draw],
+        seen=min(trace.seen for trace in traces),
+        traces=list(traces),
+    )
+
+
+def stage_numbers(trace: Trace) -> list[Numbers]:
+    """The `LAYER_NUMBERS` of each stage of one draw.
+
+    Differences are relative to those of the inputs; of inputs that are integers, as tokens, to those of the
+    first stage.
+    """
+    stages = trace.stages
+    if not stages:
+        return []
+    first, last = stages[0], stages[-1]
+    whole = trace.input_difference if math.isfinite(trace.input_difference) else first.difference
+    return [
+        {
+            "signal": ratio(stage.square, first.square),
+            "gradient": math.nan if math.isnan(stage.gradient) else ratio(stage.gradient, last.gradient),
+            "difference": stage.difference / whole if whole else math.nan,
+            **_unit_numbers(trace, stage),
+        }
+        for stage in stages
+    ]
+
+
+def _unit_numbers(trace: Trace, stage: Operation) -> Numbers:
+    """The worst of the nonlinear functions that take the stage's result."""
+    functions = [each for each in trace.consumers[stage.index] if each.kind in NONLINEAR]
+    return {
+        "saturated": max((each.saturated for each in functions), default=0.0),
+        "dead": max((each.dead for each in functions), default=0.0),
+        "distinct": min((each.distinct for each in functions), default=1.0),
+    }
+
+
+def _medians(rows: Sequence[Numbers]) -> Numbers:
+    return {name: float(np.median([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,80 @@
+"""`initlab diagnose module:model`: a verdict with code, and errors in words."""
+
+import json
+import sys
+
+import pytest
+
+from initlab.cli.references import is_reference, object_of
+
+MODULE = """
+import torch
+from torch import nn
+
+def build():
+    layers = [nn.Linear(20, 16), nn.Tanh()]
+    for _ in range(15):
+        layers += [nn.Linear(16, 16), nn.Tanh()]
+    return nn.Sequential(*layers, nn.Linear(16, 3))
+
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(30, 20, generator=generator), torch.arange(30) % 3
+
+number = 3
+"""
+
+
+@pytest.fixture
+def in_a_folder_of_mine(tmp_path, monkeypatch):
+    """With modules that are found from the command line alone."""
+    (tmp_path / "my_models.py").write_text(MODULE)
+    (tmp_path / "my_broken.py").write_text("import not_installed_anywhere")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_models", raising=False)
+
+
+@pytest.mark.usefixtures("in_a_folder_of_mine")
+class TestCommand:
+    def test_it_prints_the_verdict_and_lines_that_cure(self, initlab_here):
+        pytest.importorskip("torch")
+        words = ["diagnose", "my_models:build", "--data", "my_models:batch", "--layers"]
+        text = initlab_here(*words).stdout
+        assert text.startswith("Sequential, 4,467 parameters, sgd: does not train")
+        assert "init_(model, 'auto', batch)" in text
+        assert sum("linear" in line for line in text.split("verdict")[-1].splitlines()) == 16
+
+    def test_programs_get_json(self, initlab_here):
+        pytest.importorskip("torch")
+        words = ["diagnose", "my_models:build", "--data", "my_models:batch", "--json", "--seeds", 2]
+        found = json.loads(initlab_here(*words).stdout)
+        assert (found["verdict"], len(found["severities"])) == ("does not train", 2)
+        assert found["cure"]["scheme"] == "auto"
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["my_models:build"], "a model needs --data MODULE:BATCH"),
+            (["my_models:build", "--data", "mnist"], "a model needs --data MODULE:BATCH"),
+            (["my_models:build", "--data", "my_models:batch", "--init", "he"], "alone"),
+            (["my_model:build", "--data", "my_models:batch"], "there is no module my_model here"),
+        ],
+    )
+    def test_what_is_missing_is_told(self, initlab_here, words, message):
+        refused = initlab_here("diagnose", *words)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.usefixtures("in_a_folder_of_mine")
+def test_a_module_that_fails_says_so_itself():
+    with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
+        object_of("my_broken:model")
+
+
+def test_a_config_is_no_reference():
+    names = ("mnist", "configs/mnist.yaml", "C:\\mnist.yaml", "a:b:c", "a:")
+    assert not any(map(is_reference, names))
+    assert is_reference("package.models:build_2")
