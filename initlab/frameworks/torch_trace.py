@@ -65,12 +65,12 @@ def trace(model: nn.Module, batch: Any, loss: Loss | None = None) -> Trace:
     """
     with random_states_kept(), torch.enable_grad():
         own = _copy_of(model)
-        inputs, targets = _parts_of(batch)
+        inputs, targets = parts_of(batch)
         targets = _copies(targets)
         recorder = _Recorder(own, inputs)
         with recorder.paths(own), recorder:
-            output = _call(own, inputs)
-            value = (loss or _default_loss)(output, targets)
+            output = call(own, inputs)
+            value = (loss or default_loss)(output, targets)
         if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
             raise UsageError(
                 "the loss is no single number with a gradient; give loss=function(output, targets)"
@@ -105,7 +105,12 @@ def _copy_of(model: nn.Module) -> nn.Module:
     return own.train()
 
 
-def _parts_of(batch: Any) -> tuple[Any, Any]:
+def parts_of(batch: Any) -> tuple[Any, Any]:
+    """Inputs and targets; a mapping alone is all inputs.
+
+    Raises:
+        UsageError: for anything else.
+    """
     if isinstance(batch, Mapping):
         return batch, None
     if isinstance(batch, tuple | list) and len(batch) == 2:
@@ -124,13 +129,19 @@ def _looked_at(inputs: Any) -> Any:
     return {name: value for name, value in inputs.items() if not any(word in name for word in _ASIDE)}
 
 
-def _call(model: nn.Module, inputs: Any) -> Any:
+def call(model: nn.Module, inputs: Any) -> Any:
+    """The model's output for a tensor, a tuple of arguments or a mapping of keyword arguments."""
     if isinstance(inputs, Mapping):
         return model(**inputs)
     return model(*inputs) if isinstance(inputs, tuple | list) else model(inputs)
 
 
-def _default_loss(output: Any, targets: Any) -> Tensor:
+def default_loss(output: Any, targets: Any) -> Tensor:
+    """The output's own loss; cross-entropy for integer targets, the mean squared error for others.
+
+    Raises:
+        UsageError: where neither is possible.
+    """
     own = getattr(output, "loss", None)
     if own is not None:
         return own

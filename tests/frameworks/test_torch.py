@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint  # noqa: E402
 from initlab.diagnosis.verdict import diagnose as diagnose_own  # noqa: E402
 from initlab.errors import UsageError  # noqa: E402
 from initlab.frameworks import torch as api  # noqa: E402
-from initlab.frameworks import torch_cure, torch_init, torch_trace, verdict  # noqa: E402
+from initlab.frameworks import torch_cure, torch_init, torch_trace, torch_width, verdict  # noqa: E402
 from initlab.frameworks.torch_trace import trace  # noqa: E402
 from initlab.init.networks import initialize  # noqa: E402
 from initlab.init.scheme import Scheme  # noqa: E402
@@ -295,7 +295,7 @@ def test_what_cannot_be_diagnosed_is_told(model, batch, how, message):
         diagnose(model, batch, **how)
 
 
-@pytest.mark.parametrize("module", [api, torch_cure, torch_init, torch_trace, verdict])
+@pytest.mark.parametrize("module", [api, torch_cure, torch_init, torch_trace, torch_width, verdict])
 def test_the_examples_run(module):
     names = {"nn": nn, "torch": torch}
     result = doctest.testmod(module, extraglobs=names, optionflags=doctest.ELLIPSIS)
