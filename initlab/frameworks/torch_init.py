@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from initlab.errors import UsageError, require
+from initlab.frameworks.decoder import Decoded, decoded
 from initlab.frameworks.torch_trace import Loss, tensors_in, trace
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.init.networks import mean_square
@@ -80,6 +81,24 @@ def init_(
         for index, layer in enumerate(layers):
             _draw(parameters, layer, settled.within(place=layer.place), seed, index)
     return model
+
+
+def schemes_of(model: nn.Module) -> dict[str, Decoded]:
+    """From which schemes the weights of a model were drawn, by their statistics.
+
+    Vectors, as biases, are left out: nn.Linear draws its own from the same range as its weights.
+
+    Args:
+        model: with weights (n_out, n_in) or (channels out, channels in, kernel); embeddings as they are.
+
+    >>> print(schemes_of(nn.Linear(300, 200))["weight"].kind)
+    uniform
+    """
+    return {
+        name: decoded(parameter.detach().cpu().double().flatten(1).numpy().T)
+        for name, parameter in model.named_parameters()
+        if parameter.ndim > 1
+    }
 
 
 def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
