@@ -57,7 +57,7 @@ def decoded(W: FloatArray) -> Decoded:
 
     >>> rng = np.random.default_rng(0)
     >>> print(decoded(rng.normal(size=(300, 100)) * math.sqrt(2 / 300)))
-    normal, std 0.0815: he
+    normal, std 0.0814: he
     >>> print(decoded(np.zeros((3, 2))))
     zeros
     """
