@@ -17,6 +17,7 @@ from torch import nn
 
 from initlab.errors import UsageError, require
 from initlab.frameworks.decoder import Decoded, decoded
+from initlab.frameworks.prediction import LAYERS, OURS
 from initlab.frameworks.torch_trace import Loss, tensors_in, trace
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.init.networks import mean_square
@@ -25,9 +26,6 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
 
-DRAWN = ("linear", "conv1d", "conv2d", "conv3d")
-# What PyTorch calls our activations.
-_OURS = {"silu": "swish", "hardtanh": "hard_tanh"}
 # The schemes that pair or shift units, which needs to know what follows each layer.
 _CHAINED = ("mirror", "shift", "auto")
 
@@ -104,7 +102,7 @@ def schemes_of(model: nn.Module) -> dict[str, Decoded]:
 def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
     """The layers that are drawn, each once, in the order of their calls."""
     found: dict[str, Layer] = {}
-    operations = [each for each in seen.operations if each.kind in DRAWN and each.parameters]
+    operations = [each for each in seen.operations if each.kind in LAYERS and each.parameters]
     for operation in operations:
         weights = [name for name in operation.parameters if parameters[name].ndim > 1]
         biases = [name for name in operation.parameters if parameters[name].ndim == 1]
@@ -141,7 +139,7 @@ def activation_of(seen: Trace) -> str:
     Raises:
         UsageError: for none, several, or one that this package does not have.
     """
-    kinds = {_OURS.get(each.kind, each.kind) for each in seen.operations if each.kind in NONLINEAR}
+    kinds = {OURS.get(each.kind, each.kind) for each in seen.operations if each.kind in NONLINEAR}
     if len(kinds) != 1 or not kinds <= set(ACTIVATIONS):
         found = ", ".join(sorted(kinds)) or "none"
         raise UsageError(

@@ -184,6 +184,7 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         self.samples = len(given[0])
         floats = [tensor for tensor in given if tensor.is_floating_point()]
         self.input_difference = _difference(floats[0], self.samples) if floats else nan
+        self.input_square = _mean_square(floats[0].detach()) if floats else nan
         self.operations: list[Operation] = []
         self._path: list[str] = [""]
         self._places: dict[int, tuple[weakref.ref[Tensor], int]] = {}
@@ -305,7 +306,7 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         weights = [
             Weight(
                 name=name,
-                size=parameter.numel(),
+                shape=tuple(parameter.shape),
                 square=_mean_square(parameter.detach()),
                 gradient=nan if parameter.grad is None else float(parameter.grad.float().square().mean()),
                 is_frozen=not parameter.requires_grad,
@@ -316,6 +317,7 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
             operations=self.operations,
             end=end,
             weights=weights,
+            input_square=self.input_square,
             input_difference=self.input_difference,
             loss=float(loss.detach()),
         )

@@ -6,7 +6,7 @@ Symbols: B samples; z is the result of an operation, (B, ...); d the gradient of
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan
+from math import nan, prod
 
 BATCH = -1  # the source of operations that take the batch itself
 
@@ -76,17 +76,22 @@ class Weight:
 
     Attributes:
         name: its path.
-        size: how many numbers it has.
+        shape: of PyTorch's layout, (n_out, n_in, kernel ...).
         square: their mean square.
         gradient: the mean square of the loss's gradient; nan where none arrived.
         is_frozen: whether it is not trained.
     """
 
     name: str
-    size: int
+    shape: tuple[int, ...]
     square: float
     gradient: float
     is_frozen: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,7 @@ class Trace:
         operations: in the order of their calls.
         end: the index of the operation that gives the loss.
         weights: all parameters.
+        input_square: the mean square of the inputs; nan for integers.
         input_difference: 1 - c of the inputs; nan for integers.
         loss: its value.
     """
@@ -104,6 +110,7 @@ class Trace:
     operations: Sequence[Operation]
     end: int
     weights: Sequence[Weight]
+    input_square: float
     input_difference: float
     loss: float
 

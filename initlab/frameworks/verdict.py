@@ -26,6 +26,7 @@ from initlab.diagnosis.limits import (
 )
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
+from initlab.frameworks.prediction import predict
 from initlab.frameworks.trace import NONLINEAR, Operation, Trace
 from initlab.training.tables import html_table
 
@@ -41,6 +42,8 @@ class Stage:
         numbers: those named in `LAYER_NUMBERS`, medians over the draws; the signal is relative to the first
             stage, the gradient, summed over units and positions, to the last one.
         symptoms: the worst first; none in a healthy stage.
+        predicted_signal, predicted_gradient: what theory says of the first draw, from its weights alone; nan
+            where it is silent.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Stage:
     shape: tuple[int, ...]
     numbers: Numbers
     symptoms: list[Symptom]
+    predicted_signal: float
+    predicted_gradient: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +166,7 @@ class ModelDiagnosis:
             "samples": self.samples,
             "stages": [
                 {"name": stage.name, "kind": stage.kind, "shape": list(stage.shape), **stage.numbers}
+                | {"predicted_signal": stage.predicted_signal, "predicted_gradient": stage.predicted_gradient}
                 | {"words": words_of(stage.symptoms)}
                 for stage in self.stages
             ],
@@ -175,11 +181,19 @@ class ModelDiagnosis:
 
     def table(self) -> tuple[list[str], list[list[object]]]:
         """A header, and the numbers of every stage."""
+        others = [name for name in LAYER_NUMBERS if name not in ("signal", "gradient")]
+        header = ["stage", "operation", "signal", "predicted", "gradient", "predicted", *others, "verdict"]
         rows: list[list[object]] = [
-            [stage.name, stage.kind, *stage.numbers.values(), ", ".join(words_of(stage.symptoms))]
+            [
+                *(stage.name, stage.kind),
+                *(stage.numbers["signal"], stage.predicted_signal),
+                *(stage.numbers["gradient"], stage.predicted_gradient),
+                *(stage.numbers[name] for name in others),
+                ", ".join(words_of(stage.symptoms)),
+            ]
             for stage in self.stages
         ]
-        return ["stage", "operation", *LAYER_NUMBERS, "verdict"], rows
+        return header, rows
 
     def _summary(self) -> list[list[str]]:
         if not self.stages:
@@ -248,14 +262,28 @@ def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) ->
         model=model,
         optimizer=optimizer,
         samples=samples,
-        stages=[
-            Stage(name=stage.name, kind=stage.kind, shape=stage.shape, numbers=own, symptoms=symptoms_of(own))
-            for stage, own in zip(traces[0].stages, numbers, strict=True)
-        ],
+        stages=_stages(traces[0], numbers),
         severities=[max((severity(each, optimizer) for each in own), default=0.0) for own in by_draw],
         seen=min(trace.seen for trace in traces),
         traces=list(traces),
     )
+
+
+def _stages(trace: Trace, numbers: Sequence[Numbers]) -> list[Stage]:
+    predicted = predict(trace)
+    first = predicted[trace.stages[0].index].square if trace.stages else math.nan
+    return [
+        Stage(
+            name=stage.name,
+            kind=stage.kind,
+            shape=stage.shape,
+            numbers=own,
+            symptoms=symptoms_of(own),
+            predicted_signal=predicted[stage.index].square / first if first else math.nan,
+            predicted_gradient=predicted[stage.index].gradient,
+        )
+        for stage, own in zip(trace.stages, numbers, strict=True)
+    ]
 
 
 def stage_numbers(trace: Trace) -> list[Numbers]:

@@ -1,0 +1,133 @@
+"""What mean-field theory predicts of a model: a trace -> the mean square of each result, and each gradient.
+
+Only weights are looked at, and their variances. Forward, from the batch on:
+
+    linear, convolution   q = n_in E[W^2] s + E[b^2]         s the mean square of what it takes
+    nonlinear function    s = E[phi(z)^2], z from N(0, q)
+    sum                   the sum of the mean squares, of results that are uncorrelated
+    normalization         E[gamma^2] + E[beta^2]
+
+Backward, from the last stage on, |d|^2 is the sum over all that take the result, each of which gives
+
+    linear, convolution   n_in E[W^2] |d'|^2
+    nonlinear function    E[phi'(z)^2] |d'|^2
+    sum                   |d'|^2
+    normalization         E[gamma^2] |d'|^2 / q
+
+(Poole et al. 2016; Schoenholz et al. 2017; for sums, Yang & Schoenholz 2017, Mean field residual networks.)
+Of other operations nothing is predicted, nor of what depends on them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from initlab.frameworks.trace import BATCH, NONLINEAR, NORMS, SUMS, Operation, Trace, Weight
+from initlab.nn.activations import ACTIVATIONS
+from initlab.theory.mean_field import Moments, moments
+
+LAYERS = {"linear", "conv1d", "conv2d", "conv3d"}
+# What other libraries call our activations.
+OURS = {"silu": "swish", "hardtanh": "hard_tanh"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What theory predicts of an operation's result; nan where it is silent.
+
+    Attributes:
+        square: its mean square.
+        gradient: |d|^2, relative to that of the last stage.
+    """
+
+    square: float
+    gradient: float
+
+
+def predict(trace: Trace) -> dict[int, Prediction]:
+    """The prediction for each operation, by its index.
+
+    Args:
+        trace: of a model; of what was measured, only the inputs' mean square is used.
+    """
+    theory = _Theory(trace)
+    squares = theory.squares()
+    gradients = theory.gradients(squares)
+    return {
+        each.index: Prediction(squares[each.index], gradients.get(each.index, math.nan))
+        for each in trace.operations
+    }
+
+
+class _Theory:
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.weights: Mapping[str, Weight] = {weight.name: weight for weight in trace.weights}
+
+    def squares(self) -> dict[int, float]:
+        """Of all results, from the batch on."""
+        known = {BATCH: self.trace.input_square}
+        for operation in self.trace.operations:
+            known[operation.index] = self._square(operation, known)
+        return known
+
+    def _square(self, operation: Operation, known: Mapping[int, float]) -> float:
+        taken = [known[source] for source in operation.sources]
+        if operation.kind in LAYERS and len(taken) == 1:
+            return self._gain(operation) * taken[0] + self._vectors(operation, "bias")
+        if operation.kind in NONLINEAR and len(taken) == 1:
+            return self._moments(operation, taken[0]).square
+        if operation.kind in SUMS and not operation.parameters:
+            return sum(taken) if len(taken) > 1 else math.nan
+        if operation.kind in NORMS:
+            return self._scale(operation) + self._vectors(operation, "bias")
+        return math.nan
+
+    def gradients(self, squares: Mapping[int, float]) -> dict[int, float]:
+        """Of all results before the last stage, from there on backward."""
+        stages = self.trace.stages
+        if not stages:
+            return {}
+        known = {stages[-1].index: 1.0}
+        for operation in reversed(self.trace.operations[: stages[-1].index]):
+            parts = [
+                self._passed(each, squares) * known.get(each.index, 0.0)
+                for each in self.trace.consumers[operation.index]
+            ]
+            known[operation.index] = sum(parts)
+        return known
+
+    def _passed(self, operation: Operation, squares: Mapping[int, float]) -> float:
+        """The factor of |d|^2 from an operation's result to what it takes."""
+        if operation.kind in LAYERS:
+            return self._gain(operation)
+        if operation.kind in SUMS:
+            return 1.0
+        taken = squares[operation.sources[0]]
+        if operation.kind in NONLINEAR:
+            return self._moments(operation, taken).slope_square
+        if operation.kind in NORMS:
+            return self._scale(operation) / taken if taken else math.inf
+        return math.nan
+
+    def _gain(self, operation: Operation) -> float:
+        """n_in E[W^2]."""
+        matrices = [self.weights[name] for name in operation.parameters if len(self.weights[name].shape) > 1]
+        if len(matrices) != 1:
+            return math.nan
+        return math.prod(matrices[0].shape[1:]) * matrices[0].square
+
+    def _scale(self, operation: Operation) -> float:
+        """E[gamma^2] of a normalization; 1 for one without parameters."""
+        return self._vectors(operation, "weight") if operation.parameters else 1.0
+
+    def _vectors(self, operation: Operation, last: str) -> float:
+        """E of the squares of a bias or a scale, by the last word of its name; 0 without one."""
+        names = [name for name in operation.parameters if name.rpartition(".")[2] == last]
+        return sum(self.weights[name].square for name in names if len(self.weights[name].shape) == 1)
+
+    def _moments(self, operation: Operation, q: float) -> Moments:
+        name = OURS.get(operation.kind, operation.kind)
+        if name not in ACTIVATIONS or not math.isfinite(q):
+            return Moments(math.nan, math.nan, math.nan)
+        return moments(name, q)
