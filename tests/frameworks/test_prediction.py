@@ -40,16 +40,16 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("scheme", ["he", "torch:linear"])
-def test_wide_models_behave_as_predicted(name, scheme):
+@pytest.mark.parametrize(("scheme", "error"), [("he", 0.15), ("torch:linear", 0.3)])
+def test_wide_models_behave_as_predicted(name, scheme, error):
+    """From nn.Linear's weights all samples come to look alike, so that they average little."""
     torch.manual_seed(0)
     model = init_(nn.Sequential(*MODELS[name](), nn.Linear(WIDTH, 5)), scheme, BATCH)
     stages = diagnose(model, BATCH, cure=False).stages
     assert len(stages) == 5
     for stage in stages:
-        assert stage.predicted_signal == pytest.approx(stage.numbers["signal"], rel=0.15)
-        # From nn.Linear's weights all samples come to look alike, so that they average little.
-        assert stage.predicted_gradient == pytest.approx(stage.numbers["gradient"], rel=0.3)
+        assert stage.predicted_signal == pytest.approx(stage.numbers["signal"], rel=error)
+        assert stage.predicted_gradient == pytest.approx(stage.numbers["gradient"], rel=2 * error)
 
 
 def test_a_convolution_counts_its_kernel_and_biases_add():
