@@ -66,7 +66,7 @@ def trace(model: nn.Module, batch: Any, loss: Loss | None = None) -> Trace:
     with random_states_kept(), torch.enable_grad():
         own = _copy_of(model)
         inputs, targets = parts_of(batch)
-        targets = _copies(targets)
+        inputs, targets = _labels_copied(inputs), _copy_of_tensor(targets)
         recorder = _Recorder(own, inputs)
         with recorder.paths(own), recorder:
             output = call(own, inputs)
@@ -118,15 +118,25 @@ def parts_of(batch: Any) -> tuple[Any, Any]:
     raise UsageError("a batch is (inputs, targets), or a mapping for models whose output has a loss")
 
 
-def _copies(targets: Any) -> Any:
-    """Other tensors than the inputs, which a model that predicts its inputs has as targets."""
-    return targets.clone() if isinstance(targets, Tensor) else targets
+def _copy_of_tensor(value: Any) -> Any:
+    """Another tensor than the inputs, which a model that predicts its inputs has as targets."""
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _labels_copied(inputs: Any) -> Any:
+    if not isinstance(inputs, Mapping):
+        return inputs
+    return {name: _copy_of_tensor(value) if _is_aside(name) else value for name, value in inputs.items()}
 
 
 def _looked_at(inputs: Any) -> Any:
     if not isinstance(inputs, Mapping):
         return inputs
-    return {name: value for name, value in inputs.items() if not any(word in name for word in _ASIDE)}
+    return {name: value for name, value in inputs.items() if not _is_aside(name)}
+
+
+def _is_aside(name: str) -> bool:
+    return any(word in name for word in _ASIDE)
 
 
 def call(model: nn.Module, inputs: Any) -> Any:
