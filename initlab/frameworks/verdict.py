@@ -27,7 +27,7 @@ from initlab.diagnosis.limits import (
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.frameworks.prediction import predict
-from initlab.frameworks.trace import NONLINEAR, Operation, Trace
+from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.training.tables import html_table
 
 
@@ -43,7 +43,7 @@ class Stage:
             stage, the gradient, summed over units and positions, to the last one.
         symptoms: the worst first; none in a healthy stage.
         predicted_signal, predicted_gradient: what theory says of the first draw, from its weights alone; nan
-            where it is silent.
+            where it is silent, and before normalizations.
     """
 
     name: str
@@ -279,10 +279,10 @@ def _stages(trace: Trace, numbers: Sequence[Numbers]) -> list[Stage]:
             shape=stage.shape,
             numbers=own,
             symptoms=symptoms_of(own),
-            predicted_signal=predicted[stage.index].square / first if first else math.nan,
-            predicted_gradient=predicted[stage.index].gradient,
+            predicted_signal=math.nan if is_free or not first else predicted[stage.index].square / first,
+            predicted_gradient=math.nan if is_free else predicted[stage.index].gradient,
         )
-        for stage, own in zip(trace.stages, numbers, strict=True)
+        for stage, own, is_free in zip(trace.stages, numbers, _sizes_are_free(trace), strict=True)
     ]
 
 
@@ -290,22 +290,35 @@ def stage_numbers(trace: Trace) -> list[Numbers]:
     """The `LAYER_NUMBERS` of each stage of one draw.
 
     Differences are relative to those of the inputs; of inputs that are integers, as tokens, to those of the
-    first stage.
+    first stage. Before a normalization that all paths pass, the size of a signal does not matter: there, the
+    gradient is that in the logarithm of the size, |d|^2 times the mean square, and the signal is 1.
     """
     stages = trace.stages
     if not stages:
         return []
-    first, last = stages[0], stages[-1]
+    free = _sizes_are_free(trace)
+    sizes = [1.0 if is_free else stage.square for stage, is_free in zip(stages, free, strict=True)]
+    gradients = [
+        stage.gradient * stage.square if is_free else stage.gradient
+        for stage, is_free in zip(stages, free, strict=True)
+    ]
+    first = stages[0]
     whole = trace.input_difference if math.isfinite(trace.input_difference) else first.difference
     return [
         {
-            "signal": ratio(stage.square, first.square),
-            "gradient": math.nan if math.isnan(stage.gradient) else ratio(stage.gradient, last.gradient),
+            "signal": ratio(size, sizes[0]),
+            "gradient": math.nan if math.isnan(gradient) else ratio(gradient, gradients[-1]),
             "difference": stage.difference / whole if whole else math.nan,
             **_unit_numbers(trace, stage),
         }
-        for stage in stages
+        for stage, size, gradient in zip(stages, sizes, gradients, strict=True)
     ]
+
+
+def _sizes_are_free(trace: Trace) -> list[bool]:
+    """Of each stage, whether a normalization that all paths pass comes after it."""
+    last_norm = max((each.index for each in trace.bottlenecks if each.kind in NORMS), default=-1)
+    return [stage.index < last_norm for stage in trace.stages]
 
 
 def _unit_numbers(trace: Trace, stage: Operation) -> Numbers:

@@ -242,6 +242,23 @@ class TestVerdict:
         assert diagnosis.to_dict()["stages"][0]["name"] == "linear 0"
         assert "<table" in diagnosis._repr_html_()
 
+    def test_before_a_normalization_that_all_paths_pass_the_size_does_not_matter(self):
+        """Small embeddings make large gradients, but a step of the same relative size."""
+        build, (tokens, targets) = FAMILIES["gpt"]
+        torch.manual_seed(0)
+        model = build()
+        nn.init.normal_(model.wpe.weight, std=1e-3)
+        model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())
+        found = []
+        for size in (1.0, 1e-3):
+            with torch.no_grad():
+                model.wte.weight.normal_(generator=torch.Generator().manual_seed(0)).mul_(size)
+            found.append(diagnose(model, (tokens, targets), cure=False))
+        assert {stage.numbers["signal"] for stage in found[1].stages[:-1]} == {1.0}
+        assert [diagnosis.verdict for diagnosis in found] == ["trains", "trains"]
+        first, last = (trace(model, (tokens, targets)).stages[i] for i in (0, -1))
+        assert first.gradient / last.gradient > 1e3
+
 
 class TestInit:
     def test_convolutions_have_the_variance_of_pytorchs_own(self):
