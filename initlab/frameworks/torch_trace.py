@@ -65,8 +65,7 @@ def trace(model: nn.Module, batch: Any, loss: Loss | None = None) -> Trace:
     """
     with random_states_kept(), torch.enable_grad():
         own = _copy_of(model)
-        inputs, targets = parts_of(batch)
-        inputs, targets = _labels_copied(inputs), _copy_of_tensor(targets)
+        inputs, targets = (_copied(part) for part in parts_of(batch))
         recorder = _Recorder(own, inputs)
         with recorder.paths(own), recorder:
             output = call(own, inputs)
@@ -118,15 +117,13 @@ def parts_of(batch: Any) -> tuple[Any, Any]:
     raise UsageError("a batch is (inputs, targets), or a mapping for models whose output has a loss")
 
 
-def _copy_of_tensor(value: Any) -> Any:
-    """Another tensor than the inputs, which a model that predicts its inputs has as targets."""
-    return value.clone() if isinstance(value, Tensor) else value
-
-
-def _labels_copied(inputs: Any) -> Any:
-    if not isinstance(inputs, Mapping):
-        return inputs
-    return {name: _copy_of_tensor(value) if _is_aside(name) else value for name, value in inputs.items()}
+def _copied(value: Any) -> Any:
+    """With other tensors: a model may change its inputs in place, and may have them as targets too."""
+    if isinstance(value, Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, Mapping):
+        return {name: _copied(each) for name, each in value.items()}
+    return type(value)(map(_copied, value)) if type(value) in (tuple, list) else value
 
 
 def _looked_at(inputs: Any) -> Any:

@@ -124,6 +124,11 @@ class TestNothingChanges:
         assert state_of(model) == before
         assert torch.overrides._get_current_function_mode() is None
 
+    def test_not_the_batch_either(self):
+        inputs = BATCH[0].clone()
+        diagnose(nn.Sequential(nn.ReLU(inplace=True), chain(2)), (inputs, BATCH[1]), cure=False)
+        assert torch.equal(inputs, BATCH[0])
+
     def test_gradients_may_be_switched_off_around_it(self):
         with torch.no_grad():
             assert diagnose(chain(2), BATCH).seen == 1
