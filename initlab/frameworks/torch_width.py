@@ -10,6 +10,7 @@ appendix D.1, calls this a coordinate check. Where a rate may be kept, changes h
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -186,12 +187,12 @@ def _changes(
 def _outputs(model: nn.Module, batch: Any) -> dict[str, Tensor]:
     """Of every module without children that has parameters, the last output."""
     outputs: dict[str, Tensor] = {}
+
+    def note(_module: nn.Module, _inputs: Any, result: Any, *, name: str) -> None:
+        outputs[name] = next(tensors_in(result)).clone()
+
     handles = [
-        module.register_forward_hook(
-            lambda _module, _inputs, result, path=path: outputs.update(
-                {path: next(tensors_in(result)).clone()}
-            )
-        )
+        module.register_forward_hook(partial(note, name=_name(path, module)))
         for path, module in model.named_modules()
         if not any(module.children()) and any(True for _ in module.parameters())
     ]
@@ -202,6 +203,11 @@ def _outputs(model: nn.Module, batch: Any) -> dict[str, Tensor]:
         for handle in handles:
             handle.remove()
     return outputs
+
+
+def _name(path: str, module: nn.Module) -> str:
+    """The path; with the module's class where the path alone says nothing, as "Linear 4"."""
+    return path if any(letter.isalpha() for letter in path) else f"{type(module).__name__} {path}".strip()
 
 
 def _growth(name: str, widths: Sequence[int], changes: np.ndarray[Any, np.dtype[np.float64]]) -> LayerGrowth:

@@ -44,7 +44,7 @@ def mup_sgd(model):
 
 def test_logits_of_standard_models_change_more_with_width():
     check = width_check(perceptron, BATCH, **HOW)
-    assert [layer.layer for layer in check.layers] == ["0", "2", "4"]
+    assert [layer.layer for layer in check.layers] == ["Linear 0", "Linear 2", "Linear 4"]
     assert check.layers[-1].words == "grows with width"
     assert "A rate tuned at width 64 is too large at 512" in repr(check)
 
