@@ -62,10 +62,10 @@ exhibit = Exhibit(
     question="verdict",
     finding="Of networks that it says do not train hardly any trains; of those that it says train, most do.",
     source="this project's own claim",
-    takes="one hour on one core",
+    takes="20 minutes on one core",
     drawing={
         "draws": (1,),
-        "cells": 300,
+        "cells": 100,
         "functions": len(ACTIVATIONS),
         "least_depth": 3,
         "most_depth": 80,

@@ -76,3 +76,15 @@ def test_an_alternative_gets_the_limit_that_suits_it_best(given):
     )
     better = diagnosis.verdict_beats_simpler_rules(SETTINGS, 300)
     assert better["than the depth alone"].sum() == 1
+
+
+def test_anyinit_was_asked_about_every_network_and_passes_where_most_drawn_ones_do(given, monkeypatch):
+    passes = diagnosis.anyinit_passes()
+    for settings in (SETTINGS, diagnosis.exhibit.quick):
+        for draw in settings.draws:
+            cells = filter(diagnosis.is_there, diagnosis.cells_of(settings, draw))
+            assert all(tuple(cell.described().values()) in passes for cell in cells)
+    right = outcome("trains", True)
+    monkeypatch.setattr(diagnosis, "anyinit_passes", lambda: {tuple(right.cell.described().values()): False})
+    given(right, outcome("does not train", False), outcome("in doubt", True))
+    assert diagnosis.verdict_beats_anyinit(SETTINGS, 300) == [1.0, 0.0]
