@@ -126,7 +126,11 @@ def other_activations_explode_too(s):
     is_ratio=True,
 )
 def others_explode_as_predicted(s):
-    """Other activations explode at the rates that theory predicts for wide layers and large batches."""
+    """Other activations explode at the rates that theory predicts for wide layers and large batches.
+
+    In deep swish networks, a few samples of the batch come to lie far from the others. So their normalized
+    pre-activations are not normal, as theory takes them to be.
+    """
     sizes = equal_layers(s.layers, s.width)
     return {
         name: explosion_rate(s, name, s.width, s.batch)
