@@ -1,6 +1,7 @@
 """`initlab diagnose`: the symptoms of a network before training, and a cure."""
 
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,11 +101,11 @@ def _diagnosis_of_model(
         raise UsageError(
             "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
         )
+    if find_spec("torch") is None:
+        raise UsageError("models need PyTorch: pip install 'initlab[torch]'")
     model, batch = object_of(text), object_of(data)
-    try:
-        from initlab.frameworks.torch import diagnose as diagnose_model
-    except ModuleNotFoundError as error:
-        raise UsageError("models need PyTorch: pip install 'initlab[torch]'") from error
+    from initlab.frameworks.torch import diagnose as diagnose_model
+
     return diagnose_model(model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws)
 
 

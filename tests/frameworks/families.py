@@ -4,9 +4,12 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402, N812
 
 IMAGES = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 CLASSES = torch.arange(8) % 5

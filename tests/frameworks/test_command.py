@@ -62,10 +62,19 @@ class TestCommand:
         ],
     )
     def test_what_is_missing_is_told(self, initlab_here, words, message):
+        if "no module" in message:
+            pytest.importorskip("torch")
         refused = initlab_here("diagnose", *words)
         assert refused.returncode == 2
         assert message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.usefixtures("in_a_folder_of_mine")
+def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypatch):
+    monkeypatch.setattr("initlab.cli.diagnosis.find_spec", lambda _: None)
+    refused = initlab_here("diagnose", "my_models:build", "--data", "my_models:batch")
+    assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("in_a_folder_of_mine")
