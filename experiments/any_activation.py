@@ -353,8 +353,8 @@ def with_adam(s, start, activation, steps):
     low=0.2,
     reason="far ahead: by at least 0.2",
     unit="networks",
-    otherwise="With Adam, networks of {adam_depth} layers of {adam_functions} train from `shift` almost as well "
-    "as from `mirror`",
+    otherwise="With Adam, networks of {adam_depth} layers of {adam_functions} train from `shift` almost as "
+    "well as from `mirror`",
     tried=(
         "a probe at the rate 0.001 alone: 0.09 for relu and 0.28 for softplus from shift",
         "shift without a search for the bias of relu, by mistake: 0.72 to 0.77, and confirmed",

@@ -8,8 +8,8 @@ page "One start for any activation and depth" explains both.
 
 We change one part at a time. `normal` replaces the orthogonal blocks by normal ones. `the other` gives each
 activation the start that `auto` did not choose. `unconstrained` is `shift` without the condition that
-lengths return to their value, Q'(1) <= 1. And zeta is the factor by which all layers of `shift` together
-multiply squared gradients: 1.5 for odd functions, 3 for others.
+lengths return to their value. And zeta is the factor by which all layers of `shift` together multiply
+squared gradients.
 
 The other data, in {other_depth} layers, are Fashion-MNIST, where Debian's package has installed it, and
 `teacher`, random inputs with the labels of a random network. There, a network has trained if it
@@ -223,7 +223,7 @@ def each_has_its_start(s, steps):
     unit="networks",
 )
 def the_constraint_is_needed(s, steps):
-    """Without the constraint Q'(1) <= 1, networks do not train."""
+    """Without the constraint that lengths return to their value, networks do not train."""
     return np.concatenate([reached(s, without_constraint(s, name), name, steps) for name in s.free])
 
 
