@@ -162,7 +162,7 @@ def _draw(parameters: dict[str, nn.Parameter], layer: Layer, scheme: Scheme, see
     weight = parameters[layer.weight]
     n_out, n_in, kernel = weight.shape[0], weight[0].numel(), prod(weight.shape[2:])
     W = scheme.draw(stream(seed, Purpose.WEIGHTS, index), (n_in, n_out))
-    if kernel > 1 and scheme.has_theory:
+    if kernel > 1 and scheme.has_theory and scheme.variance((n_in, n_out)):
         # The fan-out of a convolution counts each position of its kernel.
         W *= sqrt(scheme.variance((n_in, n_out * kernel)) / scheme.variance((n_in, n_out)))
     _copy_into(weight, W.T)

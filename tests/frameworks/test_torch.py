@@ -274,6 +274,11 @@ class TestInit:
             init_(model, scheme, (IMAGES, CLASSES))
             assert float(model[2].weight.detach().var()) == pytest.approx(variance, rel=0.05)
 
+    def test_kernels_may_be_all_zeros(self):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 196, 5))
+        init_(model, "zeros", (IMAGES, CLASSES))
+        assert not model[0].weight.any()
+
     def test_pairs_of_channels_make_a_convnet_linear(self):
         """With `mirror`, relu(u) - relu(-u) = u: the model is linear in its inputs."""
         layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten()]
