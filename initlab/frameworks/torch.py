@@ -56,6 +56,10 @@ def diagnose(
     1.0
     """
     OPTIMIZERS[optimizer]  # an unknown name is told here
+    is_model = isinstance(model, nn.Module) or callable(model)
+    require(
+        is_model, f"a model is a torch.nn.Module or a function that builds one, not {type(model).__name__}"
+    )
     require(draws >= 1, f"draws must be 1 or more, not {draws}")
     models = [model] if isinstance(model, nn.Module) else [_drawn(model, seed) for seed in range(draws)]
     traces = [trace(each, batch, loss) for each in models]

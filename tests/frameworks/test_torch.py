@@ -314,6 +314,7 @@ class TestInit:
         (chain(2), BATCH, {"loss": lambda output, _: output}, "no single number with a gradient"),
         (chain(2), (BATCH[0], None), {}, "give loss=function"),
         (lambda: 3, BATCH, {}, "returned int"),
+        (3, BATCH, {}, "a function that builds one, not int"),
         (lambda: chain(2), BATCH, {"draws": 0}, "draws must be 1 or more"),
     ],
 )
