@@ -1,14 +1,23 @@
 """`initlab diagnose`: the symptoms of a network before training, and a cure."""
 
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.references import is_reference, object_of
-from initlab.cli.terminal import JsonOption, SetOption, app, number, print_json, print_table
+from initlab.cli.models import Output, diagnosis_of_model, show_model
+from initlab.cli.references import is_reference
+from initlab.cli.terminal import (
+    JsonOption,
+    SetOption,
+    app,
+    check_suffix,
+    number,
+    print_json,
+    print_table,
+    write_figure,
+)
 from initlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +25,6 @@ if TYPE_CHECKING:
 
     from initlab.diagnosis.criteria import Answer
     from initlab.diagnosis.verdict import Diagnosis
-    from initlab.frameworks.verdict import ModelDiagnosis
     from initlab.init.per_layer import Initialization
     from initlab.nn.normalization import BatchNorm
     from initlab.runner.settings import DataSettings
@@ -60,6 +68,12 @@ def diagnose(
     train: Annotated[
         int | None, typer.Option(min=1, metavar="STEPS", help="Train the network and its cure.")
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the layers: a .png, .svg or .pdf.")
+    ] = None,
+    cure: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the lines that cure a model of your own.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict whether a network will train, and why not.
@@ -67,11 +81,16 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
+    if figure:
+        check_suffix(figure, "--figure")
     if config is not None and is_reference(str(config)):
-        has_others = bool(init or activation or hidden or overrides or train)
-        model = _diagnosis_of_model(str(config), data, optimizer or "sgd", seeds, has_others)
-        _print_model(model, layers, as_json)
+        if init or activation or hidden or overrides or train:
+            raise UsageError("a model takes no --init, --activation, --hidden, --set or --train")
+        model = diagnosis_of_model(str(config), data, optimizer or "sgd", seeds)
+        show_model(model, Output(layers=layers, as_json=as_json, figure=figure, cure=cure))
         return
+    if cure:
+        raise UsageError("--cure is for a model of your own, MODULE:MODEL")
     if config is None:
         if overrides:
             raise UsageError("--set changes a config, but no config is given")
@@ -81,7 +100,13 @@ def diagnose(
     else:
         _refuse_beside_a_config(bool(init or activation or hidden or data), optimizer)
         cases = _cases_of_config(config, overrides or [])
+    if figure and len(cases) > 1:
+        raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
+    if figure:
+        from initlab.plotting.diagnosis import network_figure
+
+        write_figure(network_figure(diagnoses[0]), figure)
     trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
     if as_json:
         print_json([_plain(*pair) for pair in zip(diagnoses, trials, strict=True)])
@@ -89,36 +114,6 @@ def diagnose(
         _print_details(diagnoses[0], trials[0], train, layers)
     else:
         _print_overview(diagnoses, trials)
-
-
-def _diagnosis_of_model(
-    text: str, data: str | None, optimizer: str, draws: int, has_others: bool
-) -> "ModelDiagnosis":
-    """Of what a person's module holds."""
-    if has_others:
-        raise UsageError("a model takes --data, --optimizer, --seeds, --layers and --json alone")
-    if data is None or not is_reference(data):
-        raise UsageError(
-            "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
-        )
-    if find_spec("torch") is None:
-        raise UsageError("models need PyTorch: pip install 'initlab[torch]'")
-    model, batch = object_of(text), object_of(data)
-    from initlab.frameworks.torch import diagnose as diagnose_model
-
-    return diagnose_model(model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws)
-
-
-def _print_model(diagnosis: "ModelDiagnosis", layers: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(diagnosis.to_dict())
-        return
-    typer.echo(repr(diagnosis))
-    if diagnosis.cure:
-        typer.echo(f"\n{diagnosis.cure.code}")
-    if layers:
-        typer.echo("")
-        print_table(*diagnosis.table())
 
 
 def _refuse_beside_a_config(has_options: bool, optimizer: str | None) -> None:

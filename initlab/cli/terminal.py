@@ -145,10 +145,10 @@ def file_name(words: "Iterable[str]") -> str:
     return "".join(c if c.isalnum() or c in ".-=" else "_" for c in letters).strip("._")[:80]
 
 
-def check_suffix(target: Path) -> None:
+def check_suffix(target: Path, option: str = "--output") -> None:
     """Refuse a file name of an unknown picture format, before anything is computed."""
     if target.suffix not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--output {target}: the name must end in .png, .svg or .pdf")
+        raise UsageError(f"{option} {target}: the name must end in .png, .svg or .pdf")
 
 
 def write_figure(figure: "Figure", target: Path) -> None:

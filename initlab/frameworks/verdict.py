@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from initlab.errors import UsageError
 from initlab.frameworks.prediction import predict
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.training.tables import html_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +181,18 @@ class ModelDiagnosis:
         import pandas as pd
 
         return pd.DataFrame(self.to_dict()["stages"])
+
+    def figure(self) -> "Figure":
+        """Signal, gradient and difference of each stage, measured and predicted, with the healthy band."""
+        from initlab.plotting.diagnosis import diagnosis_figure
+
+        predicted = {
+            "signal": [stage.predicted_signal for stage in self.stages],
+            "gradient": [stage.predicted_gradient for stage in self.stages],
+        }
+        names = [stage.name for stage in self.stages]
+        numbers = [stage.numbers for stage in self.stages]
+        return diagnosis_figure(numbers, names, f"{self.model}: {self.verdict}", predicted)
 
     def table(self) -> tuple[list[str], list[list[object]]]:
         """A header, and the numbers of every stage."""

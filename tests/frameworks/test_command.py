@@ -52,12 +52,27 @@ class TestCommand:
         assert (found["verdict"], len(found["severities"])) == ("does not train", 2)
         assert found["cure"]["scheme"] == "auto"
 
+    def test_files_hold_the_picture_and_the_cure(self, initlab_here, tmp_path):
+        torch = pytest.importorskip("torch")
+        words = ["--figure", "out/layers.svg", "--cure", "out/cure.py", "--seeds", 1]
+        text = initlab_here("diagnose", "my_models:build", "--data", "my_models:batch", *words).stdout
+        assert "out/cure.py" in text
+        assert "linear 0" in (tmp_path / "out" / "layers.svg").read_text()
+        import my_models
+
+        names = {"model": my_models.build(), "batch": my_models.batch()}
+        exec((tmp_path / "out" / "cure.py").read_text(), names)
+        assert not torch.equal(names["model"][0].weight, my_models.build()[0].weight)
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [
             (["my_models:build"], "a model needs --data MODULE:BATCH"),
             (["my_models:build", "--data", "mnist"], "a model needs --data MODULE:BATCH"),
-            (["my_models:build", "--data", "my_models:batch", "--init", "he"], "alone"),
+            (["my_models:build", "--data", "my_models:batch", "--init", "he"], "takes no --init"),
+            (["my_models:build", "--data", "my_models:batch", "--figure", "a.gif"], "must end in .png"),
+            (["--cure", "cure.py"], "--cure is for a model of your own"),
+            (["--init", "he", "--init", "lecun", "--hidden", "5x2", "--figure", "a.png"], "one network"),
             (["my_model:build", "--data", "my_models:batch"], "there is no module my_model here"),
         ],
     )
@@ -72,7 +87,7 @@ class TestCommand:
 
 @pytest.mark.usefixtures("in_a_folder_of_mine")
 def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypatch):
-    monkeypatch.setattr("initlab.cli.diagnosis.find_spec", lambda _: None)
+    monkeypatch.setattr("initlab.cli.models.find_spec", lambda _: None)
     refused = initlab_here("diagnose", "my_models:build", "--data", "my_models:batch")
     assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
 

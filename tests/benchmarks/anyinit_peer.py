@@ -1,7 +1,7 @@
 """What AnyInit 0.4.0 draws, and which networks it calls healthy: measured once, for two experiments.
 
     pip install 'torch==2.13.0' 'anyinit==0.4.0'
-    python tests/benchmarks/anyinit.py
+    python tests/benchmarks/anyinit_peer.py
 
 It writes two tables into experiments/peers. `anyinit.csv` has, of each activation, the variances n_in Var W
 that `anyinit.initialize` gives a deep network for MNIST. `anyinit_verdicts.csv` has, for each network of
