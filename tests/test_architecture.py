@@ -23,6 +23,8 @@ FLOORS = {
     "gallery": 6,
     "frameworks": 6,
     "torch": 6,
+    "flax": 6,
+    "keras": 6,
     "cli": 7,
     "__main__": 8,
 }

@@ -37,8 +37,8 @@ def diagnose(
         Path | None,
         typer.Argument(
             metavar="[CONFIG|MODULE:MODEL]",
-            help="A config, for example mnist; or a PyTorch model of a Python module, or a function that "
-            "builds one. Importing a module runs its code.",
+            help="A config, for example mnist; or a model of a Python module, or a function that builds "
+            "one. Importing a module runs its code.",
         ),
     ] = None,
     init: Annotated[
@@ -74,6 +74,10 @@ def diagnose(
     cure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the lines that cure a model of your own.")
     ] = None,
+    library: Annotated[
+        str | None,
+        typer.Option(help="Whose models a function builds: torch, keras or flax.", show_default="torch"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict whether a network will train, and why not.
@@ -86,11 +90,11 @@ def diagnose(
     if config is not None and is_reference(str(config)):
         if init or activation or hidden or overrides or train:
             raise UsageError("a model takes no --init, --activation, --hidden, --set or --train")
-        model = diagnosis_of_model(str(config), data, optimizer or "sgd", seeds)
+        model = diagnosis_of_model(str(config), data, optimizer or "sgd", seeds, library)
         show_model(model, Output(layers=layers, as_json=as_json, figure=figure, cure=cure))
         return
-    if cure:
-        raise UsageError("--cure is for a model of your own, MODULE:MODEL")
+    if cure or library:
+        raise UsageError("--cure and --library are for a model of your own, MODULE:MODEL")
     if config is None:
         if overrides:
             raise UsageError("--set changes a config, but no config is given")

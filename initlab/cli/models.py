@@ -1,6 +1,7 @@
 """`initlab diagnose MODULE:MODEL`: the verdict on a person's own model."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,13 @@ import typer
 
 from initlab.cli.references import is_reference, object_of
 from initlab.cli.terminal import print_json, print_table, write_figure
-from initlab.errors import UsageError
+from initlab.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from initlab.frameworks.verdict import ModelDiagnosis
+
+
+LIBRARIES = {"torch": "PyTorch", "keras": "Keras", "flax": "Flax"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,27 +36,54 @@ class Output:
     cure: Path | None
 
 
-def diagnosis_of_model(text: str, data: str | None, optimizer: str, draws: int) -> "ModelDiagnosis":
+def diagnosis_of_model(
+    text: str, data: str | None, optimizer: str, draws: int, library: str | None = None
+) -> "ModelDiagnosis":
     """Of what a person's module holds.
 
     Args:
         text: MODULE:MODEL.
         data: MODULE:BATCH.
         optimizer, draws: as for `frameworks.torch.diagnose`.
+        library: a name in `LIBRARIES`; by default that of the model, and PyTorch's for a function.
 
     Raises:
-        UsageError: without a batch, without PyTorch, or for what is not there.
+        UsageError: without a batch, without the library, or for what is not there.
     """
     if data is None or not is_reference(data):
         raise UsageError(
             "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
         )
-    if find_spec("torch") is None:
-        raise UsageError("models need PyTorch: pip install 'initlab[torch]'")
-    model, batch = object_of(text), object_of(data)
-    from initlab.frameworks.torch import diagnose
+    if library is not None and library not in LIBRARIES:
+        raise UsageError(unknown_name("library", library, LIBRARIES))
+    try:
+        model, batch = object_of(text), object_of(data)
+    except ModuleNotFoundError as error:
+        if error.name not in LIBRARIES:
+            raise
+        raise _missing(error.name) from error
+    name = library or _library_of(model)
+    _require_library(name)
+    diagnose = import_module(f"initlab.frameworks.{name}").diagnose
+    diagnosis: ModelDiagnosis = diagnose(
+        model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws
+    )
+    return diagnosis
 
-    return diagnose(model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws)
+
+def _require_library(name: str) -> None:
+    if find_spec(name) is None:
+        raise _missing(name)
+
+
+def _missing(name: str) -> UsageError:
+    return UsageError(f"models of {LIBRARIES[name]} need it: pip install 'initlab[{name}]'")
+
+
+def _library_of(model: object) -> str:
+    """The first that a model's classes come from; PyTorch for a function."""
+    modules = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    return next((name for name in ("keras", "flax") if name in modules), "torch")
 
 
 def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:

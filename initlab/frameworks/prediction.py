@@ -19,13 +19,15 @@ Of other operations nothing is predicted, nor of what depends on them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from initlab.frameworks.trace import BATCH, NONLINEAR, NORMS, SUMS, Operation, Trace, Weight
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory.mean_field import Moments, moments
 
+# The last words of the names that PyTorch, Flax and Keras give to vectors.
+SCALES, BIASES = ("weight", "scale", "gamma"), ("bias", "beta")
 LAYERS = {"linear", "conv1d", "conv2d", "conv3d"}
 # What other libraries call our activations.
 OURS = {"silu": "swish", "hardtanh": "hard_tanh"}
@@ -74,13 +76,13 @@ class _Theory:
     def _square(self, operation: Operation, known: Mapping[int, float]) -> float:
         taken = [known[source] for source in operation.sources]
         if operation.kind in LAYERS and len(taken) == 1:
-            return self._gain(operation) * taken[0] + self._vectors(operation, "bias")
+            return self._gain(operation) * taken[0] + self._vectors(operation, BIASES)
         if operation.kind in NONLINEAR and len(taken) == 1:
             return self._moments(operation, taken[0]).square
         if operation.kind in SUMS and not operation.parameters:
             return sum(taken) if len(taken) > 1 else math.nan
         if operation.kind in NORMS:
-            return self._scale(operation) + self._vectors(operation, "bias")
+            return self._scale(operation) + self._vectors(operation, BIASES)
         return math.nan
 
     def gradients(self, squares: Mapping[int, float]) -> dict[int, float]:
@@ -119,11 +121,11 @@ class _Theory:
 
     def _scale(self, operation: Operation) -> float:
         """E[gamma^2] of a normalization; 1 for one without parameters."""
-        return self._vectors(operation, "weight") if operation.parameters else 1.0
+        return self._vectors(operation, SCALES) if operation.parameters else 1.0
 
-    def _vectors(self, operation: Operation, last: str) -> float:
+    def _vectors(self, operation: Operation, words: Collection[str]) -> float:
         """E of the squares of a bias or a scale, by the last word of its name; 0 without one."""
-        names = [name for name in operation.parameters if name.rpartition(".")[2] == last]
+        names = [name for name in operation.parameters if name.rpartition(".")[2] in words]
         return sum(self.weights[name].square for name in names if len(self.weights[name].shape) == 1)
 
     def _moments(self, operation: Operation, q: float) -> Moments:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from initlab.errors import UsageError, require
+from initlab.frameworks.models import models_of
 from initlab.frameworks.torch_cure import find_cure
 from initlab.frameworks.torch_trace import Loss, random_states_kept, tensors_in, trace
 from initlab.frameworks.verdict import ModelDiagnosis, judged
@@ -56,17 +56,13 @@ def diagnose(
     1.0
     """
     OPTIMIZERS[optimizer]  # an unknown name is told here
-    is_model = isinstance(model, nn.Module) or callable(model)
-    require(
-        is_model, f"a model is a torch.nn.Module or a function that builds one, not {type(model).__name__}"
-    )
-    require(draws >= 1, f"draws must be 1 or more, not {draws}")
-    models = [model] if isinstance(model, nn.Module) else [_drawn(model, seed) for seed in range(draws)]
+    models = models_of(model, nn.Module, "torch.nn.Module", draws, lambda seed: _drawn(model, seed))
     traces = [trace(each, batch, loss) for each in models]
     diagnosis = judged(_name_of(models[0]), traces, optimizer, samples=len(next(tensors_in(batch))))
     if not cure or diagnosis.verdict == "trains":
         return diagnosis
-    return replace(diagnosis, cure=find_cure(models[0], traces[0], batch, loss, optimizer))
+    found = find_cure(models[0], traces[0], batch, loss, optimizer)
+    return replace(diagnosis, cure=found, is_treated=True)
 
 
 def _name_of(model: nn.Module) -> str:
@@ -76,9 +72,4 @@ def _name_of(model: nn.Module) -> str:
 def _drawn(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     with random_states_kept():
         torch.manual_seed(seed)
-        model = build()
-    if not isinstance(model, nn.Module):
-        raise UsageError(
-            f"a function that builds a model returned {type(model).__name__}, no torch.nn.Module"
-        )
-    return model
+        return build()

@@ -10,7 +10,7 @@ identity, which gives the graph. A copy of the model runs, and the random genera
 import copy
 import random
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from math import nan
@@ -23,6 +23,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from initlab.errors import UsageError
+from initlab.frameworks.arrays import difference, gradient_square, mean_square, unit_numbers
 from initlab.frameworks.trace import BATCH, NONLINEAR, Operation, Trace, Weight
 
 Loss = Callable[..., Tensor]
@@ -32,18 +33,6 @@ CHANNELS_FIRST = {
     *("batch_norm", "group_norm", "instance_norm"),
 }
 _UNITS_LAST = {"linear", "embedding", "layer_norm", "lstm", "gru", "rnn_tanh", "rnn_relu", "matmul"}
-# The steepest slopes of functions with two bounds.
-_STEEPEST = {
-    "sigmoid": 0.25,
-    "tanh": 1.0,
-    "softsign": 1.0,
-    "hardtanh": 1.0,
-    "erf": 2 / np.sqrt(np.pi),
-    "hardsigmoid": 1 / 6,
-}
-_ODD = set(_STEEPEST)
-_SATURATED_SLOPE = 0.05
-_ROUNDING = 1e-5
 # They move numbers about, or leave some out, but compute nothing.
 _PASSING = {"reshape", "contiguous", "clone", "to", "float", "dropout", "flatten", "__getitem__"}
 # Of the named inputs of a model, those that are not what it looks at.
@@ -66,16 +55,38 @@ def trace(model: nn.Module, batch: Any, loss: Loss | None = None) -> Trace:
     with random_states_kept(), torch.enable_grad():
         own = _copy_of(model)
         inputs, targets = (_copied(part) for part in parts_of(batch))
-        recorder = _Recorder(own, inputs)
-        with recorder.paths(own), recorder:
-            output = call(own, inputs)
-            value = (loss or default_loss)(output, targets)
-        if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
-            raise UsageError(
-                "the loss is no single number with a gradient; give loss=function(output, targets)"
-            )
-        value.backward()
-        return recorder.result(own, value)
+
+        def compute(recorder: Recorder) -> Any:
+            with recorder.paths(own):
+                return (loss or default_loss)(call(own, inputs), targets)
+
+        return trace_of(compute, dict(own.named_parameters()), inputs)
+
+
+def trace_of(
+    compute: Callable[["Recorder"], Any],
+    parameters: Mapping[str, Tensor],
+    inputs: Any,
+    units_last: bool = False,
+) -> Trace:
+    """Describe every operation of a computation, and its gradients.
+
+    Args:
+        compute: gives the loss; it is told who is recording.
+        parameters: by name; leaves, in which gradients are left behind.
+        inputs: that depend on nothing.
+        units_last: whether the last axis counts channels outside of convolutions, as in Keras.
+
+    Raises:
+        UsageError: for a batch of one sample, or a loss without a gradient.
+    """
+    recorder = Recorder(parameters, inputs, units_last)
+    with recorder:
+        value = compute(recorder)
+    if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+        raise UsageError("the loss is no single number with a gradient; give loss=function(output, targets)")
+    value.backward()
+    return recorder.result(parameters, value)
 
 
 @contextmanager
@@ -175,31 +186,34 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(each)
 
 
-class _Recorder(TorchFunctionMode):  # type: ignore[misc]
+class Recorder(TorchFunctionMode):  # type: ignore[misc]
     """Sees every function that is called on tensors, and describes its result.
 
     Args:
-        model: whose parameters are recognized.
+        parameters: which are recognized, by name.
         inputs: of the model.
+        units_last: as for `trace_of`.
     """
 
-    def __init__(self, model: nn.Module, inputs: Any) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor], inputs: Any, units_last: bool = False) -> None:
         super().__init__()
         given = list(tensors_in(_looked_at(inputs)))
         if not given or given[0].ndim == 0 or len(given[0]) < 2:
             raise UsageError("a diagnosis needs a batch of two samples or more")
         self.samples = len(given[0])
         floats = [tensor for tensor in given if tensor.is_floating_point()]
-        self.input_difference = _difference(floats[0], self.samples) if floats else nan
-        self.input_square = _mean_square(floats[0].detach()) if floats else nan
+        self.input_difference = difference(_array(floats[0]), self.samples) if floats else nan
+        self.input_square = mean_square(_array(floats[0])) if floats else nan
         self.operations: list[Operation] = []
+        self.matrices: dict[str, tuple[int, int]] = {}
         self._path: list[str] = [""]
+        self._is_silent, self._units_last = False, units_last
         self._places: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._axes: dict[int, int] = {}
         self._names: dict[int, tuple[weakref.ref[Tensor], frozenset[str]]] = {}
         for tensor in given:
             self._places[id(tensor)] = weakref.ref(tensor), BATCH
-        for name, parameter in model.named_parameters():
+        for name, parameter in parameters.items():
             self._names[id(parameter)] = weakref.ref(parameter), frozenset((name,))
 
     @contextmanager
@@ -221,14 +235,46 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
                     hooks.callback(handle.remove)
             yield
 
+    @contextmanager
+    def within(self, path: str) -> Iterator[None]:
+        """What is computed meanwhile belongs to the module of this path."""
+        self._path.append(path)
+        try:
+            yield
+        finally:
+            self._path.pop()
+
+    def as_one(
+        self, kind: str, parameters: Sequence[Tensor], taken: Any, compute: Callable[[], Tensor]
+    ) -> Tensor:
+        """Describe all that a function does as one operation.
+
+        Args:
+            kind: its name.
+            parameters: that it takes.
+            taken: the other tensors that it takes.
+            compute: the function.
+        """
+        self._is_silent = True
+        try:
+            result = compute()
+        finally:
+            self._is_silent = False
+        tensors = list(tensors_in(taken))
+        names = frozenset().union(*(self._parameters(each) for each in parameters))
+        self._note(result, kind, self._sources(tensors), names, tensors, {})
+        return result
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self._is_silent:
+            return func(*args, **kwargs)
         taken = list(tensors_in((args, kwargs)))
-        sources = tuple(sorted({place for tensor in taken if (place := self._place(tensor)) is not None}))
+        sources = self._sources(taken)
         names = frozenset().union(*(self._parameters(tensor) for tensor in taken))
-        kind = _kind(func)
+        kind = self._layer(_kind(func), taken, names)
         slopes = (
             self._unit_numbers(func, kind, args, kwargs, sources) if sources and kind in NONLINEAR else {}
         )
@@ -239,6 +285,19 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
             elif names:
                 self._names[id(tensor)] = weakref.ref(tensor), names
         return result
+
+    def _layer(self, kind: str, taken: Sequence[Tensor], names: frozenset[str]) -> str:
+        """A product with one parameter is a linear layer; remember its fans, (n_out, n_in)."""
+        if kind not in ("matmul", "mm") or len(names) != 1 or len(taken) != 2:
+            return kind
+        n_in, n_out = taken[1].shape[-2:] if taken[1].ndim > 1 else (0, 0)
+        if not self._parameters(taken[1]) or taken[1].ndim != 2:
+            return kind
+        self.matrices[next(iter(names))] = n_out, n_in
+        return "linear"
+
+    def _sources(self, taken: Sequence[Tensor]) -> tuple[int, ...]:
+        return tuple(sorted({place for tensor in taken if (place := self._place(tensor)) is not None}))
 
     def _place(self, tensor: Tensor) -> int | None:
         known = self._places.get(id(tensor))
@@ -262,9 +321,13 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         if is_same or not tensor.is_floating_point() or not tensor.numel():
             self._places[id(tensor)] = weakref.ref(tensor), sources[-1]
             return
+        added = [each for each in taken if self._parameters(each)]
+        is_vector = names and all(sum(size > 1 for size in each.shape) <= 1 for each in added)
+        if kind == "add" and len(sources) == 1 and is_vector and self._add_bias(tensor, sources[0], names):
+            return
         index = len(self.operations)
-        axis = _axis(kind, tensor, self._axes.get(sources[0]))
-        values = tensor.detach()
+        axis = self._axis(kind, tensor, sources[0])
+        values = _array(tensor)
         operation = Operation(
             index=index,
             kind=kind,
@@ -272,8 +335,8 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
             parameters=tuple(sorted(names)),
             sources=sources,
             shape=tuple(tensor.shape),
-            square=_mean_square(values),
-            difference=_difference(values, self.samples),
+            square=mean_square(values),
+            difference=difference(values, self.samples),
             **slopes,
         )
         self.operations.append(operation)
@@ -281,6 +344,29 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         self._places[id(tensor)] = weakref.ref(tensor), index
         if tensor.requires_grad:
             tensor.register_hook(partial(_add_gradient, operation, axis, self.samples))
+
+    def _axis(self, kind: str, tensor: Tensor, source: int) -> int:
+        """Which axis of a result counts units or channels."""
+        if kind.startswith("conv") or (kind in CHANNELS_FIRST and not self._units_last):
+            return 1 if tensor.ndim > 2 else -1
+        if kind in _UNITS_LAST or self._units_last:
+            return -1
+        return 1 if self._axes.get(source) == 1 and tensor.ndim > 2 else -1
+
+    def _add_bias(self, tensor: Tensor, place: int, names: frozenset[str]) -> bool:
+        """Whether a sum belongs to the layer whose result it takes; then the layer gives the sum."""
+        if place == BATCH or self.operations[place].kind not in ("linear", "conv1d", "conv2d", "conv3d"):
+            return False
+        layer = self.operations[place]
+        values = _array(tensor)
+        layer.parameters = tuple(sorted({*layer.parameters, *names}))
+        layer.shape = tuple(tensor.shape)
+        layer.square, layer.difference = mean_square(values), difference(values, self.samples)
+        self._axes[place] = -1 if self._units_last else self._axes[place]
+        self._places[id(tensor)] = weakref.ref(tensor), place
+        if tensor.requires_grad:
+            tensor.register_hook(partial(_add_gradient, layer, self._axes[place], self.samples))
+        return True
 
     def _unit_numbers(
         self,
@@ -297,15 +383,9 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         # Hooks of its own, for those of a checkpoint around it would count what we compute as the model's.
         with torch.autograd.graph.saved_tensors_hooks(_unchanged, _unchanged):
             (slopes,) = torch.autograd.grad(func(leaf * 1, *args[1:], **kwargs).sum(), leaf)
-        rows = _by_unit(slopes, axis)
-        limit = _SATURATED_SLOPE * _STEEPEST.get(kind, 0.0)
-        return {
-            "dead": float((rows == 0).all(dim=0).float().mean()),
-            "saturated": float((rows.abs() < limit).float().mean()),
-            "distinct": _distinct(_by_unit(z, axis), kind in _ODD),
-        }
+        return unit_numbers(kind, _array(z), _array(slopes), axis)
 
-    def result(self, model: nn.Module, loss: Tensor) -> Trace:
+    def result(self, parameters: Mapping[str, Tensor], loss: Tensor) -> Trace:
         """The trace, after the backward pass."""
         end = self._place(loss)
         if end is None or end == BATCH:
@@ -313,12 +393,12 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
         weights = [
             Weight(
                 name=name,
-                shape=tuple(parameter.shape),
-                square=_mean_square(parameter.detach()),
+                shape=self.matrices.get(name, tuple(parameter.shape)),
+                square=mean_square(_array(parameter)),
                 gradient=nan if parameter.grad is None else float(parameter.grad.float().square().mean()),
                 is_frozen=not parameter.requires_grad,
             )
-            for name, parameter in model.named_parameters()
+            for name, parameter in parameters.items()
         ]
         return Trace(
             operations=self.operations,
@@ -332,10 +412,6 @@ class _Recorder(TorchFunctionMode):  # type: ignore[misc]
 
 def _unchanged(tensor: Tensor) -> Tensor:
     return tensor
-
-
-def _mean_square(values: Tensor) -> float:
-    return float(values.double().square().mean())
 
 
 def _kind(func: Callable[..., Any]) -> str:
@@ -355,53 +431,12 @@ def _is_view(tensor: Tensor, taken: list[Tensor]) -> bool:
         return False
 
 
-def _axis(kind: str, tensor: Tensor, inherited: int | None) -> int:
-    """Which axis of a result counts units or channels."""
-    if kind in CHANNELS_FIRST and tensor.ndim > 2:
-        return 1
-    if kind in _UNITS_LAST:
-        return -1
-    return 1 if inherited == 1 and tensor.ndim > 2 else -1
-
-
-def _by_unit(values: Tensor, axis: int) -> Tensor:
-    """(samples x positions, units)."""
-    return values.movedim(axis, -1).reshape(-1, values.shape[axis]) if values.ndim else values.reshape(1, 1)
-
-
-def _difference(values: Tensor, samples: int) -> float:
-    """1 - c over the samples, as `measure.layers.dissimilarity`; nan where no axis counts samples."""
-    axis = next((axis for axis in range(min(values.ndim, 2)) if values.shape[axis] == samples), None)
-    if axis is None:
-        return nan
-    rows = values.detach().movedim(axis, 0).reshape(samples, -1).double()
-    norms = rows.norm(dim=1, keepdim=True)
-    if not bool(norms.isfinite().all()):
-        return nan
-    unit = rows / norms.clamp_min(torch.finfo(torch.float64).tiny)
-    return float((unit - unit.mean(dim=0)).square().sum() / (samples - 1))
-
-
-def _distinct(rows: Tensor, up_to_sign: bool) -> float:
-    """The share of units, columns of (N, units), that differ by more than rounding; see `LayerStatistics`."""
-    generator = torch.Generator().manual_seed(0)
-    random_rows = torch.randn(3, len(rows), generator=generator).to(rows.device, torch.float64)
-    sums = (random_rows @ rows.double()).T
-    if not bool(sums.isfinite().all()):
-        return 1.0
-    if up_to_sign:
-        sums = torch.where(sums[:, :1] < 0, -sums, sums)
-    in_order = sums[sums[:, 0].argsort()]
-    steps = in_order.diff(dim=0).abs().amax(dim=1)
-    size = (rows.double().square().mean() * len(rows)).sqrt()
-    return (1 + int((steps > _ROUNDING * size).sum())) / len(sums)
+def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """As NumPy has it, which knows no bfloat16."""
+    values = tensor.detach().cpu()
+    values = values.float() if values.dtype == torch.bfloat16 else values
+    return np.asarray(values.numpy())
 
 
 def _add_gradient(operation: Operation, axis: int, samples: int, gradient: Tensor) -> None:
-    """Note |d|^2, or that of its sum over positions, if it is more."""
-    d = gradient.detach().double()
-    whole = float(d.square().sum())
-    if d.ndim > 2 and len(d) == samples:
-        together = d.movedim(axis, 1).reshape(samples, d.shape[axis], -1).sum(dim=2)
-        whole = max(whole, float(together.square().sum()))
-    operation.gradient = whole
+    operation.gradient = gradient_square(_array(gradient), axis, samples)

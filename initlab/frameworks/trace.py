@@ -24,7 +24,7 @@ NONLINEAR = {
         "hardtanh",
         "hardsigmoid",
     ),
-    "tanhshrink",
+    *("tanhshrink", "function"),
 }
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm"}
 SUMS = {"add", "sub"}

@@ -93,6 +93,7 @@ class ModelDiagnosis:
         seen: the share of the parameters that were seen at work.
         traces: everything that was measured, a trace for each draw.
         cure: what to draw from instead; None for a healthy model, or where nothing that was tried is healthy.
+        is_treated: whether a cure was looked for.
     """
 
     model: str
@@ -103,6 +104,7 @@ class ModelDiagnosis:
     seen: float
     traces: list[Trace]
     cure: ModelCure | None = None
+    is_treated: bool = False
 
     @property
     def severity(self) -> float:
@@ -242,7 +244,7 @@ class ModelDiagnosis:
         if self.cure:
             return [f"Try {self.cure.scheme}, which is healthy here: {self.cure.why}"]
         is_ill = bool(self.stages) and self.severity > TRAINS
-        return [NOTHING_HELPS] if is_ill else []
+        return [NOTHING_HELPS] if is_ill and self.is_treated else []
 
 
 def stages_in_words(names: Sequence[str]) -> str:
@@ -268,8 +270,9 @@ def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) ->
     Raises:
         UsageError: where draws differ in their stages, as models do that choose layers by chance.
     """
-    names = [[stage.name for stage in trace.stages] for trace in traces]
-    if any(each != names[0] for each in names):
+    # Not by name: some libraries number the layers of all models together.
+    layers = [[(stage.kind, stage.shape) for stage in trace.stages] for trace in traces]
+    if any(each != layers[0] for each in layers):
         raise UsageError(f"the draws of {model} have different layers; give a model instead of a function")
     by_draw = [stage_numbers(trace) for trace in traces]
     numbers = [_medians(same) for same in zip(*by_draw, strict=True)]

@@ -86,20 +86,9 @@ class LayerStatistics:
         """The number of units that differ by more than rounding, 1e-5 of the layer's size over the samples.
 
         Where the activation is odd up to a constant, a unit with opposite pre-activations computes nothing
-        of its own, so units are compared up to their signs.
-
-        Three random sums over the samples stand for each unit; comparing all units sample by sample would
-        cost n^2 B. Units whose first sums are neighbours in order are compared in all three.
+        of its own, so units are compared up to their signs; see `distinct_columns`.
         """
-        sums = self._exact.T @ np.random.default_rng(0).standard_normal((len(self._exact), 3))
-        if not np.isfinite(sums).all():
-            return len(sums)
-        if is_odd_plus_constant(self.activation.name):
-            sums = np.where(sums[:, :1] < 0, -sums, sums)
-        in_order = sums[np.argsort(sums[:, 0])]
-        steps = np.abs(np.diff(in_order, axis=0)).max(axis=1)
-        size = np.sqrt(self.length * len(self._exact))
-        return 1 + int((steps > _ROUNDING * size).sum())
+        return distinct_columns(self._exact, up_to_sign=is_odd_plus_constant(self.activation.name))
 
     @cached_property
     def gradient_std(self) -> float:
@@ -136,6 +125,31 @@ def dissimilarity(vectors: FloatArray) -> float:
     unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
     distances = ((unit - unit.mean(axis=0)) ** 2).sum(axis=1)
     return float(distances.mean() * len(norms) / (len(norms) - 1))
+
+
+@np.errstate(all="ignore")
+def distinct_columns(values: FloatArray, *, up_to_sign: bool) -> int:
+    """The number of columns that differ by more than rounding, 1e-5 of their root mean square.
+
+    Three random sums over the rows stand for each column; comparing all columns row by row would cost n^2 B.
+    Columns whose first sums are neighbours in order are compared in all three.
+
+    Args:
+        values: (B, n), float64.
+        up_to_sign: whether a column and its opposite count as one.
+
+    >>> distinct_columns(np.array([[1.0, 1.0, -1.0], [2.0, 2.0, -2.0]]), up_to_sign=False)
+    2
+    """
+    sums = values.T @ np.random.default_rng(0).standard_normal((len(values), 3))
+    if not np.isfinite(sums).all():
+        return len(sums)
+    if up_to_sign:
+        sums = np.where(sums[:, :1] < 0, -sums, sums)
+    in_order = sums[np.argsort(sums[:, 0])]
+    steps = np.abs(np.diff(in_order, axis=0)).max(axis=1)
+    size = np.sqrt((values**2).mean() * len(values))
+    return 1 + int((steps > _ROUNDING * size).sum())
 
 
 @np.errstate(all="ignore")

@@ -71,7 +71,8 @@ class TestCommand:
             (["my_models:build", "--data", "mnist"], "a model needs --data MODULE:BATCH"),
             (["my_models:build", "--data", "my_models:batch", "--init", "he"], "takes no --init"),
             (["my_models:build", "--data", "my_models:batch", "--figure", "a.gif"], "must end in .png"),
-            (["--cure", "cure.py"], "--cure is for a model of your own"),
+            (["--cure", "cure.py"], "are for a model of your own"),
+            (["my_models:build", "--data", "my_models:batch", "--library", "torhc"], "did you mean 'torch'"),
             (["--init", "he", "--init", "lecun", "--hidden", "5x2", "--figure", "a.png"], "one network"),
             (["my_model:build", "--data", "my_models:batch"], "there is no module my_model here"),
         ],
@@ -83,6 +84,33 @@ class TestCommand:
         assert refused.returncode == 2
         assert message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+FLAX_MODULE = """
+import numpy as np
+from flax import nnx
+
+class Model(nnx.Module):
+    def __init__(self, rngs):
+        self.first, self.last = nnx.Linear(20, 16, rngs=rngs), nnx.Linear(16, 3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(nnx.relu(self.first(x)))
+
+model = Model(nnx.Rngs(0))
+batch = np.random.default_rng(0).standard_normal((30, 20), np.float32), np.arange(30) % 3
+"""
+
+
+@pytest.mark.parametrize("words", [["my_flax:model"], ["my_flax:Model", "--library", "flax"]])
+def test_a_model_of_flax_is_known_and_a_function_told(initlab_here, tmp_path, monkeypatch, words):
+    pytest.importorskip("flax")
+    (tmp_path / "my_flax.py").write_text(FLAX_MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_flax", raising=False)
+    ran = initlab_here("diagnose", *words, "--data", "my_flax:batch")
+    assert ran.stdout.startswith("Model, 387 parameters, sgd: trains"), ran.stderr
 
 
 @pytest.mark.usefixtures("in_a_folder_of_mine")

@@ -48,6 +48,31 @@ def chain(depth, activation=nn.ReLU, width=20):
     return nn.Sequential(*layers, nn.Linear(width, 5)).double()
 
 
+class ByHand(nn.Module):
+    """Layers without modules, as in x @ W + b, and positions that are added."""
+
+    def __init__(self):
+        super().__init__()
+        self.W = nn.ParameterList([torch.randn(30, 30) / 30**0.5 for _ in range(3)])
+        self.b, self.positions = nn.Parameter(torch.randn(30)), nn.Parameter(torch.randn(2, 30))
+
+    def forward(self, x):
+        x = torch.stack([x, -x], 1) @ self.W[0] + self.positions
+        for W in self.W[1:]:
+            x = torch.tanh(x) @ W + self.b
+        return x.mean(1)
+
+
+def test_a_product_with_a_parameter_and_its_bias_are_a_layer():
+    model = ByHand().double()
+    found = trace(model, BATCH)
+    kinds = [each.kind for each in found.operations]
+    assert kinds[1:8] == ["stack", "linear", "add", "tanh", "linear", "tanh", "linear"]
+    assert found.operations[5].parameters == ("W.1", "b")
+    values = torch.tanh(torch.stack([BATCH[0], -BATCH[0]], 1) @ model.W[0] + model.positions) @ model.W[1]
+    assert found.operations[5].square == pytest.approx((values + model.b).square().mean().item())
+
+
 class TestOurOwnNetworks:
     @pytest.mark.parametrize("name", OURS)
     @pytest.mark.parametrize("scheme", ["he", "std=0.05", "auto", "mirror"])
