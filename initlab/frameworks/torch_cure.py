@@ -22,7 +22,7 @@ _USUAL = (
 
 _ANY_SCHEME = """\
 from initlab.torch import init_
-init_(model, {scheme!r}, batch)"""
+init_(model, {scheme!r}, batch{more})"""
 _NORMAL = """\
 for module in model.modules():
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
@@ -42,41 +42,63 @@ def find_cure(
         batch, loss, optimizer: as for `diagnose`.
     """
     healthy: list[ModelCure] = []
-    for proposal in _proposals(model, seen):
-        severity = _severity_with(proposal.scheme, model, batch, loss, optimizer)
+    for proposal, scale in _proposals(model, seen):
+        severity = _severity_with(proposal.scheme, scale, model, batch, loss, optimizer)
         if severity is None:
             continue
-        code = code_for(proposal.scheme)
-        healthy.append(ModelCure(scheme=str(proposal.scheme), why=proposal.why, severity=severity, code=code))
+        healthy.append(
+            ModelCure(
+                scheme=_in_words(proposal.scheme, scale),
+                why=proposal.why,
+                severity=severity,
+                code=code_for(proposal.scheme, scale),
+            )
+        )
         if severity <= _GOOD_ENOUGH:
             break
     return min(healthy, key=lambda cure: cure.severity, default=None)
 
 
-def _proposals(model: nn.Module, seen: Trace) -> Iterator[Proposal]:
-    """Those for the model's activation function, where it has a single one; else the usual."""
+def _proposals(model: nn.Module, seen: Trace) -> Iterator[tuple[Proposal, float]]:
+    """Those for the model's activation function, where it has a single one; else the usual.
+
+    With residual branches each is proposed with smaller branches first.
+    """
+    proposals = [each for each in _schemes(model, seen) if not each.scheme.is_data_dependent]
+    blocks = len(seen.branch_ends)
+    if blocks:
+        scale = float(f"{blocks**-0.5:.3g}")
+        why = f"1 / sqrt({blocks}) keeps the sum of {blocks} residual branches at the size of one"
+        yield from ((Proposal(each.scheme, why), scale) for each in proposals)
+    yield from ((each, 1.0) for each in proposals)
+
+
+def _schemes(model: nn.Module, seen: Trace) -> list[Proposal]:
     depth = max(len(layers_of(seen, dict(model.named_parameters()))) - 1, 1)
     try:
-        proposals = list(propose(activation_of(seen), depth))
+        return list(propose(activation_of(seen), depth))
     except UsageError:
-        proposals = list(_USUAL)
-    yield from (proposal for proposal in proposals if not proposal.scheme.is_data_dependent)
+        return list(_USUAL)
 
 
 def _severity_with(
-    scheme: Scheme, model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
+    scheme: Scheme, branch_scale: float, model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
 ) -> float | None:
     """Of a copy that is drawn from the scheme; None where it does not suit the model, or is not healthy."""
     patient = copy.deepcopy(getattr(model, "_orig_mod", model))
     try:
-        init_(patient, scheme, batch, loss=loss)
+        init_(patient, scheme, batch, branch_scale=branch_scale, loss=loss)
     except UsageError:
         return None
     diagnosis = judged("", [trace(patient, batch, loss)], optimizer, 0)
     return diagnosis.severity if diagnosis.verdict == "trains" else None
 
 
-def code_for(scheme: Scheme) -> str:
+def _in_words(scheme: Scheme, branch_scale: float) -> str:
+    return str(scheme) if branch_scale == 1 else f"{scheme} with residual branches times {branch_scale:g}"
+
+
+def code_for(scheme: Scheme, branch_scale: float = 1.0) -> str:
     """Lines that draw the weights of `model`: of PyTorch alone where they are normal, else with `init_`.
 
     >>> print(code_for(Scheme("auto")))
@@ -86,6 +108,8 @@ def code_for(scheme: Scheme) -> str:
     shapes = ((7, 30), (90, 11))
     scales = [scheme.variance(shape) * shape[0] for shape in shapes] if scheme.has_theory else []
     is_normal = scheme.name in ("he", "lecun", "variance_scaling") and "distribution" not in scheme.arguments
+    if branch_scale != 1:
+        return _ANY_SCHEME.format(scheme=str(scheme), more=f", branch_scale={branch_scale:g}")
     if not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
-        return _ANY_SCHEME.format(scheme=str(scheme))
+        return _ANY_SCHEME.format(scheme=str(scheme), more="")
     return _NORMAL.format(scale=scales[0])

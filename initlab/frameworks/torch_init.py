@@ -46,7 +46,13 @@ class Layer:
 
 
 def init_(
-    model: nn.Module, scheme: str | Scheme, batch: Any, *, loss: Loss | None = None, seed: int = 0
+    model: nn.Module,
+    scheme: str | Scheme,
+    batch: Any,
+    *,
+    branch_scale: float = 1.0,
+    loss: Loss | None = None,
+    seed: int = 0,
 ) -> nn.Module:
     """Draw the linear and convolutional layers of a model anew, in place; their biases become 0.
 
@@ -58,6 +64,9 @@ def init_(
         scheme: as "he", "std=0.01", "orthogonal(gain=relu)" or "auto". `mirror`, `shift` and `auto`, whose
             biases may differ from 0, are for chains of layers with one activation function.
         batch: as for `diagnose`.
+        branch_scale: by which the last layer of each residual branch is multiplied, or the scale of the
+            normalization that ends it: 0 leaves the skip connections alone (Goyal et al. 2017; Zhang,
+            Dauphin & Ma 2019), 1 / sqrt(blocks) keeps the sum's size at any depth (Hanin & Rolnick 2018).
         loss: as for `diagnose`.
         seed: of the draws, which are those of initlab's own networks.
 
@@ -78,7 +87,15 @@ def init_(
     with torch.no_grad():
         for index, layer in enumerate(layers):
             _draw(parameters, layer, settled.within(place=layer.place), seed, index)
+        if branch_scale != 1:
+            _scale_branches(seen, parameters, branch_scale)
     return model
+
+
+def _scale_branches(seen: Trace, parameters: dict[str, nn.Parameter], factor: float) -> None:
+    require(bool(seen.branch_ends), "the model has no residual branches whose scale could change")
+    for name in {name for end in seen.branch_ends for name in end.parameters}:
+        parameters[name].mul_(factor)
 
 
 def schemes_of(model: nn.Module) -> dict[str, Decoded]:

@@ -152,6 +152,41 @@ class Trace:
         return found
 
     @cached_property
+    def branch_ends(self) -> list[Operation]:
+        """Of each residual sum, the last layer or normalization of the branch that is added.
+
+        The branch is the summand with more layers on its way from where the two part.
+        """
+        ends: list[Operation] = []
+        for operation in self.operations:
+            if operation.kind in SUMS and len(operation.sources) > 1 and not operation.parameters:
+                ways = [self._way_up(source, operation) for source in operation.sources]
+                longest = max(ways, key=len)
+                if longest and all(len(way) < len(longest) for way in ways if way is not longest):
+                    ends.append(longest[0])
+        return ends
+
+    def _way_up(self, source: int, end: Operation) -> list[Operation]:
+        """The operations with parameters from a summand up to where it parts from the other summands."""
+        others = set().union(*(self._ancestors(each) for each in end.sources if each != source))
+        return [
+            self.operations[index]
+            for index in sorted(self._ancestors(source) - others, reverse=True)
+            if self.operations[index].parameters
+        ]
+
+    def _ancestors(self, index: int) -> set[int]:
+        """An operation, and all that it depends on."""
+        found: set[int] = set()
+        waiting = [index]
+        while waiting:
+            current = waiting.pop()
+            if current != BATCH and current not in found:
+                found.add(current)
+                waiting += self.operations[current].sources
+        return found
+
+    @cached_property
     def stages(self) -> list[Operation]:
         """The hidden layers: bottlenecks that give pre-activations, residual sums or outputs of layers.
 

@@ -1,4 +1,4 @@
-"""The picture of a diagnosis: every layer is drawn, ill ones by another mark, at the edge where they overflow."""
+"""The picture of a diagnosis: every layer is drawn, ill ones by another mark, infinite ones at the edge."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,81 @@
+"""Residual branches: where they end, what their scale does, and the cure that changes it."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from frameworks.families import CLASSES, FAMILIES, IMAGES  # noqa: E402
+from torch import nn  # noqa: E402
+
+from initlab.errors import UsageError  # noqa: E402
+from initlab.frameworks.torch_trace import trace  # noqa: E402
+from initlab.torch import diagnose, init_  # noqa: E402
+
+BATCH = IMAGES.flatten(1), CLASSES
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.branch = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+
+    def forward(self, x):
+        return self.branch(x) + x
+
+
+def tower(blocks, width=32):
+    return nn.Sequential(
+        nn.Linear(768, width), *(Residual(width) for _ in range(blocks)), nn.Linear(width, 5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "ends"),
+    [
+        ("resnet", ["bn2"] * 4),
+        ("resnet without norm", ["conv2"] * 4),
+        ("mixer", ["tokens.2", "channels.2"] * 3),
+        ("gpt", ["c_proj", "c_proj"] * 3),
+        ("lenet", []),
+        ("densenet", []),
+        ("plain convnet", []),
+    ],
+)
+def test_branches_end_before_their_sum(family, ends):
+    build, batch = FAMILIES[family]
+    found = [each.name for each in trace(build(), batch).branch_ends]
+    assert len(found) == len(ends)
+    assert all(name.endswith(end) for name, end in zip(found, ends, strict=True))
+
+
+@pytest.mark.parametrize("family", ["resnet", "resnet without norm"])
+def test_with_branches_of_scale_zero_only_skip_connections_are_left(family):
+    build, batch = FAMILIES[family]
+    model = init_(build(), "he", batch, branch_scale=0)
+    stem = model[1](model[0](batch[0]))
+    assert torch.equal(torch.relu(stem), model[2:6](stem))
+
+
+def test_a_scale_multiplies_the_last_layer_of_a_branch_alone():
+    whole, halved = tower(3), tower(3)
+    init_(whole, "he", BATCH), init_(halved, "he", BATCH, branch_scale=0.5)
+    for (name, one), (_, other) in zip(whole.named_parameters(), halved.named_parameters(), strict=True):
+        factor = 0.5 if "branch.2" in name else 1
+        assert torch.equal(one * factor, other)
+
+
+def test_what_has_no_branches_cannot_scale_them():
+    with pytest.raises(UsageError, match="no residual branches"):
+        init_(nn.Sequential(nn.Linear(768, 9), nn.ReLU(), nn.Linear(9, 5)), "he", BATCH, branch_scale=0)
+
+
+def test_a_tower_that_explodes_is_cured_by_smaller_branches():
+    def build():
+        return init_(tower(16), "he", BATCH, seed=int(torch.randint(100, ())))
+
+    found = diagnose(build, BATCH, draws=3)
+    assert (found.verdict, found.words[0]) == ("does not train", "exploding")
+    assert found.cure.scheme == "he with residual branches times 0.25"
+    model = build()
+    exec(found.cure.code, {"model": model, "batch": BATCH})
+    assert diagnose(model, BATCH).verdict == "trains"
