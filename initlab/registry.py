@@ -10,6 +10,8 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from initlab.errors import UsageError, shortened, unknown_name
@@ -133,12 +135,16 @@ def written_value(value: Argument) -> str:
     return value if isinstance(value, str) else repr(value).removesuffix(".0")
 
 
-def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The keyword-only parameters of a function, by name."""
+@cache
+def parameters_of(function: Any) -> Parameters:
+    """The keyword-only parameters of a function, by name.
+
+    They are asked for at each draw of a layer, and reading a signature takes longer than a small draw.
+    """
     parameters = inspect.signature(function).parameters.items()
-    return {
-        name: parameter for name, parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    return MappingProxyType(
+        {name: each for name, each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    )
 
 
 def required_of(parameters: Parameters) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from initlab.diagnosis.criteria import CRITERIA, Answer, network_numbers
 from initlab.diagnosis.cures import Proposal, propose
@@ -262,10 +263,12 @@ def diagnose(
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(activation, inputs, labels, seeds, optimizer)
-    diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
-    if not cure or diagnosis.verdict == "trains":
-        return diagnosis
-    return replace(diagnosis, cure=_find_cure(patient, units, batch_norm))
+    # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
+    with threadpool_limits(1):
+        diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
+        if not cure or diagnosis.verdict == "trains":
+            return diagnosis
+        return replace(diagnosis, cure=_find_cure(patient, units, batch_norm))
 
 
 @dataclass(frozen=True)

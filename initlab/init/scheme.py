@@ -19,6 +19,7 @@ from initlab.errors import UsageError, require, unknown_name
 from initlab.nn.arrays import FloatArray
 from initlab.registry import (
     Argument,
+    Parameters,
     Registry,
     checked_arguments,
     parameters_of,
@@ -69,9 +70,10 @@ class Law:
     biases: Callable[..., FloatArray] | None = None
     adapt: Callable[..., int] | None = None
 
-    def parameters(self) -> dict[str, inspect.Parameter]:
+    def parameters(self) -> Parameters:
         """The parameters of the law, without rng and shape, which all laws have."""
-        return parameters_of(self.adapt or self.draw)
+        law: Any = self.adapt or self.draw
+        return parameters_of(law)
 
     def required(self) -> list[str]:
         """The names of the parameters without a default.
@@ -290,7 +292,7 @@ class LibraryName:
     translate: Callable[..., Scheme]
     means: str
 
-    def parameters(self) -> dict[str, inspect.Parameter]:
+    def parameters(self) -> Parameters:
         """The parameters of the library's function."""
         return dict(inspect.signature(self.translate).parameters)
 

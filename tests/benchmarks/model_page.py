@@ -1,0 +1,294 @@
+"""results/own_models: what `initlab.torch.diagnose` said of many models, and what came of them.
+
+python tests/benchmarks/model_page.py KEPT      from the lines that model_verdicts.py has kept
+"""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from model_families import FAMILIES
+from model_verdicts import BATCH, MODELS, RATES, SEEDS, SHARE, SHOWN, STEPS, outcomes
+
+from initlab.diagnosis.limits import FAILS, TRAINS
+from initlab.measure.intervals import Interval, mean_interval, proportion_interval
+from initlab.plotting.elements import headline
+from initlab.plotting.style import render
+
+FOLDER = Path(__file__).parents[2] / "results" / "own_models"
+DRAW = 1
+Outcome = dict[str, Any]
+
+
+def verdict(each: Outcome) -> str:
+    return str(each["record"]["verdicts"][each["optimizer"]]["verdict"])
+
+
+def severity(each: Outcome) -> float:
+    return float(each["record"]["verdicts"][each["optimizer"]]["severity"])
+
+
+def gradient(each: Outcome) -> float:
+    """The largest |ln| of a stage's gradient, relative to the last one's."""
+    stages = each["record"]["verdicts"][each["optimizer"]]["stages"]
+    values = [stage["gradient"] for stage in stages]
+    return max((abs(math.log(v)) if 0 < v < math.inf else math.inf for v in values if v == v), default=0.0)
+
+
+def is_right(each: Outcome, budget: int) -> bool:
+    return bool(each["trained"][budget]) == (verdict(each) == "trains")
+
+
+def decided(chosen: Sequence[Outcome]) -> list[Outcome]:
+    return [each for each in chosen if verdict(each) != "in doubt"]
+
+
+def best_limit(values: Sequence[float], trained: Sequence[bool]) -> float:
+    """The limit up to which "trains" is right most often: chosen afterwards, an advantage."""
+    limits = [*values, -math.inf]
+    rights = [((np.array(values) <= limit) == np.array(trained)).sum() for limit in limits]
+    return float(limits[int(np.argmax(rights))])
+
+
+def share(successes: Sequence[bool]) -> str:
+    if not len(successes):
+        return "-"
+    interval = proportion_interval(successes)
+    return (
+        f"{sum(successes)} of {len(successes)}: {interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    )
+
+
+def rates(chosen: Sequence[Outcome], budget: int, says: Callable[[Outcome], bool]) -> list[str]:
+    """Sensitivity and specificity of a rule that says "trains"."""
+    trained = [says(each) for each in chosen if each["trained"][budget]]
+    others = [not says(each) for each in chosen if not each["trained"][budget]]
+    return [share(trained), share(others)]
+
+
+def says_anyinit(each: Outcome) -> bool:
+    return bool(each["record"]["anyinit"] == "healthy")
+
+
+def comparison(chosen: Sequence[Outcome], budget: int) -> list[list[str]]:
+    """A row for each rule, on the models that the verdict decides."""
+    own = decided(chosen)
+    limit = best_limit([gradient(each) for each in own], [each["trained"][budget] for each in own])
+    rules: dict[str, Callable[[Outcome], bool]] = {
+        "the verdict": lambda each: verdict(each) == "trains",
+        "the gradient alone": lambda each: gradient(each) <= limit,
+        "AnyInit's health check": says_anyinit,
+    }
+    right = np.array([is_right(each, budget) for each in own], float)
+    rows = []
+    for name, says in rules.items():
+        other = np.array([says(each) == each["trained"][budget] for each in own], float)
+        ahead: Interval | None = mean_interval(right - other) if name != "the verdict" else None
+        text = f"{ahead.mean:+.2f} [{ahead.low:+.2f}, {ahead.high:+.2f}]" if ahead else ""
+        rows.append([name, *rates(own, budget, says), f"{other.mean():.2f}", text])
+    return rows
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def confusion(chosen: Sequence[Outcome], budget: int) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for name in ("trains", "in doubt", "does not train"):
+        own = [each["trained"][budget] for each in chosen if verdict(each) == name]
+        rows.append([name, sum(own), len(own) - sum(own)])
+    return rows
+
+
+def by_family(chosen: Sequence[Outcome], budget: int) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for family in FAMILIES:
+        own = [each for each in chosen if each["record"]["family"] == family]
+        sure = decided(own)
+        right = sum(is_right(each, budget) for each in sure)
+        rows.append(
+            [family, len(own), sum(each["trained"][budget] for each in own), f"{right} of {len(sure)}"]
+        )
+    return rows
+
+
+def misses(chosen: Sequence[Outcome]) -> list[list[object]]:
+    """The decided models of which the verdict is wrong after the longer training."""
+    return [
+        [
+            *(each["record"][name] for name in ("family", "depth", "activation", "start", "data")),
+            *(each["optimizer"], verdict(each), f"{severity(each):.1f}"),
+            f"{each['record']['scores'][each['optimizer']][-1]:.2f}",
+        ]
+        for each in decided(chosen)
+        if not is_right(each, -1)
+    ]
+
+
+def cures(known: Sequence[dict[str, Any]], chosen: Sequence[Outcome]) -> str:
+    """Of the models that did not train, how many train from the cure, from AnyInit's start."""
+    best: dict[tuple[Any, ...], float] = {}
+    for each in (record for record in known if record["what"] == "model"):
+        for optimizer, scores in each["scores"].items():
+            key = each["family"], each["data"], optimizer
+            best[key] = max(best.get(key, 0.0), scores[-1])
+    found: dict[tuple[int, str], dict[str, bool]] = {}
+    for each in (line for line in known if line["what"] in ("cure", "anyinit") and line["draw"] == DRAW):
+        model, optimizer = each["model"], each["optimizer"]
+        level = SHARE * best[model["family"], model["data"], optimizer]
+        found.setdefault((each["number"], optimizer), {})[each["what"]] = each["scores"][-1] >= level
+    ill = [each for each in chosen if not each["trained"][-1]]
+    pairs = [found.get((each["record"]["number"], each["optimizer"]), {}) for each in ill]
+    some = [pair for pair in pairs if any(pair.values())]
+    told = [pair for pair in pairs if "cure" in pair]
+    return (
+        f"Of the {len(ill)} that did not train after the longer training, {len(some)} train from the cure or "
+        f"from AnyInit's own start: from the cure {share([pair.get('cure', False) for pair in some])}, from "
+        f"AnyInit's {share([pair.get('anyinit', False) for pair in some])}. A cure was told for {len(told)}, "
+        f"and helped {share([pair['cure'] for pair in told])}."
+    )
+
+
+def figure(known: Sequence[dict[str, Any]], chosen: Sequence[Outcome]) -> Figure:
+    own = decided(chosen)
+    picture = Figure(figsize=(9.6, 4.2))
+    right = sum(is_right(each, -1) for each in own)
+    headline(picture, f"The verdict is right in {right} of the {len(own)} cases that it decides")
+    panels = picture.subplots(1, 2, sharey=True)
+    groups = {"perceptron": "#000000", "norm": "#0072B2", "other": "#D55E00"}
+    for axes, optimizer in zip(panels, RATES, strict=True):
+        for group, color in groups.items():
+            some = [e for e in chosen if e["optimizer"] == optimizer and group_of(e) == group]
+            x = [min(max(severity(each), 0.1), 300) for each in some]
+            y = [relative(known, each) for each in some]
+            axes.plot(x, y, "o", color=color, alpha=0.6, markersize=4, label=LABELS[group])
+        axes.axhline(SHARE, color="black", linewidth=1)
+        for limit in (TRAINS, FAILS):
+            axes.axvline(limit, color="black", linewidth=1, linestyle="--")
+        axes.set(xscale="log", xlim=(0.09, 350), ylim=(-0.05, 1.1), title=optimizer)
+        axes.set_xlabel("severity before training")
+        axes.set_xticks([0.1, 1, 3, 8, 30, 100], ["0.1", "1", "3", "8", "30", "100"])
+        axes.minorticks_off()
+    panels[0].set_ylabel("score, as a share of the family's best")
+    panels[0].legend(loc="lower left")
+    return picture
+
+
+LABELS = {"perceptron": "perceptrons", "norm": "with normalization", "other": "others"}
+
+
+def group_of(each: Outcome) -> str:
+    family = each["record"]["family"]
+    if family == "perceptron":
+        return "perceptron"
+    is_normalized = any(word in family for word in ("Norm", "transformer", "mixer", "language"))
+    return "norm" if is_normalized else "other"
+
+
+def relative(known: Sequence[dict[str, Any]], each: Outcome) -> float:
+    record, optimizer = each["record"], each["optimizer"]
+    peers = [
+        other["scores"][optimizer][-1]
+        for other in known
+        if other["what"] == "model" and (other["family"], other["data"]) == (record["family"], record["data"])
+    ]
+    return max(float(record["scores"][optimizer][-1] / max(max(peers), 1e-9)), -0.04)
+
+
+PAGE = """\
+# Is the verdict on a model of PyTorch right?
+
+{models} models of {families} families are drawn by chance: depth, activation function, start and data
+(MNIST and Fashion-MNIST of 14 x 14 pixels, a synthetic text). Each is diagnosed by `initlab.torch.diagnose`
+from {shown} samples and {seeds} draws, and then trained: by SGD at the rates {sgd} and by Adam at {adam},
+with {seeds} draws, in batches of {batch}, for {steps} steps. It has trained if its middle draw, at the rate
+that is better on examples held out, reaches {share} of the best score of its family with the same
+optimizer, data and steps. A score is the share of right answers, of autoencoders the share of the variance
+explained. The limits, {trains} and {fails}, are those of our own networks. "In doubt" predicts nothing, and
+is counted apart.
+
+![severities](severities.png)
+
+{tables}
+
+## By family, after {last} steps
+
+{by_family}
+
+## Where it is wrong, after {last} steps
+
+{misses}
+
+## Cures
+
+{cures}
+
+All models are in [models.csv](models.csv). Written by `tests/benchmarks/model_verdicts.py` and
+`model_page.py` with PyTorch {version}. AnyInit {anyinit} checks the weights as they are: it is kept from
+writing its own. Where it cannot trace a model, it has no answer, which counts as not healthy.
+"""
+
+
+def main() -> None:
+    known = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
+    chosen = outcomes(known, DRAW)
+    parts = []
+    for budget, steps in enumerate(STEPS):
+        header = ["rule", "sensitivity", "specificity", "right", "the verdict is ahead by"]
+        parts += [
+            f"## After {steps} steps\n",
+            table(["verdict", "trained", "did not"], confusion(chosen, budget)) + "\n",
+            "Of the models that the verdict decides:\n",
+            table(header, comparison(chosen, budget)) + "\n",
+        ]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    picture = figure(known, chosen)
+    (FOLDER / "severities.png").write_bytes(render(picture, "png"))
+    wrong = ["family", "depth", "activation", "start", "data", "optimizer", "verdict", "severity", "score"]
+    page = PAGE.format(
+        models=MODELS,
+        families=len(FAMILIES),
+        shown=SHOWN,
+        seeds=SEEDS,
+        sgd=" and ".join(f"{rate:g}" for rate in RATES["sgd"]),
+        adam=" and ".join(f"{rate:g}" for rate in RATES["adam"]),
+        batch=BATCH,
+        steps=" and ".join(map(str, STEPS)),
+        last=STEPS[-1],
+        share=SHARE,
+        trains=f"{TRAINS:g}",
+        fails=f"{FAILS:g}",
+        tables="\n".join(parts).rstrip(),
+        by_family=table(["family", "models x optimizers", "trained", "right"], by_family(chosen, -1)),
+        misses=table(wrong, misses(chosen)),
+        cures=cures(known, chosen),
+        version=torch.__version__.partition("+")[0],
+        anyinit="0.4.0",
+    )
+    (FOLDER / "README.md").write_text(page, encoding="utf-8")
+    write_models(chosen)
+
+
+def write_models(chosen: Sequence[Outcome]) -> None:
+    names = ("family", "depth", "activation", "start", "data")
+    with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow([*names, "optimizer", "verdict", "severity", "anyinit", *(f"score_{s}" for s in STEPS)])
+        for each in chosen:
+            record, optimizer = each["record"], each["optimizer"]
+            scores = [f"{value:.3f}" for value in record["scores"][optimizer]]
+            own = [optimizer, verdict(each), f"{severity(each):.3g}", record["anyinit"]]
+            rows.writerow([*(record[name] for name in names), *own, *scores])
+
+
+if __name__ == "__main__":
+    main()

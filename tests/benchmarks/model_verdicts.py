@@ -1,0 +1,278 @@
+"""Is `initlab.torch.diagnose` right? Models of fourteen families, diagnosed, and then trained.
+
+    pip install 'torch==2.13.0' 'anyinit==0.4.0'
+    python tests/benchmarks/model_verdicts.py KEPT          trains, and adds a line for each model to a file
+    python tests/benchmarks/model_verdicts.py KEPT --page   writes results/own_models from it
+
+Models are drawn by chance: family, depth, activation, start and data. Draw 0 served to find the limits for
+other models than perceptrons; the limits were fixed before draw 1 was trained.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from anyinit_peer import weights_kept
+from model_families import ACTIVATIONS, FAMILIES, Task, task_of
+from torch import nn
+
+from initlab.torch import diagnose, init_
+
+STARTS = ("default", "times 0.3", "times 3", "he", "xavier", "orthogonal", "std=0.02", "std=0.2")
+RATES = {"sgd": (0.05, 0.15), "adam": (0.001, 0.003)}
+STEPS, BATCH, SEEDS, SHOWN = (100, 300), 32, 3, 64
+MODELS = 120
+SHARE = 0.85
+ANYINIT = "import anyinit; anyinit.initialize(model, 'analytic', batch[0])"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was drawn by chance."""
+
+    number: int
+    family: str
+    depth: int
+    activation: str
+    start: str
+    data: str
+
+    @property
+    def task(self) -> Task:
+        return task_of(FAMILIES[self.family].task, self.data)
+
+    @property
+    def shown(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The batch that is diagnosed."""
+        inputs, targets = self.task.train
+        return inputs[:SHOWN], targets[:SHOWN]
+
+    def build(self) -> nn.Module:
+        """With weights from the start, by PyTorch's random state."""
+        model = FAMILIES[self.family].build(self.depth, ACTIVATIONS[self.activation])
+        return started(model, self.start, self.shown)
+
+
+def started(model: nn.Module, start: str, batch: Any) -> nn.Module:
+    """The model with other weights."""
+    if start.startswith("times "):
+        factor = float(start.split()[1])
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.ndim > 1:
+                    parameter *= factor
+    elif start != "default":
+        init_(model, start, batch, seed=int(torch.randint(2**31, ())))
+    return model
+
+
+def models_of(draw: int) -> list[Model]:
+    rng = np.random.default_rng(draw)
+    return [drawn(rng, number, list(FAMILIES)[number % len(FAMILIES)]) for number in range(MODELS)]
+
+
+def drawn(rng: np.random.Generator, number: int, name: str) -> Model:
+    family = FAMILIES[name]
+    least, most = family.depths
+    # PyTorch's recurrent layers are no linear ones, so init_ leaves them as they are.
+    starts = STARTS[:3] if name == "LSTM" else STARTS
+    return Model(
+        number=number,
+        family=name,
+        depth=round(least * (most / least) ** rng.random()),
+        activation=str(rng.choice(family.activations)),
+        start=str(rng.choice(starts)),
+        data="synthetic text" if family.task == "text" else str(rng.choice(["mnist", "fashion_mnist"])),
+    )
+
+
+def drawn_model(model: Model, seed: int) -> nn.Module:
+    torch.manual_seed(1000 * model.number + seed)
+    return model.build()
+
+
+def trained(own: nn.Module, task: Task, optimizer: str, rate: float, seed: int) -> dict[str, list[float]]:
+    """Scores on the examples for the choice of a rate and on the test's, after each budget; 0 if diverged."""
+    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
+    rule = make(own.parameters(), lr=rate)
+    inputs, targets = task.train
+    generator = torch.Generator().manual_seed(seed)
+    scores: dict[str, list[float]] = {"choice": [], "test": []}
+    for step in range(1, max(STEPS) + 1):
+        chosen = torch.randint(len(inputs), (BATCH,), generator=generator)
+        rule.zero_grad()
+        loss = loss_of(own(inputs[chosen]), targets[chosen])
+        if not math.isfinite(loss.item()):
+            break
+        loss.backward()
+        rule.step()
+        if step in STEPS:
+            for part, seen in scores.items():
+                seen.append(score(own, task, getattr(task, part)))
+    return {part: seen + [0.0] * (len(STEPS) - len(seen)) for part, seen in scores.items()}
+
+
+def loss_of(output: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    if targets.is_floating_point():
+        return nn.functional.mse_loss(output, targets)
+    return nn.functional.cross_entropy(output.flatten(0, -2), targets.flatten())
+
+
+def score(own: nn.Module, task: Task, examples: tuple[torch.Tensor, torch.Tensor]) -> float:
+    inputs, targets = examples
+    with torch.no_grad():
+        own.eval()
+        value = task.score(own(inputs), targets)
+        own.train()
+    return value if math.isfinite(value) else 0.0
+
+
+def best_of_rates(build: Callable[[int], nn.Module], task: Task, optimizer: str) -> list[float]:
+    """The middle seed's test score after each budget, at the rate with the best mean score for the choice."""
+    runs = [
+        [trained(build(seed), task, optimizer, rate, seed) for seed in range(SEEDS)]
+        for rate in RATES[optimizer]
+    ]
+    middle = []
+    for budget in range(len(STEPS)):
+        means = [np.mean([run["choice"][budget] for run in seeds]) for seeds in runs]
+        middle.append(float(np.median([run["test"][budget] for run in runs[int(np.argmax(means))]])))
+    return middle
+
+
+def record_of(model: Model) -> dict[str, Any]:
+    """Everything that is measured of a model."""
+    numbers = iter(range(100))
+
+    def build() -> nn.Module:
+        return drawn_model(model, next(numbers))
+
+    verdicts = {}
+    for optimizer in RATES:
+        numbers = iter(range(100))
+        found = diagnose(build, model.shown, optimizer=optimizer, draws=SEEDS, cure=True)
+        verdicts[optimizer] = {"verdict": found.verdict, "severity": found.severity, "words": found.words}
+        verdicts[optimizer]["cure"] = found.cure.scheme if found.cure else ""
+        verdicts[optimizer]["code"] = found.cure.code if found.cure else ""
+        verdicts[optimizer]["stages"] = [
+            {"name": stage.name, "kind": stage.kind, **stage.numbers} for stage in found.stages
+        ]
+        verdicts[optimizer]["seen"] = found.seen
+    scores = {
+        optimizer: best_of_rates(lambda seed: drawn_model(model, seed), model.task, optimizer)
+        for optimizer in RATES
+    }
+    return {**asdict(model), "verdicts": verdicts, "scores": scores, "anyinit": anyinit_of(model)}
+
+
+def cured(model: Model, code: str, optimizer: str) -> list[float]:
+    """As `best_of_rates`, after lines that change the weights."""
+
+    def build(seed: int) -> nn.Module:
+        own = drawn_model(model, seed)
+        exec(code, {"model": own, "batch": model.shown, "nn": nn})
+        return own
+
+    return best_of_rates(build, model.task, optimizer)
+
+
+def anyinit_of(model: Model) -> str:
+    """AnyInit's answer on the weights as they are: "healthy", "unhealthy", or an error's name."""
+    import anyinit
+
+    own = drawn_model(model, 0)
+    try:
+        with weights_kept():
+            report = anyinit.initialize(own, "analytic", model.shown[0])
+        report.assert_healthy()
+    except AssertionError:
+        return "unhealthy"
+    except Exception as error:
+        return type(error).__name__
+    return "healthy"
+
+
+def _work(task: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    what, arguments = task
+    model = Model(**arguments["model"])
+    if what == "model":
+        return {"what": what, "draw": arguments["draw"], **record_of(model)}
+    try:
+        scores = cured(model, arguments["code"], arguments["optimizer"])
+    except Exception:
+        scores = [0.0] * len(STEPS)
+    return {"what": what, "number": model.number, **arguments, "scores": scores}
+
+
+def tasks(draw: int, known: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is still to be done: first the models, then starts for those that did not train."""
+    own = [each for each in known if each["draw"] == draw]
+    done = {each["number"] for each in own if each["what"] == "model"}
+    for model in models_of(draw):
+        if model.number not in done:
+            yield "model", {"draw": draw, "model": asdict(model)}
+    if len(done) < MODELS:
+        return
+    tried = {(each["number"], each["what"], each["optimizer"]) for each in own if each["what"] != "model"}
+    for each in outcomes(known, draw):
+        record, optimizer = each["record"], each["optimizer"]
+        model = asdict(models_of(draw)[record["number"]])
+        codes = {"cure": record["verdicts"][optimizer]["code"], "anyinit": ANYINIT}
+        for what, code in codes.items():
+            is_wanted = not each["trained"][-1] and code
+            if is_wanted and (record["number"], what, optimizer) not in tried:
+                yield what, {"draw": draw, "model": model, "optimizer": optimizer, "code": code}
+
+
+def outcomes(known: list[dict[str, Any]], draw: int) -> list[dict[str, Any]]:
+    """Of each model and optimizer, whether it reached `SHARE` of the best of its family on the same data."""
+    records = [each for each in known if each["what"] == "model"]
+    best: dict[tuple[Any, ...], float] = {}
+    for record in records:
+        for optimizer, scores in record["scores"].items():
+            for budget, value in enumerate(scores):
+                key = (record["family"], record["data"], optimizer, budget)
+                best[key] = max(best.get(key, 0.0), value)
+    return [
+        {
+            "record": record,
+            "optimizer": optimizer,
+            "trained": [
+                value >= SHARE * best[record["family"], record["data"], optimizer, budget]
+                for budget, value in enumerate(scores)
+            ],
+        }
+        for record in records
+        if record["draw"] == draw
+        for optimizer, scores in record["scores"].items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kept", type=Path)
+    parser.add_argument("--draw", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--first", type=int, default=MODELS)
+    given = parser.parse_args()
+    known = [json.loads(line) for line in given.kept.read_text().splitlines()] if given.kept.exists() else []
+    todo = list(tasks(given.draw, known))
+    context = multiprocessing.get_context("spawn")
+    with given.kept.open("a") as file, context.Pool(given.jobs) as pool:
+        for record in pool.imap_unordered(_work, todo[: given.first]):
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+
+
+if __name__ == "__main__":
+    main()
