@@ -1,9 +1,9 @@
 """He, Zhang, Ren & Sun 2015, Delving deep into rectifiers.
 
 ReLU networks of {shallow} and {deep} hidden layers of {width} units learn MNIST (the paper: convolutional
-networks on ImageNet) by plain gradient descent: {steps} steps, batches of {batch_size}, {seeds} seeds. For
-each number of steps, each start has the rate of {rates} that ends with the lowest mean loss on {held_out}
-held-out training images. Xavier's weights are the paper's, of variance 1/n_in, which lose half of the mean
+networks on ImageNet) by plain gradient descent: {steps} steps, batches of {batch_size}, {seeds} seeds. Each
+start has the rate of {rates} whose mean loss of {rate_seeds} seeds on {held_out} held-out training images is
+lowest after the most steps. Xavier's weights are the paper's, of variance 1/n_in, which lose half of the mean
 square in every layer.
 """
 
@@ -24,7 +24,13 @@ exhibit = Exhibit(
     "Xavier's weights stand still for a long while before they begin to learn.",
     source="He et al. 2015, section 2.2",
     network={"shallow": 22, "deep": 30, "width": 100},
-    training={"steps": (1000, 3000), "batch_size": 64, "rates": (0.03, 0.1), "held_out": 5000},
+    training={
+        "steps": (1000, 3000),
+        "batch_size": 64,
+        "rates": (0.03, 0.1),
+        "rate_seeds": 2,
+        "held_out": 5000,
+    },
     measuring={"seeds": 5, "last": 100, "span": 20},
     quick={"shallow": 10, "deep": 14, "width": 50, "steps": (100, 300), "rates": (0.1,), "last": 50},
 )
@@ -34,24 +40,25 @@ FINAL = "mean loss of the last {last} steps, in nats"
 
 
 @exhibit.kept
-def losses(s, depth, steps):
+def losses(s, depth):
     """Of each scheme at its best rate, (seeds, steps)."""
     histories = train_at_best_rate(
         list(SCHEMES),
         hidden=[s.width] * depth,
-        steps=steps,
+        steps=max(s.steps),
         batch_size=s.batch_size,
         rates=s.rates,
         validation=s.held_out,
         by="loss",
         seeds=range(s.seeds),
+        choosing={"seeds": range(s.rate_seeds)},
     )
     return {scheme: np.nan_to_num(histories.of(scheme).losses, nan=10.0) for scheme in SCHEMES}
 
 
 def final_loss(s, depth, scheme, steps):
     """Of each seed."""
-    return losses(s, depth, steps)[scheme][:, -s.last :].mean(axis=1)
+    return losses(s, depth)[scheme][:, steps - s.last : steps].mean(axis=1)
 
 
 @exhibit.claim(
@@ -87,8 +94,8 @@ def he_sooner_at_22(s, steps):
 
     Measured: mean loss of all steps from Xavier's weights minus that from He's, in nats.
     """
-    both = losses(s, s.shallow, steps)
-    return (both["lecun"] - both["he"]).mean(axis=1)
+    both = losses(s, s.shallow)
+    return (both["lecun"] - both["he"])[:, :steps].mean(axis=1)
 
 
 @exhibit.claim(
@@ -136,7 +143,7 @@ def loss(s):
     figure, steps = Figure(figsize=(8.6, 3.6)), max(s.steps)
     headline(figure, "ReLU networks learn MNIST from He's and from Xavier's weights")
     for axes, depth in zip(figure.subplots(1, 2, sharey=True), (s.shallow, s.deep), strict=True):
-        for scheme, curves in losses(s, depth, steps).items():
+        for scheme, curves in losses(s, depth).items():
             means = curves.reshape(len(curves), -1, s.span).mean(axis=2)
             mean_and_range(axes, np.arange(s.span, steps + 1, s.span), means, look(scheme), SCHEMES[scheme])
         axes.axhline(np.log(10), color="#555555", linewidth=0.8, linestyle=":")

@@ -2,10 +2,10 @@
 
 Tanh networks of {width} units a layer (the paper: 300) with sigma_b^2 = {sigma_b2} learn MNIST by gradient
 descent: {steps} steps, batches of {batch_size}, {seeds} seeds. For each sigma_w^2 and depth it is that of the
-rates {rates} which is best in the end on {held_out} held-out training images (the paper has one rate for
-all). The depth scale xi is that of correlations in mean-field theory. With sigma_w^2 of {variances}, the
-first two in the ordered phase and the third in the chaotic one, the depths are {factors} times xi. A network
-counts as trained where it classifies a fraction of {levels} of the first {shown} test
+rates {rates} which is best in the end on {held_out} held-out training images in {rate_seeds} seed (the paper
+has one rate for all). The depth scale xi is that of correlations in mean-field theory. With sigma_w^2 of
+{variances}, the first two in the ordered phase and the third in the chaotic one, the depths are {factors}
+times xi. A network counts as trained where it classifies a fraction of {levels} of the first {shown} test
 images. The bound k is fitted for each sigma_w^2 and each seed: it is the factor for which `depth <= k xi` is
 mistaken least, the middle between two tried ones. Near the critical sigma_w^2, networks of {deep} layers with
 sigma_w^2 of {near} take {near_steps} steps.
@@ -28,7 +28,13 @@ exhibit = Exhibit(
     "depends on what counts as trained and for how long.",
     source="Schoenholz et al. 2017, section 5, figure 5",
     network={"width": 200, "variances": (0.6, 0.9, 6.0), "factors": (3.0, 4.2, 6.0, 8.5, 12.0)},
-    training={"steps": (150, 450, 1500), "batch_size": 25, "rates": (0.01, 0.05), "held_out": 5000},
+    training={
+        "steps": (150, 450, 1500),
+        "batch_size": 25,
+        "rates": (0.01, 0.05),
+        "held_out": 5000,
+        "rate_seeds": 1,
+    },
     measuring={"sigma_b2": 0.05, "levels": (0.3, 0.5, 0.7), "shown": 500, "quoted": 6, "seeds": 5},
     critical={"deep": 30, "near": (1.0, 1.33, 1.76, 2.35, 3.1), "near_steps": (150, 450)},
     quick={
@@ -58,6 +64,7 @@ def accuracies(s, w2, depth, budgets):
         rates=s.rates,
         validation=s.held_out,
         seeds=range(s.seeds),
+        choosing={"seeds": range(s.rate_seeds), "track": None, "track_every": None},
         track=lambda networks: [{"accuracy": float(a)} for a in networks.accuracy(inputs, labels)],
         track_every=int(np.gcd.reduce(budgets)),
     )
