@@ -266,8 +266,8 @@ def task_of(name: str, data: str) -> Task:
     held_out = len(images) - 2000
     parts = [
         (images[:held_out], labels[:held_out]),
-        (images[held_out : held_out + 1000], labels[held_out : held_out + 1000]),
-        (test_images[:2000], test_labels[:2000]),
+        (images[held_out : held_out + 500], labels[held_out : held_out + 500]),
+        (test_images[:1000], test_labels[:1000]),
     ]
     return Task(*((x, x) if name == "reconstruction" else (x, y) for x, y in parts))
 

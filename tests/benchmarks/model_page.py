@@ -145,7 +145,8 @@ def cures(known: Sequence[dict[str, Any]], chosen: Sequence[Outcome]) -> str:
     for each in (line for line in known if line["what"] in ("cure", "anyinit") and line["draw"] == DRAW):
         model, optimizer = each["model"], each["optimizer"]
         level = SHARE * best[model["family"], model["data"], optimizer]
-        found.setdefault((each["number"], optimizer), {})[each["what"]] = each["scores"][-1] >= level
+        if each["code"]:
+            found.setdefault((each["number"], optimizer), {})[each["what"]] = each["scores"][-1] >= level
     ill = [each for each in chosen if not each["trained"][-1]]
     pairs = [found.get((each["record"]["number"], each["optimizer"]), {}) for each in ill]
     some = [pair for pair in pairs if any(pair.values())]

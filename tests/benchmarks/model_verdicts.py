@@ -158,10 +158,8 @@ def record_of(model: Model) -> dict[str, Any]:
     verdicts = {}
     for optimizer in RATES:
         numbers = iter(range(100))
-        found = diagnose(build, model.shown, optimizer=optimizer, draws=SEEDS, cure=True)
+        found = diagnose(build, model.shown, optimizer=optimizer, draws=SEEDS, cure=False)
         verdicts[optimizer] = {"verdict": found.verdict, "severity": found.severity, "words": found.words}
-        verdicts[optimizer]["cure"] = found.cure.scheme if found.cure else ""
-        verdicts[optimizer]["code"] = found.cure.code if found.cure else ""
         verdicts[optimizer]["stages"] = [
             {"name": stage.name, "kind": stage.kind, **stage.numbers} for stage in found.stages
         ]
@@ -207,11 +205,18 @@ def _work(task: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     model = Model(**arguments["model"])
     if what == "model":
         return {"what": what, "draw": arguments["draw"], **record_of(model)}
+    code = arguments["code"] or cure_of(model, arguments["optimizer"])
     try:
-        scores = cured(model, arguments["code"], arguments["optimizer"])
+        scores = cured(model, code, arguments["optimizer"]) if code else [0.0] * len(STEPS)
     except Exception:
         scores = [0.0] * len(STEPS)
-    return {"what": what, "number": model.number, **arguments, "scores": scores}
+    return {"what": what, "number": model.number, **arguments, "code": code, "scores": scores}
+
+
+def cure_of(model: Model, optimizer: str) -> str:
+    """The lines that the diagnosis of the first draw gives."""
+    found = diagnose(drawn_model(model, 0), model.shown, optimizer=optimizer)
+    return found.cure.code if found.cure else ""
 
 
 def tasks(draw: int, known: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -227,9 +232,8 @@ def tasks(draw: int, known: list[dict[str, Any]]) -> Iterator[tuple[str, dict[st
     for each in outcomes(known, draw):
         record, optimizer = each["record"], each["optimizer"]
         model = asdict(models_of(draw)[record["number"]])
-        codes = {"cure": record["verdicts"][optimizer]["code"], "anyinit": ANYINIT}
-        for what, code in codes.items():
-            is_wanted = not each["trained"][-1] and code
+        for what, code in {"cure": "", "anyinit": ANYINIT}.items():
+            is_wanted = not each["trained"][-1]
             if is_wanted and (record["number"], what, optimizer) not in tried:
                 yield what, {"draw": draw, "model": model, "optimizer": optimizer, "code": code}
 
