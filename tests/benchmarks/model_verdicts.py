@@ -15,6 +15,7 @@ import multiprocessing
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,18 @@ def drawn(rng: np.random.Generator, number: int, name: str) -> Model:
         start=str(rng.choice(starts)),
         data="synthetic text" if family.task == "text" else str(rng.choice(["mnist", "fashion_mnist"])),
     )
+
+
+def references() -> list[Model]:
+    """Of each family and data a shallow model from a good start, with which the others are compared."""
+    found = []
+    for name, family in FAMILIES.items():
+        data = ["synthetic text"] if family.task == "text" else ["mnist", "fashion_mnist"]
+        start = "default" if name == "LSTM" else "he"
+        for each in data:
+            number = 1000 + len(found)
+            found.append(Model(number, name, family.depths[0], family.activations[0], start, each))
+    return found
 
 
 def drawn_model(model: Model, seed: int) -> nn.Module:
@@ -205,6 +218,9 @@ def _work(task: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     model = Model(**arguments["model"])
     if what == "model":
         return {"what": what, "draw": arguments["draw"], **record_of(model)}
+    if what == "reference":
+        scores = {name: best_of_rates(partial(drawn_model, model), model.task, name) for name in RATES}
+        return {"what": what, "draw": arguments["draw"], **asdict(model), "scores": scores}
     code = arguments["code"] or cure_of(model, arguments["optimizer"])
     try:
         scores = cured(model, code, arguments["optimizer"]) if code else [0.0] * len(STEPS)
@@ -220,7 +236,11 @@ def cure_of(model: Model, optimizer: str) -> str:
 
 
 def tasks(draw: int, known: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is still to be done: first the models, then starts for those that did not train."""
+    """What is still to be done: first the references, then the models, then starts for those that failed."""
+    compared = {each["number"] for each in known if each["what"] == "reference"}
+    for model in references():
+        if model.number not in compared:
+            yield "reference", {"draw": draw, "model": asdict(model)}
     own = [each for each in known if each["draw"] == draw]
     done = {each["number"] for each in own if each["what"] == "model"}
     for model in models_of(draw):
@@ -239,27 +259,16 @@ def tasks(draw: int, known: list[dict[str, Any]]) -> Iterator[tuple[str, dict[st
 
 
 def outcomes(known: list[dict[str, Any]], draw: int) -> list[dict[str, Any]]:
-    """Of each model and optimizer, whether it reached `SHARE` of the best of its family on the same data."""
-    records = [each for each in known if each["what"] == "model"]
-    best: dict[tuple[Any, ...], float] = {}
-    for record in records:
+    """Of each model and optimizer, whether it reached `SHARE` of the reference's score."""
+    good = {(each["family"], each["data"]): each["scores"] for each in known if each["what"] == "reference"}
+    found = []
+    for record in (each for each in known if each["what"] == "model" and each["draw"] == draw):
         for optimizer, scores in record["scores"].items():
-            for budget, value in enumerate(scores):
-                key = (record["family"], record["data"], optimizer, budget)
-                best[key] = max(best.get(key, 0.0), value)
-    return [
-        {
-            "record": record,
-            "optimizer": optimizer,
-            "trained": [
-                value >= SHARE * best[record["family"], record["data"], optimizer, budget]
-                for budget, value in enumerate(scores)
-            ],
-        }
-        for record in records
-        if record["draw"] == draw
-        for optimizer, scores in record["scores"].items()
-    ]
+            level = good[record["family"], record["data"]][optimizer]
+            relative = [value / each for value, each in zip(scores, level, strict=True)]
+            trained = [value >= SHARE for value in relative]
+            found.append({"record": record, "optimizer": optimizer, "relative": relative, "trained": trained})
+    return found
 
 
 def main() -> None:
