@@ -29,5 +29,13 @@ def test_units_that_differ_by_a_factor_are_alike_and_random_ones_are_not():
 
 def test_the_start_decides_a_pair_only_if_one_converges_and_the_other_does_not(monkeypatch):
     losses = {"he": np.array([0.5, 0.5, 2.0]), "std=0.01": np.array([2.3, 0.5, 2.3])}
-    monkeypatch.setattr(normalized_inputs, "good_and_small", lambda *_: losses)
+    monkeypatch.setattr(normalized_inputs, "ends", lambda *_: losses)
     assert normalized_inputs.start_decides_when_deep(SETTINGS, 100).tolist() == [True, False, False]
+
+
+def test_a_budget_ends_at_its_own_step(monkeypatch):
+    steps = np.arange(2000.0)[None]
+    monkeypatch.setattr(normalized_inputs, "good_and_small", lambda *_: {"he": steps})
+    settings = normalized_inputs.exhibit.settings
+    ends = [normalized_inputs.ends(settings, 2, budget)["he"].item() for budget in (500, 1500)]
+    assert ends == [budget - (settings.last + 1) / 2 for budget in (500, 1500)]
