@@ -41,6 +41,8 @@ _ELEMENTWISE = {
     *("integer_pow", "pow", "clamp", "select_n", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not"),
     *("is_finite", "nextafter", "custom_jvp_call"),
 }
+# Within a call they stretch constants, and change nothing else.
+_SCALING = {"broadcast_in_dim", "convert_element_type", "copy", "stop_gradient"}
 _LAYERS = {"dot_general", "conv_general_dilated"}
 _SCOPE = re.compile(r"initlab;(\d+);(\w*);([^/;]*)")
 # What our names are called by the traces, where it differs.
@@ -201,7 +203,7 @@ class _Reader:
 
     def _is_function(self, step: Step, numbers: Sequence[int]) -> bool:
         """Whether a step computes each number from one number of one result, and from constants."""
-        if step.kind not in _ELEMENTWISE or len({self.known[number].place for number in numbers}) > 1:
+        if not _is_elementwise(step.equation) or len({self.known[number].place for number in numbers}) > 1:
             return False
         shapes = {np.shape(self.values[number]) for number in (*numbers, *step.gives)}
         constants = [self._value(each) for each in step.takes if not self._is_known(each)]
@@ -374,6 +376,17 @@ def _scope_of(step: Step) -> tuple[str, str, str]:
     grouped = next((each for each in found if each[1]), None)
     number, kind, path = grouped or (found[-1] if found else ("", "", ""))
     return kind, path, number
+
+
+def _is_elementwise(equation: Any) -> bool:
+    """Whether each number depends on numbers at the same place; softmax, a call as ReLU is, does not."""
+    body = equation.params.get("call_jaxpr") or equation.params.get("jaxpr")
+    if body is not None:
+        return all(
+            _is_elementwise(each) or each.primitive.name in _SCALING
+            for each in getattr(body, "jaxpr", body).eqns
+        )
+    return equation.primitive.name in _ELEMENTWISE
 
 
 def _kind_of(step: Step, names: frozenset[str]) -> str:

@@ -127,6 +127,21 @@ def test_a_function_is_known_by_its_values(name, function):
     assert kinds == ["linear", name] * 5
 
 
+@jax.custom_jvp
+def centred(x):
+    """With a derivative of its own, as ReLU has, but it looks at all units."""
+    return x - x.mean(axis=-1, keepdims=True)
+
+
+centred.defjvp(lambda given, tangents: (centred(*given), centred(*tangents)))
+
+
+@pytest.mark.parametrize("function", [centred, nnx.softmax])
+def test_what_looks_at_all_units_kills_none(function):
+    found = trace_of(Chain(nnx.Rngs(0), function), BATCH)
+    assert all(each.dead == 0 for each in found.operations)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 class TestFamilies:
     def test_all_parameters_are_seen(self, family):
