@@ -273,9 +273,11 @@ class _Reader:
         self.known[number] = _Known(len(self.drafts) - 1)
         return len(self.drafts) - 1
 
-    def _taken(self, place: int) -> Any:
-        """The result of an operation, or the batch."""
-        return self.given[0] if place == BATCH else self.values[self.drafts[place].number]
+    def _taken(self, steps: Sequence[Step]) -> Any:
+        """What a function takes, in the shape in which its first step takes it."""
+        inner = {each for step in steps for each in step.gives}
+        taken = (n for step in steps for n in step.numbers if n in self.known and n not in inner)
+        return self.values[next(taken)]
 
     def _apply(self, steps: Sequence[Step], number: int, z: Any) -> Any:
         """The function that some steps compute, at other values of what they take."""
@@ -295,7 +297,7 @@ class _Reader:
 
     def _name_of_function(self, known: _Known, number: int) -> str:
         """The name of a function of ours that has its values; "mul" for a linear one, else "function"."""
-        shape = np.shape(self._taken(known.place))
+        shape = np.shape(self._taken(known.steps))
         z = np.resize(np.linspace(-4, 4, 81), shape)
         found = np.asarray(self._apply(known.steps, number, jnp.asarray(z, jnp.float32)), np.float64)
         slope = found.ravel()[1:] - found.ravel()[:-1] if found.size > 1 else found
@@ -354,7 +356,7 @@ class _Reader:
         )
 
     def _unit_numbers(self, draft: _Draft) -> dict[str, float]:
-        z = self._taken(next(iter(draft.sources)))
+        z = self._taken(draft.steps)
         _, pull_back = jax.vjp(lambda each: self._apply(draft.steps, draft.number, each), z)
         (slopes,) = pull_back(jnp.ones_like(z))
         return unit_numbers(draft.kind, np.asarray(z), np.asarray(slopes), -1)

@@ -127,6 +127,20 @@ def test_a_function_is_known_by_its_values(name, function):
     assert kinds == ["linear", name] * 5
 
 
+class Flattened(nnx.Module):
+    def __init__(self, rngs):
+        self.stem, self.head = nnx.Conv(3, 4, (3, 3), rngs=rngs), nnx.Linear(400, 5, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(nnx.gelu(nnx.relu(self.stem(x).reshape(len(x), -1))))
+
+
+def test_functions_of_a_result_in_another_shape():
+    found = trace_of(Flattened(nnx.Rngs(0)), (IMAGES, np.arange(8) % 5))
+    assert [each.kind for each in found.operations[:2]] == ["conv2d", "function"]
+    assert found.operations[1].shape == (8, 400)
+
+
 @jax.custom_jvp
 def centred(x):
     """With a derivative of its own, as ReLU has, but it looks at all units."""
