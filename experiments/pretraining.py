@@ -35,7 +35,7 @@ exhibit = Exhibit(
     network={"depths": (2, 5), "deep": 5, "width": 50},
     training={"steps": (400, 1200), "batch_size": 50, "rates": (0.3, 1.0), "rate_seeds": 3, "held_out": 5000},
     pretraining={"batches": 200, "stds": (0.001, 0.01, 0.1, 1.0), "rbm_steps": (200, 600), "rbm_rate": 0.1},
-    measuring={"seeds": 10, "images": 1000, "every": 20, "last": 50},
+    measuring={"seeds": 10, "images": 1000, "every": 50, "last": 50},
     quick={
         "depths": (1, 2),
         "deep": 2,
@@ -44,6 +44,7 @@ exhibit = Exhibit(
         "rates": (1.0,),
         "batches": 20,
         "rbm_steps": (20, 60),
+        "every": 20,
         "last": 10,
         "held_out": 500,
         "images": 200,

@@ -34,7 +34,7 @@ exhibit = Exhibit(
     data={"components": 50, "per_class": 10},
     training={
         "percent": 99,
-        "steps": (1000, 3000),
+        "steps": (800, 2400),
         "search": 200,
         "scaled_rates": tuple(float(rate) for rate in np.geomspace(0.25, 16, 13)),
         "divisor": 4,

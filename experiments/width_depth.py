@@ -7,7 +7,7 @@ Of each, {networks} networks from He's weights show how lengths of activations s
 1 per unit. Then they learn MNIST from He's weights. Linear networks of {shallow} and {deep} layers of
 {narrow} units, and of {deep} layers of {wide}, learn it from Gaussian and from orthogonal weights. All take
 {steps} steps of gradient descent in batches of {batch_size}, at the rate of {rates} with the lowest mean
-loss over seeds on {held_out} held-out training images after the fewer steps, so one that learns early:
+loss of {seeds} seeds on {held_out} held-out training images after the fewer steps, so one that learns early:
 {relu_seeds} seeds of ReLU networks, whose times scatter, and {seeds} of linear ones. Time is counted in steps
 until the training loss, smoothed over 11 steps, falls to a level; a network that does not reach it counts
 with the whole budget.
@@ -133,7 +133,7 @@ def times(s, hidden, activation, schemes, level, seeds):
         rates=s.rates,
         validation=s.held_out,
         by="loss",
-        seeds=range(seeds),
+        seeds=range(min(seeds, s.seeds)),
         **how,
     )
     rates = {scheme: chosen.of(scheme)[0].learning_rate for scheme in schemes}
