@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -189,7 +189,7 @@ class Scheme:
         taken = {name: network[name] for name in self.open_arguments if name in network}
         return Scheme(self.name, {**self.arguments, **taken}) if taken else self
 
-    @property
+    @cached_property
     def open_arguments(self) -> list[str]:
         """The arguments that the scheme takes from its network."""
         parameters = self._law.parameters().items()
