@@ -8,8 +8,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from initlab.errors import require
+from initlab.frameworks.jax_steps import first_steps_in_jax
 from initlab.frameworks.jax_trace import calls_named, trace
 from initlab.frameworks.models import models_of
+from initlab.frameworks.steps import FirstSteps
 from initlab.frameworks.trace import Trace
 from initlab.frameworks.verdict import ModelDiagnosis, judged
 from initlab.nn.optimizers import OPTIMIZERS
@@ -66,18 +68,31 @@ def diagnose(
     require(isinstance(batch, tuple | list) and len(batch) == 2, "a batch is (inputs, targets)")
     models = models_of(model, nnx.Module, "flax.nnx.Module", draws, lambda seed: model(nnx.Rngs(seed)))
     traces = [trace_of(each, batch, loss) for each in models]
+    first = [first_steps_of(each, batch, loss, optimizer) for each in models]
     samples = len(jax.tree.leaves(batch[0])[0])
-    return judged(type(models[0]).__name__, traces, optimizer, samples)
+    return judged(type(models[0]).__name__, traces, optimizer, samples, first)
 
 
 def trace_of(model: nnx.Module, batch: Any, loss: Loss | None = None) -> Trace:
     """Of one model; the arguments are those of `diagnose`."""
     inputs, targets = jax.tree.map(jnp.asarray, tuple(batch))
+    whole_loss, parameters = _program_of(model, loss)
+    return trace(lambda own, given: whole_loss(own, given, targets), parameters, inputs)
+
+
+def first_steps_of(model: nnx.Module, batch: Any, loss: Loss | None, optimizer: str) -> FirstSteps | None:
+    """Of one model; the arguments are those of `diagnose`."""
+    whole_loss, parameters = _program_of(model, loss)
+    return first_steps_in_jax(whole_loss, parameters, jax.tree.map(jnp.asarray, tuple(batch)), optimizer)
+
+
+def _program_of(model: nnx.Module, loss: Loss | None) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """(parameters by name, inputs, targets) -> the loss; and the parameters."""
     graph, parameters, others = nnx.split(model, nnx.Param, ...)
     flat = {".".join(map(str, path)): leaf for path, leaf in nnx.to_flat_state(parameters)}
     names = {name: path for name, (path, _) in zip(flat, nnx.to_flat_state(parameters), strict=True)}
 
-    def whole_loss(own: Mapping[str, Any], given: Any) -> Any:
+    def whole_loss(own: Mapping[str, Any], given: Any, targets: Any) -> Any:
         state = nnx.from_flat_state({names[name]: flat[name].replace(own[name]) for name in names})
         # The tree is built anew, for a model may change only what was made inside the program.
         copy = nnx.merge(graph, state, jax.tree.map(lambda leaf: leaf, others))
@@ -87,7 +102,7 @@ def trace_of(model: nnx.Module, batch: Any, loss: Loss | None = None) -> Trace:
             output = _call(copy, given)
         return (loss or default_loss)(output, targets)
 
-    return trace(whole_loss, {name: leaf.get_value() for name, leaf in flat.items()}, inputs)
+    return whole_loss, {name: leaf.get_value() for name, leaf in flat.items()}
 
 
 def _call(model: nnx.Module, inputs: Any) -> Any:

@@ -9,6 +9,7 @@ import keras
 
 from initlab.errors import UsageError, require
 from initlab.frameworks.models import models_of
+from initlab.frameworks.steps import FirstSteps
 from initlab.frameworks.trace import Trace
 from initlab.frameworks.verdict import ModelDiagnosis, judged
 from initlab.nn.optimizers import OPTIMIZERS
@@ -54,8 +55,9 @@ def diagnose(
     require(isinstance(batch, tuple | list) and len(batch) == 2, "a batch is (inputs, targets)")
     models = models_of(model, keras.Model, "keras.Model", draws, lambda seed: _drawn(model, seed))
     traces = [trace_of(each, batch, loss) for each in models]
+    first = [first_steps_of(each, batch, loss, optimizer) for each in models]
     samples = len(keras.tree.flatten(batch[0])[0])
-    return judged(models[0].name, traces, optimizer, samples)
+    return judged(models[0].name, traces, optimizer, samples, first)
 
 
 def _drawn(build: Callable[[], keras.Model], seed: int) -> keras.Model:
@@ -74,6 +76,29 @@ def trace_of(model: keras.Model, batch: Any, loss: Loss | None = None) -> Trace:
     if keras.backend.backend() == "jax":
         return _trace_on_jax(model, variables, inputs, targets, chosen)
     raise UsageError(f"Keras runs on {keras.backend.backend()}; a diagnosis needs its backend jax or torch")
+
+
+def first_steps_of(model: keras.Model, batch: Any, loss: Loss | None, optimizer: str) -> FirstSteps | None:
+    """Of one model; the arguments are those of `diagnose`."""
+    inputs, targets = (keras.tree.map_structure(keras.ops.convert_to_tensor, part) for part in batch)
+    chosen = loss or default_loss(model)
+    start = {variable.path: variable.value for variable in model.trainable_variables}
+
+    def whole_loss(parameters: Mapping[str, Any], given: Any, wanted: Any) -> Any:
+        return chosen(_output(model, [parameters[name] for name in start], given), wanted)
+
+    if keras.backend.backend() == "jax":
+        from initlab.frameworks.jax_steps import first_steps_in_jax
+
+        return first_steps_in_jax(whole_loss, start, (inputs, targets), optimizer)
+    from initlab.frameworks.torch_steps import first_steps_in_torch
+
+    def compute(values: Mapping[str, Any], given: Any) -> tuple[Any, Mapping[str, Any]]:
+        leaves = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
+        return whole_loss(leaves, *given), leaves
+
+    start = {name: value.detach() for name, value in start.items()}
+    return first_steps_in_torch(compute, start, (inputs, targets), optimizer)
 
 
 def _trace_on_jax(

@@ -2,7 +2,8 @@
 
 Only weights are looked at, and their variances. Forward, from the batch on:
 
-    linear, convolution   q = n_in E[W^2] s + E[b^2]         s the mean square of what it takes
+    linear, convolution   q = n_in E[W^2] s + E[b^2]         s the mean square of what it takes, n_in its
+                                                             numbers behind each of the result
     nonlinear function    s = E[phi(z)^2], z from N(0, q)
     sum                   the sum of the mean squares, of results that are uncorrelated
     normalization         E[gamma^2] + E[beta^2]
@@ -28,7 +29,8 @@ from initlab.theory.mean_field import Moments, moments
 
 # The last words of the names that PyTorch, Flax and Keras give to vectors.
 SCALES, BIASES = ("weight", "scale", "gamma"), ("bias", "beta")
-LAYERS = {"linear", "conv1d", "conv2d", "conv3d"}
+TRANSPOSED = {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
+LAYERS = {"linear", "conv1d", "conv2d", "conv3d", *TRANSPOSED}
 # What other libraries call our activations.
 OURS = {"silu": "swish", "hardtanh": "hard_tanh"}
 
@@ -59,6 +61,22 @@ def predict(trace: Trace) -> dict[int, Prediction]:
         each.index: Prediction(squares[each.index], gradients.get(each.index, math.nan))
         for each in trace.operations
     }
+
+
+def stretch(operation: Operation, trace: Trace, channels: int) -> float:
+    """How many times more positions a transposed convolution gives than it takes; nan where it takes the
+    batch itself.
+
+    Args:
+        operation: a transposed convolution.
+        trace: to which it belongs.
+        channels: that it takes.
+    """
+    if operation.sources[0] == BATCH:
+        return math.nan
+    taken = trace.operations[operation.sources[0]].shape
+    samples, _, *positions = operation.shape
+    return math.prod(positions) * samples * channels / math.prod(taken)
 
 
 class _Theory:
@@ -117,7 +135,13 @@ class _Theory:
         matrices = [self.weights[name] for name in operation.parameters if len(self.weights[name].shape) > 1]
         if len(matrices) != 1:
             return math.nan
-        return math.prod(matrices[0].shape[1:]) * matrices[0].square
+        return self._fan_in(operation, matrices[0].shape) * matrices[0].square
+
+    def _fan_in(self, operation: Operation, shape: tuple[int, ...]) -> float:
+        if operation.kind not in TRANSPOSED:
+            return math.prod(shape[1:])
+        groups = operation.shape[1] // shape[1]
+        return shape[0] / groups * math.prod(shape[2:]) / stretch(operation, self.trace, shape[0])
 
     def _scale(self, operation: Operation) -> float:
         """E[gamma^2] of a normalization; 1 for one without parameters."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from initlab.frameworks.models import models_of
 from initlab.frameworks.torch_cure import find_cure
+from initlab.frameworks.torch_steps import first_steps_of
 from initlab.frameworks.torch_trace import Loss, random_states_kept, tensors_in, trace
 from initlab.frameworks.verdict import ModelDiagnosis, judged
 from initlab.nn.optimizers import OPTIMIZERS
@@ -31,7 +32,9 @@ def diagnose(
 
     A copy runs once forward and once backward in training mode. Each layer that all paths pass is measured:
     its signal relative to the first one's, its gradient relative to the last one's, how much the samples
-    still differ, and its units. The limits are those of `initlab diagnose`.
+    still differ, and its units. The limits are those of `initlab diagnose`. Three more passes tell how the
+    first steps would go, how many it takes to tell samples apart, and from which rate they overshoot; the
+    verdict is theirs. See `initlab.frameworks.steps`.
 
     Args:
         model: a model, or a function that builds one; a function is called several times, and all numbers
@@ -58,7 +61,8 @@ def diagnose(
     OPTIMIZERS[optimizer]  # an unknown name is told here
     models = models_of(model, nn.Module, "torch.nn.Module", draws, lambda seed: _drawn(model, seed))
     traces = [trace(each, batch, loss) for each in models]
-    diagnosis = judged(_name_of(models[0]), traces, optimizer, samples=len(next(tensors_in(batch))))
+    first = [first_steps_of(each, batch, loss, optimizer) for each in models]
+    diagnosis = judged(_name_of(models[0]), traces, optimizer, len(next(tensors_in(batch))), first)
     if not cure or diagnosis.verdict == "trains":
         return diagnosis
     found = find_cure(models[0], traces[0], batch, loss, optimizer)

@@ -8,7 +8,9 @@ from torch import nn
 
 from initlab.diagnosis.cures import Proposal, propose
 from initlab.errors import UsageError
+from initlab.frameworks.prediction import TRANSPOSED
 from initlab.frameworks.torch_init import activation_of, init_, layers_of
+from initlab.frameworks.torch_steps import first_steps_of
 from initlab.frameworks.torch_trace import Loss, trace
 from initlab.frameworks.trace import Trace
 from initlab.frameworks.verdict import ModelCure, judged
@@ -42,6 +44,7 @@ def find_cure(
         batch, loss, optimizer: as for `diagnose`.
     """
     healthy: list[ModelCure] = []
+    is_transposed = any(each.kind in TRANSPOSED for each in seen.operations)
     for proposal, scale in _proposals(model, seen):
         severity = _severity_with(proposal.scheme, scale, model, batch, loss, optimizer)
         if severity is None:
@@ -51,7 +54,7 @@ def find_cure(
                 scheme=_in_words(proposal.scheme, scale),
                 why=proposal.why,
                 severity=severity,
-                code=code_for(proposal.scheme, scale),
+                code=code_for(proposal.scheme, scale, is_transposed),
             )
         )
         if severity <= _GOOD_ENOUGH:
@@ -90,7 +93,8 @@ def _severity_with(
         init_(patient, scheme, batch, branch_scale=branch_scale, loss=loss)
     except UsageError:
         return None
-    diagnosis = judged("", [trace(patient, batch, loss)], optimizer, 0)
+    first = first_steps_of(patient, batch, loss, optimizer)
+    diagnosis = judged("", [trace(patient, batch, loss)], optimizer, 0, [first])
     return diagnosis.severity if diagnosis.verdict == "trains" else None
 
 
@@ -98,8 +102,13 @@ def _in_words(scheme: Scheme, branch_scale: float) -> str:
     return str(scheme) if branch_scale == 1 else f"{scheme} with residual branches times {branch_scale:g}"
 
 
-def code_for(scheme: Scheme, branch_scale: float = 1.0) -> str:
+def code_for(scheme: Scheme, branch_scale: float = 1.0, is_transposed: bool = False) -> str:
     """Lines that draw the weights of `model`: of PyTorch alone where they are normal, else with `init_`.
+
+    Args:
+        scheme: of the weights.
+        branch_scale: as for `init_`.
+        is_transposed: whether there are transposed convolutions, whose fans the weights alone do not tell.
 
     >>> print(code_for(Scheme("auto")))
     from initlab.torch import init_
@@ -110,6 +119,6 @@ def code_for(scheme: Scheme, branch_scale: float = 1.0) -> str:
     is_normal = scheme.name in ("he", "lecun", "variance_scaling") and "distribution" not in scheme.arguments
     if branch_scale != 1:
         return _ANY_SCHEME.format(scheme=str(scheme), more=f", branch_scale={branch_scale:g}")
-    if not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
+    if is_transposed or not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
         return _ANY_SCHEME.format(scheme=str(scheme), more="")
     return _NORMAL.format(scale=scales[0])

@@ -8,7 +8,7 @@ A weight of PyTorch, (n_out, n_in) or (channels out, channels in, kernel), is th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import isnan, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import nn
 
 from initlab.errors import UsageError, require
 from initlab.frameworks.decoder import Decoded, decoded
-from initlab.frameworks.prediction import LAYERS, OURS
+from initlab.frameworks.prediction import LAYERS, OURS, TRANSPOSED, stretch
 from initlab.frameworks.torch_trace import Loss, tensors_in, trace
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.init.networks import mean_square
@@ -38,11 +38,13 @@ class Layer:
         weight: the name of its weight.
         bias: that of its bias, if it has one.
         place: in the model.
+        stretch: of a transposed convolution, how many times more positions it gives than it takes; else 0.
     """
 
     weight: str
     bias: str | None
     place: Place
+    stretch: float = 0.0
 
 
 def init_(
@@ -56,8 +58,10 @@ def init_(
 ) -> nn.Module:
     """Draw the linear and convolutional layers of a model anew, in place; their biases become 0.
 
-    What the scheme takes from a network, as its activation and depth, is read off a trace. Weights of other
-    kinds, as of normalizations, embeddings and recurrent layers, stay as they are.
+    What the scheme takes from a network, as its activation and depth, is read off a trace. Each number that a
+    transposed convolution gives counts as many inputs as it sums: fewer, the more it stretches. Weights of
+    other kinds, as of normalizations, embeddings, recurrent layers and transposed convolutions in groups,
+    stay as they are.
 
     Args:
         model: changed in place, and returned.
@@ -125,7 +129,12 @@ def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
         biases = [name for name in operation.parameters if parameters[name].ndim == 1]
         if len(weights) == 1 and weights[0] not in found:
             place = _place(operation, operations)
-            found[weights[0]] = Layer(weights[0], biases[0] if biases else None, place)
+            factor = 0.0
+            if operation.kind in TRANSPOSED:
+                factor = stretch(operation, seen, len(parameters[weights[0]]))
+                if operation.shape[1] != parameters[weights[0]].shape[1] or isnan(factor):
+                    continue
+            found[weights[0]] = Layer(weights[0], biases[0] if biases else None, place, factor)
     return list(found.values())
 
 
@@ -177,12 +186,14 @@ def _require_chain(scheme: Scheme, seen: Trace) -> None:
 
 def _draw(parameters: dict[str, nn.Parameter], layer: Layer, scheme: Scheme, seed: int, index: int) -> None:
     weight = parameters[layer.weight]
+    if layer.stretch:
+        weight = weight.transpose(0, 1)
     n_out, n_in, kernel = weight.shape[0], weight[0].numel(), prod(weight.shape[2:])
     W = scheme.draw(stream(seed, Purpose.WEIGHTS, index), (n_in, n_out))
     if kernel > 1 and scheme.has_theory and scheme.variance((n_in, n_out)):
         # The fan-out of a convolution counts each position of its kernel.
         W *= sqrt(scheme.variance((n_in, n_out * kernel)) / scheme.variance((n_in, n_out)))
-    _copy_into(weight, W.T)
+    _copy_into(weight, W.T * sqrt(layer.stretch or 1))
     if layer.bias is not None:
         _copy_into(parameters[layer.bias], scheme.biases(W))
 

@@ -53,8 +53,8 @@ def trace(model: nn.Module, batch: Any, loss: Loss | None = None) -> Trace:
         UsageError: for a model that cannot be copied, a batch of one sample, or a loss without a gradient.
     """
     with random_states_kept(), torch.enable_grad():
-        own = _copy_of(model)
-        inputs, targets = (_copied(part) for part in parts_of(batch))
+        own = copy_of(model)
+        inputs, targets = (copied(part) for part in parts_of(batch))
 
         def compute(recorder: Recorder) -> Any:
             with recorder.paths(own):
@@ -102,7 +102,7 @@ def random_states_kept() -> Iterator[None]:
         np.random.set_state(numpys)  # noqa: NPY002
 
 
-def _copy_of(model: nn.Module) -> nn.Module:
+def copy_of(model: nn.Module) -> nn.Module:
     """In training mode, without gradients. Of a compiled model, the original is copied."""
     original = getattr(model, "_orig_mod", model)
     try:
@@ -128,13 +128,13 @@ def parts_of(batch: Any) -> tuple[Any, Any]:
     raise UsageError("a batch is (inputs, targets), or a mapping for models whose output has a loss")
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """With other tensors: a model may change its inputs in place, and may have them as targets too."""
     if isinstance(value, Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, Mapping):
-        return {name: _copied(each) for name, each in value.items()}
-    return type(value)(map(_copied, value)) if type(value) in (tuple, list) else value
+        return {name: copied(each) for name, each in value.items()}
+    return type(value)(map(copied, value)) if type(value) in (tuple, list) else value
 
 
 def _looked_at(inputs: Any) -> Any:

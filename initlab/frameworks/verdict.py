@@ -1,7 +1,9 @@
 """The verdict on a person's model: traces of several draws -> numbers of each stage -> symptoms -> verdict.
 
 A *stage* is a layer, or a residual sum, that all paths from the batch to the loss pass. Its numbers, their
-limits and the words are those of `diagnosis.limits`: a perceptron gets the verdict of `initlab diagnose`.
+limits and the words are those of `diagnosis.limits`: a perceptron has the symptoms of `initlab diagnose`. The
+verdict is that of the first steps, which also see what numbers relative to another layer cannot: how small
+the first or the last layer is, and what a normalization or a skip connection repairs.
 """
 
 import math
@@ -15,7 +17,6 @@ import numpy as np
 from initlab.diagnosis.limits import (
     LAYER_NUMBERS,
     SYMPTOMS,
-    TRAINS,
     Numbers,
     Symptom,
     ratio,
@@ -27,6 +28,7 @@ from initlab.diagnosis.limits import (
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.frameworks.prediction import predict
+from initlab.frameworks.steps import FirstSteps, medians
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.training.tables import html_table
 
@@ -92,6 +94,7 @@ class ModelDiagnosis:
         severities: of each draw alone.
         seen: the share of the parameters that were seen at work.
         traces: everything that was measured, a trace for each draw.
+        first: how the optimizer's first steps would go, medians over the draws; None where nothing is known.
         cure: what to draw from instead; None for a healthy model, or where nothing that was tried is healthy.
         is_treated: whether a cure was looked for.
     """
@@ -103,6 +106,7 @@ class ModelDiagnosis:
     severities: list[float]
     seen: float
     traces: list[Trace]
+    first: FirstSteps | None = None
     cure: ModelCure | None = None
     is_treated: bool = False
 
@@ -122,16 +126,26 @@ class ModelDiagnosis:
 
     @property
     def words(self) -> list[str]:
-        """The words of all symptoms, the worst first, or "healthy"; "partly seen" if not all was seen."""
+        """The words of all symptoms, the worst first, and of the first steps, or "healthy"; "partly seen" if
+        not all was seen.
+        """
+        more = self.first.words if self.first else []
+        more = more if self._is_whole else [*more, "partly seen"]
         words = words_of(list(self.symptoms))
-        if self._is_whole:
-            return words
-        return [*(word for word in words if word != "healthy"), "partly seen"]
+        return [*(word for word in words if word != "healthy"), *more] if more else words
 
     @property
     def verdict(self) -> str:
-        """ "trains", "in doubt" or "does not train"; never "trains" where not all was seen."""
-        verdict = verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
+        """ "trains", "in doubt" or "does not train"; never "trains" where not all was seen.
+
+        That of the first steps, where they are known and no symptom is fatal; else, and where they leave a
+        doubt about a model that is beyond the limit, that of the severity.
+        """
+        is_fatal = any(symptom.fatal for symptom in self.symptoms)
+        verdict = verdict_on(self.severity, is_fatal)
+        is_lost = verdict == "does not train" and self.first and self.first.verdict == "in doubt"
+        if self.first and not is_fatal and not is_lost:
+            verdict = self.first.verdict
         return "in doubt" if verdict == "trains" and not self._is_whole else verdict
 
     @property
@@ -175,6 +189,7 @@ class ModelDiagnosis:
                 | {"words": words_of(stage.symptoms)}
                 for stage in self.stages
             ],
+            "first_steps": asdict(self.first) | {"steps": self.first.steps} if self.first else None,
             "cure": asdict(self.cure) if self.cure else None,
         }
 
@@ -238,12 +253,14 @@ class ModelDiagnosis:
             lines.append(
                 f"{self.seen:.1%} of the parameters were seen at work; nothing is said of the others"
             )
+        if self.first:
+            lines.append(str(self.first))
         return [*lines, *self._advice()]
 
     def _advice(self) -> list[str]:
         if self.cure:
             return [f"Try {self.cure.scheme}, which is healthy here: {self.cure.why}"]
-        is_ill = bool(self.stages) and self.severity > TRAINS
+        is_ill = bool(self.stages) and self._is_whole and self.verdict != "trains"
         return [NOTHING_HELPS] if is_ill and self.is_treated else []
 
 
@@ -258,7 +275,13 @@ def stages_in_words(names: Sequence[str]) -> str:
     return f"{names[0]} to {names[-1]}, {len(names)} stages"
 
 
-def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) -> ModelDiagnosis:
+def judged(
+    model: str,
+    traces: Sequence[Trace],
+    optimizer: str,
+    samples: int,
+    first: Sequence[FirstSteps | None] = (),
+) -> ModelDiagnosis:
     """The diagnosis of traces, one for each draw of the model.
 
     Args:
@@ -266,6 +289,7 @@ def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) ->
         traces: at least one.
         optimizer: a name in `OPTIMIZERS`.
         samples: in the batch.
+        first: the first steps of each draw, where they were looked at.
 
     Raises:
         UsageError: where draws differ in their stages, as models do that choose layers by chance.
@@ -284,6 +308,7 @@ def judged(model: str, traces: Sequence[Trace], optimizer: str, samples: int) ->
         severities=[max((severity(each, optimizer) for each in own), default=0.0) for own in by_draw],
         seen=min(trace.seen for trace in traces),
         traces=list(traces),
+        first=medians([each for each in first if each]) if any(first) else None,
     )
 
 

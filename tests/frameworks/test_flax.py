@@ -17,6 +17,7 @@ from initlab.flax import diagnose  # noqa: E402
 from initlab.frameworks import flax as api  # noqa: E402
 from initlab.frameworks.flax import trace_of  # noqa: E402
 from initlab.frameworks.jax_program import program_of  # noqa: E402
+from initlab.frameworks.steps import first_steps, order_of  # noqa: E402
 from initlab.init.networks import initialize  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -118,6 +119,22 @@ def test_the_same_weights_have_the_numbers_of_our_networks(name, scheme):
         assert stage.numbers == near
         assert stage.kind == "linear"
     assert theirs.verdict == ours.verdict
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_first_steps_are_those_of_our_networks(optimizer):
+    network = initialize([30, *[20] * 6, 5], ["he"], 0, "tanh", "float64", data=INPUTS)
+    exchanged = LABELS[order_of(len(LABELS))]
+
+    def differentiate(values, is_exchanged):
+        network.parameters[...] = values["all"]
+        loss = network.loss(INPUTS, exchanged if is_exchanged else LABELS)
+        return float(loss[0]), {"all": network.gradients.copy()}
+
+    theirs = diagnose(twin(network, nnx.tanh), BATCH, optimizer=optimizer).first
+    ours = first_steps(differentiate, {"all": network.parameters.copy()}, optimizer)
+    for name in ("loss", "pull", "highest"):
+        assert getattr(theirs, name) == pytest.approx(getattr(ours, name), rel=0.02)
 
 
 @pytest.mark.parametrize(("name", "function"), [(n, f) for n, each in FUNCTIONS.items() for f in each])

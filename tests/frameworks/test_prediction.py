@@ -65,6 +65,35 @@ def test_a_convolution_counts_its_kernel_and_biases_add():
     assert second.square == pytest.approx(measured, rel=0.2)
 
 
+class Upwards(nn.Module):
+    """Two convolutions, a transposed one of stride 2 or in groups, and one more."""
+
+    def __init__(self, stride=2, kernel=4, groups=1):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 60, 3), nn.Conv2d(60, 60, 1)
+        self.up = nn.ConvTranspose2d(60, 60, kernel, stride=stride, groups=groups)
+        self.last = nn.Linear(60 * ((8 - 1) * stride + kernel) ** 2, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.head(torch.relu(self.up(torch.relu(self.stem(x))))))
+        return self.last(x.flatten(1))
+
+
+@pytest.mark.parametrize(("stride", "kernel", "groups"), [(1, 1, 1), (2, 2, 1), (2, 4, 1), (3, 4, 2)])
+def test_a_transposed_convolution_sums_fewer_inputs_the_more_it_stretches(stride, kernel, groups):
+    torch.manual_seed(0)
+    images = torch.randn(16, 3, 10, 10, generator=GENERATOR)
+    model = init_(Upwards(stride, kernel, groups), "he", (images, BATCH[1][:16]))
+    found = trace(model, (images, BATCH[1][:16]))
+    up = next(each for each in found.operations if each.kind == "conv_transpose2d")
+    assert predict(found)[up.index].square == pytest.approx(up.square, rel=0.15)
+    stem = next(each for each in found.operations if each.kind == "conv2d")
+    measured = stem.gradient / next(each.gradient for each in found.operations if each.module == "head")
+    assert predict(found)[stem.index].gradient == pytest.approx(measured, rel=0.4)
+    if groups == 1:  # from He's weights a layer behind ReLU has the mean square of the layer before
+        assert up.square == pytest.approx(stem.square, rel=0.15)
+
+
 def test_theory_is_silent_where_it_knows_nothing():
     model = nn.Sequential(
         nn.Linear(WIDTH, 40), nn.Softmax(-1), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 5)
