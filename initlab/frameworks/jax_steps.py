@@ -28,8 +28,13 @@ def first_steps_in_jax(
         return None
     compute = jax.jit(jax.value_and_grad(loss))
 
-    def differentiate(values: Arrays, is_exchanged: bool) -> tuple[float, Arrays]:
-        value, gradients = compute(values, inputs, others if is_exchanged else own)
-        return float(value), gradients
+    start = dict(parameters)
+    value, gradients = compute(start, inputs, own)
 
-    return first_steps(differentiate, dict(parameters), optimizer)
+    def gradients_at(values: Arrays) -> Arrays:
+        found: Arrays = compute(values, inputs, own)[1]
+        return found
+
+    return first_steps(
+        float(value), gradients, compute(start, inputs, others)[1], start, gradients_at, optimizer
+    )

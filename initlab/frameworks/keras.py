@@ -9,7 +9,7 @@ import keras
 
 from initlab.errors import UsageError, require
 from initlab.frameworks.models import models_of
-from initlab.frameworks.steps import FirstSteps
+from initlab.frameworks.steps import FirstSteps, first_steps
 from initlab.frameworks.trace import Trace
 from initlab.frameworks.verdict import ModelDiagnosis, judged
 from initlab.nn.optimizers import OPTIMIZERS
@@ -91,14 +91,37 @@ def first_steps_of(model: keras.Model, batch: Any, loss: Loss | None, optimizer:
         from initlab.frameworks.jax_steps import first_steps_in_jax
 
         return first_steps_in_jax(whole_loss, start, (inputs, targets), optimizer)
-    from initlab.frameworks.torch_steps import first_steps_in_torch
+    from initlab.frameworks.torch_steps import exchanged
 
-    def compute(values: Mapping[str, Any], given: Any) -> tuple[Any, Mapping[str, Any]]:
-        leaves = {name: value.detach().clone().requires_grad_() for name, value in values.items()}
-        return whole_loss(leaves, *given), leaves
+    others = exchanged((inputs, targets))
+    if others is None or not start:
+        return None
+    values = {name: value.detach() for name, value in start.items()}
+    value, gradients = _differentiated(whole_loss, values, inputs, targets)
+    return first_steps(
+        value,
+        gradients,
+        _differentiated(whole_loss, values, *others)[1],
+        values,
+        lambda moved: _differentiated(whole_loss, moved, inputs, targets)[1],
+        optimizer,
+    )
 
-    start = {name: value.detach() for name, value in start.items()}
-    return first_steps_in_torch(compute, start, (inputs, targets), optimizer)
+
+def _differentiated(
+    loss: Callable[..., Any], values: Mapping[str, Any], inputs: Any, targets: Any
+) -> tuple[float, dict[str, Any]]:
+    """On PyTorch: the loss and its gradients; the random states stay as they are."""
+    import torch
+
+    from initlab.frameworks.torch_trace import random_states_kept
+
+    own = {name: value.clone().requires_grad_() for name, value in values.items()}
+    with random_states_kept(), torch.enable_grad():
+        value = loss(own, inputs, targets)
+        found = torch.autograd.grad(value, list(own.values()), allow_unused=True)
+    gradients = zip(own, found, strict=True)
+    return float(value.detach()), {name: each for name, each in gradients if each is not None}
 
 
 def _trace_on_jax(

@@ -27,7 +27,7 @@ import numpy as np
 from initlab.diagnosis.limits import ADAPTIVE
 
 Arrays = Mapping[str, Any]  # parameters or gradients by name, of any library
-LossAndGradients = Callable[[Arrays, bool], tuple[float, Arrays]]
+Gradients = Callable[[Arrays], Arrays]
 
 # How far H u is felt for: this share of the parameters' size.
 _NEAR = 1e-3
@@ -119,41 +119,47 @@ class FirstSteps:
         return f"first steps: {need}, and overshoots from {self.highest:.1g} on"
 
 
-def first_steps(differentiate: LossAndGradients, parameters: Arrays, optimizer: str) -> FirstSteps:
-    """Differentiate three times.
+def first_steps(
+    loss: float, own: Arrays, others: Arrays, parameters: Arrays, gradients_at: Gradients, optimizer: str
+) -> FirstSteps:
+    """Compare three gradients.
 
     Args:
-        differentiate: (parameters, whether targets are exchanged) -> the loss and its gradients; parameters
-            without a gradient are left out.
-        parameters: those that are trained.
+        loss: for the batch's own targets.
+        own, others: the gradients for these, and for exchanged ones; parameters without one are left out.
+        parameters: where the gradients were taken.
+        gradients_at: parameters -> the gradients there, for the own targets.
         optimizer: a name in `OPTIMIZERS`.
     """
-    loss, own = differentiate(parameters, False)
-    _, others = differentiate(parameters, True)
     size = _dot(own, own)
     if not (math.isfinite(loss) and 0 < size < math.inf):
         # An overflow has no rate at which it learns; without a gradient, nothing moves.
         highest = math.inf if size == 0 else 0.0
         return FirstSteps(loss=loss, pull=0.0, highest=highest, optimizer=optimizer)
-    apart = {name: own[name] - others[name] for name in own}
-    direction = _signs(own) if optimizer in ADAPTIVE else own
+    is_adaptive = optimizer in ADAPTIVE
+    pull = 0.0
+    for name in own:
+        apart = own[name] - others[name]
+        pull += float(abs(apart).sum()) if is_adaptive else _square(apart)
+    curvature, slope = _along(own, parameters, gradients_at, _sign if is_adaptive else _same)
+    highest = 2 * slope / curvature if curvature > 0 else math.inf
+    return FirstSteps(loss=loss, pull=pull, highest=highest, optimizer=optimizer)
+
+
+def _along(
+    own: Arrays, parameters: Arrays, gradients_at: Gradients, direction: Callable[[Any], Any]
+) -> tuple[float, float]:
+    """u.Hu and g.u, for the direction u of a step."""
+    length = sum(_square(direction(each)) for each in own.values())
     # Of parameters that are all 0, as if they were 1 in all.
-    near = _NEAR * math.sqrt((_dot(parameters, parameters) or 1.0) / _dot(direction, direction))
+    near = _NEAR * math.sqrt((_dot(parameters, parameters) or 1.0) / length)
     moved = {
-        name: value - near * direction[name] if name in direction else value
+        name: value - near * direction(own[name]) if name in own else value
         for name, value in parameters.items()
     }
-    _, after = differentiate(moved, False)
-    curvature = sum(float(((own[name] - after[name]) * direction[name]).sum()) for name in own) / near
-    slope = _dot(own, direction)
-    return FirstSteps(
-        loss=loss,
-        pull=sum(float(abs(each).sum()) for each in apart.values())
-        if optimizer in ADAPTIVE
-        else _dot(apart, apart),
-        highest=2 * slope / curvature if curvature > 0 else math.inf,
-        optimizer=optimizer,
-    )
+    after = gradients_at(moved)
+    bend = sum(float(((each - after[name]) * direction(each)).sum()) for name, each in own.items())
+    return bend / near, sum(float((each * direction(each)).sum()) for each in own.values())
 
 
 def order_of(samples: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -172,5 +178,13 @@ def _dot(ones: Arrays, others: Arrays) -> float:
     return sum(float((ones[name] * others[name]).sum()) for name in ones)
 
 
-def _signs(arrays: Arrays) -> Arrays:
-    return {name: (each > 0) * 1.0 - (each < 0) * 1.0 for name, each in arrays.items()}
+def _square(array: Any) -> float:
+    return float((array * array).sum())
+
+
+def _same(array: Any) -> Any:
+    return array
+
+
+def _sign(array: Any) -> Any:
+    return (array > 0) * 1.0 - (array < 0) * 1.0

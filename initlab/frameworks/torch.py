@@ -13,8 +13,8 @@ from torch import nn
 
 from initlab.frameworks.models import models_of
 from initlab.frameworks.torch_cure import find_cure
-from initlab.frameworks.torch_steps import first_steps_of
-from initlab.frameworks.torch_trace import Loss, random_states_kept, tensors_in, trace
+from initlab.frameworks.torch_steps import traced
+from initlab.frameworks.torch_trace import Loss, random_states_kept, tensors_in
 from initlab.frameworks.verdict import ModelDiagnosis, judged
 from initlab.nn.optimizers import OPTIMIZERS
 
@@ -60,8 +60,7 @@ def diagnose(
     """
     OPTIMIZERS[optimizer]  # an unknown name is told here
     models = models_of(model, nn.Module, "torch.nn.Module", draws, lambda seed: _drawn(model, seed))
-    traces = [trace(each, batch, loss) for each in models]
-    first = [first_steps_of(each, batch, loss, optimizer) for each in models]
+    traces, first = zip(*(traced(each, batch, loss, optimizer) for each in models), strict=True)
     diagnosis = judged(_name_of(models[0]), traces, optimizer, len(next(tensors_in(batch))), first)
     if not cure or diagnosis.verdict == "trains":
         return diagnosis

@@ -10,8 +10,8 @@ from initlab.diagnosis.cures import Proposal, propose
 from initlab.errors import UsageError
 from initlab.frameworks.prediction import TRANSPOSED
 from initlab.frameworks.torch_init import activation_of, init_, layers_of
-from initlab.frameworks.torch_steps import first_steps_of
-from initlab.frameworks.torch_trace import Loss, trace
+from initlab.frameworks.torch_steps import traced
+from initlab.frameworks.torch_trace import Loss
 from initlab.frameworks.trace import Trace
 from initlab.frameworks.verdict import ModelCure, judged
 from initlab.init.scheme import Scheme
@@ -93,8 +93,8 @@ def _severity_with(
         init_(patient, scheme, batch, branch_scale=branch_scale, loss=loss)
     except UsageError:
         return None
-    first = first_steps_of(patient, batch, loss, optimizer)
-    diagnosis = judged("", [trace(patient, batch, loss)], optimizer, 0, [first])
+    seen, first = traced(patient, batch, loss, optimizer)
+    diagnosis = judged("", [seen], optimizer, 0, [first])
     return diagnosis.severity if diagnosis.verdict == "trains" else None
 
 

@@ -1,6 +1,6 @@
 """The first steps of a PyTorch model: passes of a copy, with its own targets and with exchanged ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from initlab.frameworks.steps import Arrays, FirstSteps, first_steps, order_of
 from initlab.frameworks.torch_trace import (
     Loss,
+    Recorder,
     call,
     copied,
     copy_of,
@@ -16,58 +17,69 @@ from initlab.frameworks.torch_trace import (
     parts_of,
     random_states_kept,
     tensors_in,
+    trace_of,
 )
+from initlab.frameworks.trace import Trace
 
 _TARGETS = ("label", "target")
 
 
-def first_steps_of(model: nn.Module, batch: Any, loss: Loss | None, optimizer: str) -> FirstSteps | None:
-    """As `steps.first_steps`; None where all samples have the same targets, or nothing is trained.
+def traced(
+    model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
+) -> tuple[Trace, FirstSteps | None]:
+    """A trace, and the first steps; None where all samples have the same targets, or nothing is trained.
+
+    Both share passes: there are two forward and three backward.
 
     Args:
         model: in any state; it stays as it is.
         batch, loss: as for `trace`.
         optimizer: a name in `OPTIMIZERS`.
     """
-    own = copy_of(model)
-    parameters = {name: each for name, each in own.named_parameters() if each.requires_grad}
+    own, criterion = copy_of(model), loss or default_loss
+    parameters, outputs = dict(own.named_parameters()), list[Any]()
 
-    def compute(values: Arrays, given: Any) -> tuple[Tensor, Arrays]:
-        # In place: a checkpoint in the model reads its parameters again on the way back.
+    def loss_on(inputs: Any, targets: Any) -> Tensor:
+        outputs[:] = [call(own, inputs)]
+        return criterion(outputs[0], targets)
+
+    def seen_by(recorder: Recorder) -> Tensor:
+        with recorder.paths(own):
+            return loss_on(*given)
+
+    def gradients_at(values: Arrays) -> Arrays:
         with torch.no_grad():
-            for name, parameter in parameters.items():
+            for name, parameter in trained.items():
                 parameter.copy_(values[name])
-        inputs, targets = (copied(part) for part in parts_of(given))
-        return (loss or default_loss)(call(own, inputs), targets), parameters
+        loss_on(*map(copied, parts_of(batch))).backward()
+        return _taken_from(trained)
 
-    start = {name: each.detach().clone() for name, each in parameters.items()}
-    return first_steps_in_torch(compute, start, batch, optimizer)
+    given = [copied(part) for part in parts_of(batch)]
+    # Each forward pass starts from the same random state: dropout leaves out the same units.
+    with random_states_kept(), torch.enable_grad():
+        with random_states_kept():
+            seen = trace_of(seen_by, parameters, given[0], again=True)
+        trained = {name: each for name, each in parameters.items() if each.grad is not None}
+        others = exchanged(batch)
+        if others is None or not trained:
+            return seen, None
+        gradients = _taken_from(trained)
+        inputs, targets = map(copied, parts_of(others))
+        with random_states_kept():
+            # A model that computes its own loss must run again.
+            (loss_on(inputs, None) if targets is None else criterion(outputs[0], targets)).backward()
+        outputs.clear()
+        other_gradients = _taken_from(trained)
+        start = {name: each.detach() for name, each in trained.items()}
+        return seen, first_steps(seen.loss, gradients, other_gradients, start, gradients_at, optimizer)
 
 
-def first_steps_in_torch(
-    compute: Callable[[Arrays, Any], tuple[Tensor, Arrays]], start: Arrays, batch: Any, optimizer: str
-) -> FirstSteps | None:
-    """As `steps.first_steps`; None where all samples have the same targets, or nothing is trained.
-
-    Args:
-        compute: (values, batch) -> the loss, and the leaves with these values from which it was computed.
-        start: the values of the parameters that are trained.
-        batch: as for `trace`.
-        optimizer: a name in `OPTIMIZERS`.
-    """
-    batches = batch, exchanged(batch)
-    if batches[1] is None or not start:
-        return None
-
-    def differentiate(values: Arrays, is_exchanged: bool) -> tuple[float, Arrays]:
-        # The random states are the same in each pass: dropout leaves out the same units.
-        with random_states_kept(), torch.enable_grad():
-            value, leaves = compute(values, batches[is_exchanged])
-            found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
-        gradients = zip(leaves, found, strict=True)
-        return float(value.detach()), {name: each for name, each in gradients if each is not None}
-
-    return first_steps(differentiate, start, optimizer)
+def _taken_from(parameters: Mapping[str, Tensor]) -> Arrays:
+    """The gradients, which the parameters lose."""
+    found = {name: each.grad for name, each in parameters.items() if each.grad is not None}
+    for each in parameters.values():
+        each.grad = None
+    return found
 
 
 def exchanged(batch: Any) -> Any:

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ def trace_of(
     parameters: Mapping[str, Tensor],
     inputs: Any,
     units_last: bool = False,
+    again: bool = False,
 ) -> Trace:
     """Describe every operation of a computation, and its gradients.
 
@@ -76,6 +77,7 @@ def trace_of(
         parameters: by name; leaves, in which gradients are left behind.
         inputs: that depend on nothing.
         units_last: whether the last axis counts channels outside of convolutions, as in Keras.
+        again: whether somebody goes backward through the same results once more.
 
     Raises:
         UsageError: for a batch of one sample, or a loss without a gradient.
@@ -85,7 +87,7 @@ def trace_of(
         value = compute(recorder)
     if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
         raise UsageError("the loss is no single number with a gradient; give loss=function(output, targets)")
-    value.backward()
+    value.backward(retain_graph=again)
     return recorder.result(parameters, value)
 
 
@@ -439,4 +441,5 @@ def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
 
 
 def _add_gradient(operation: Operation, axis: int, samples: int, gradient: Tensor) -> None:
-    operation.gradient = gradient_square(_array(gradient), axis, samples)
+    if isnan(operation.gradient):  # else it is known, and this is another pass
+        operation.gradient = gradient_square(_array(gradient), axis, samples)

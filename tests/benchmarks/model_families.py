@@ -166,7 +166,9 @@ def resnet(depth: int, act: type[nn.Module], norm: bool = False, channels: int =
 
     blocks = [Residual(nn.Sequential(*conv(), act(), *conv()), act()) for _ in range(depth)]
     stem = nn.Conv2d(1, channels, 3, stride=2, padding=1)
-    return nn.Sequential(stem, act(), *blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, CLASSES))
+    return nn.Sequential(
+        stem, act(), *blocks, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * channels, CLASSES)
+    )
 
 
 def mixer(depth: int, act: type[nn.Module], width: int = 24) -> nn.Module:

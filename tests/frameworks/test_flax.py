@@ -126,13 +126,14 @@ def test_the_first_steps_are_those_of_our_networks(optimizer):
     network = initialize([30, *[20] * 6, 5], ["he"], 0, "tanh", "float64", data=INPUTS)
     exchanged = LABELS[order_of(len(LABELS))]
 
-    def differentiate(values, is_exchanged):
+    def gradients(values, labels=LABELS):
         network.parameters[...] = values["all"]
-        loss = network.loss(INPUTS, exchanged if is_exchanged else LABELS)
-        return float(loss[0]), {"all": network.gradients.copy()}
+        network.loss(INPUTS, labels)
+        return {"all": network.gradients.copy()}
 
     theirs = diagnose(twin(network, nnx.tanh), BATCH, optimizer=optimizer).first
-    ours = first_steps(differentiate, {"all": network.parameters.copy()}, optimizer)
+    start, loss = {"all": network.parameters.copy()}, float(network.loss(INPUTS, LABELS)[0])
+    ours = first_steps(loss, gradients(start), gradients(start, exchanged), start, gradients, optimizer)
     for name in ("loss", "pull", "highest"):
         assert getattr(theirs, name) == pytest.approx(getattr(ours, name), rel=0.02)
 

@@ -12,13 +12,17 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
 from initlab.frameworks import steps  # noqa: E402
-from initlab.frameworks.torch_steps import exchanged, first_steps_of  # noqa: E402
+from initlab.frameworks.torch_steps import exchanged, traced  # noqa: E402
 from initlab.torch import diagnose  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = torch.tensor(RNG.standard_normal((40, 6)))
 Y = torch.tensor(RNG.standard_normal((40, 1)))
 LABELS = torch.tensor(RNG.integers(5, size=40))
+
+
+def first_steps_of(*arguments):
+    return traced(*arguments)[1]
 
 
 def line():
@@ -116,9 +120,13 @@ def test_no_answer_without_other_targets():
     model = chain()
     assert exchanged((X, torch.zeros(40, dtype=torch.int64))) is None
     assert first_steps_of(model, (X, torch.zeros(40, dtype=torch.int64)), None, "sgd") is None
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    assert first_steps_of(model, (X, LABELS), None, "sgd") is None
+
+
+def test_frozen_parameters_take_no_part():
+    model, frozen = chain(), chain()
+    frozen[0].requires_grad_(False)
+    whole, part = (first_steps_of(each, (X, LABELS), None, "sgd").pull for each in (model, frozen))
+    assert 0 < part < whole
 
 
 def test_targets_among_named_inputs_are_exchanged_alone():
