@@ -17,13 +17,15 @@ from matplotlib.figure import Figure
 from model_families import FAMILIES
 from model_verdicts import BATCH, LEARNT, RATES, SEEDS, SHARE, SHOWN, STEPS, outcomes, reference_scores
 
-from initlab.diagnosis.limits import FAILS, TRAINS
+from initlab.diagnosis.limits import TRAINS
+from initlab.frameworks.steps import FirstSteps
 from initlab.measure.intervals import Interval, mean_interval, proportion_interval
 from initlab.plotting.elements import headline
 from initlab.plotting.style import render
 
 FOLDER = Path(__file__).parents[2] / "results" / "own_models"
-DRAW = 1
+DRAW = 2
+EDGES = (0.01, 1e9)  # of the figure; what lies outside is drawn there
 Outcome = dict[str, Any]
 
 
@@ -40,6 +42,10 @@ def gradient(each: Outcome) -> float:
     stages = each["record"]["verdicts"][each["optimizer"]]["stages"]
     values = [stage["gradient"] for stage in stages]
     return max((abs(math.log(v)) if 0 < v < math.inf else math.inf for v in values if v == v), default=0.0)
+
+
+def first_steps(each: Outcome) -> FirstSteps:
+    return FirstSteps(**each["record"]["verdicts"][each["optimizer"]]["first"])
 
 
 def severity_says(each: Outcome) -> bool:
@@ -133,7 +139,7 @@ def misses(chosen: Sequence[Outcome]) -> list[list[object]]:
     return [
         [
             *(each["record"][name] for name in ("family", "depth", "activation", "start", "data")),
-            *(each["optimizer"], verdict(each), f"{severity(each):.1f}"),
+            *(each["optimizer"], verdict(each), f"{first_steps(each).steps:.2g}", f"{severity(each):.1f}"),
             f"{each['record']['scores'][each['optimizer']][-1]:.2f}",
         ]
         for each in decided(chosen)
@@ -172,16 +178,15 @@ def figure(chosen: Sequence[Outcome]) -> Figure:
     for axes, optimizer in zip(panels, RATES, strict=True):
         for group, color in groups.items():
             some = [e for e in chosen if e["optimizer"] == optimizer and group_of(e) == group]
-            x = [min(max(severity(each), 0.1), 300) for each in some]
-            y = [max(each["relative"][-1], -0.04) for each in some]
+            x = [min(max(first_steps(each).steps, EDGES[0]), EDGES[1]) for each in some]
+            y = [min(max(each["relative"][-1], -0.04), 1.16) for each in some]
             axes.plot(x, y, "o", color=color, alpha=0.6, markersize=4, label=LABELS[group])
         axes.axhline(SHARE, color="black", linewidth=1)
-        for limit in (TRAINS, FAILS):
+        usual = FirstSteps(loss=1.0, pull=1.0, highest=1.0, optimizer=optimizer).usual
+        for limit in (usual.soon, usual.late):
             axes.axvline(limit, color="black", linewidth=1, linestyle="--")
-        axes.set(xscale="log", xlim=(0.09, 350), ylim=(-0.05, 1.1), title=optimizer)
-        axes.set_xlabel("severity before training")
-        axes.set_xticks([0.1, 1, 3, 8, 30, 100], ["0.1", "1", "3", "8", "30", "100"])
-        axes.minorticks_off()
+        axes.set(xscale="log", xlim=(EDGES[0] / 2, 2 * EDGES[1]), ylim=(-0.06, 1.2), title=optimizer)
+        axes.set_xlabel("steps needed, from gradients before training")
     panels[0].set_ylabel("score, as a share of the reference's")
     panels[0].legend(loc="lower left")
     return picture
@@ -209,10 +214,13 @@ held out; {seeds} draws train at it. A model has trained if its middle draw reac
 shallow model of its family, from He's or PyTorch's weights, whichever is better, trained alike. A score is
 the share of right answers, of autoencoders the share of the variance explained. {left} of the {cases} cases,
 of a model and an optimizer, are left out: there even the shallow model scores less than {learnt}. The limits
-were fitted to 31 other models, before any of these was trained. "In doubt" predicts nothing, and is counted
+were fitted to 67 other models, before any of these was trained. "In doubt" predicts nothing, and is counted
 apart.
 
-![severities](severities.png)
+![steps](steps.png)
+
+Points at the edges lie beyond them. Dashed: up to the first line few steps are needed; beyond the second the
+model does not train. Horizontal: the share that counts as trained.
 
 {tables}
 
@@ -249,8 +257,9 @@ def main() -> None:
         ]
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture = figure(chosen)
-    (FOLDER / "severities.png").write_bytes(render(picture, "png"))
-    wrong = ["family", "depth", "activation", "start", "data", "optimizer", "verdict", "severity", "score"]
+    (FOLDER / "steps.png").write_bytes(render(picture, "png"))
+    wrong = ["family", "depth", "activation", "start", "data", "optimizer"]
+    wrong += ["verdict", "steps needed", "severity", "score"]
     page = PAGE.format(
         models=models,
         cases=len(RATES) * models,
@@ -285,11 +294,14 @@ def write_models(chosen: Sequence[Outcome]) -> None:
     names = ("family", "depth", "activation", "start", "data")
     with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow([*names, "optimizer", "verdict", "severity", "anyinit", *(f"score_{s}" for s in STEPS)])
+        numbers = ("steps", "highest_rate", "severity")
+        rows.writerow([*names, "optimizer", "verdict", *numbers, "anyinit", *(f"score_{s}" for s in STEPS)])
         for each in chosen:
             record, optimizer = each["record"], each["optimizer"]
             scores = [f"{value:.3f}" for value in record["scores"][optimizer]]
-            own = [optimizer, verdict(each), f"{severity(each):.3g}", record["anyinit"]]
+            found = first_steps(each)
+            values = (f"{value:.3g}" for value in (found.steps, found.highest, severity(each)))
+            own = [optimizer, verdict(each), *values, record["anyinit"]]
             rows.writerow([*(record[name] for name in names), *own, *scores])
 
 
