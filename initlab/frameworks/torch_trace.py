@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from initlab.errors import UsageError
 from initlab.frameworks.arrays import difference, gradient_square, mean_square, unit_numbers
+from initlab.frameworks.torch_attention import attention_numbers
 from initlab.frameworks.trace import BATCH, NONLINEAR, Operation, Trace, Weight
 
 Loss = Callable[..., Tensor]
@@ -277,13 +278,13 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         sources = self._sources(taken)
         names = frozenset().union(*(self._parameters(tensor) for tensor in taken))
         kind = self._layer(_kind(func), taken, names)
-        slopes = (
-            self._unit_numbers(func, kind, args, kwargs, sources) if sources and kind in NONLINEAR else {}
-        )
+        numbers = attention_numbers(kind, args, kwargs) if sources else {}
+        if sources and kind in NONLINEAR:
+            numbers = self._unit_numbers(func, kind, args, kwargs, sources)
         result = func(*args, **kwargs)
         for tensor in tensors_in(result):
             if sources:
-                self._note(tensor, kind, sources, names, taken, slopes)
+                self._note(tensor, kind, sources, names, taken, numbers)
             elif names:
                 self._names[id(tensor)] = weakref.ref(tensor), names
         return result
@@ -316,7 +317,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         sources: tuple[int, ...],
         names: frozenset[str],
         taken: list[Tensor],
-        slopes: dict[str, float],
+        numbers: dict[str, float],
     ) -> None:
         """Describe a result, unless it is a view of what is known already."""
         is_same = len(sources) == 1 and not names and (kind in _PASSING or _is_view(tensor, taken))
@@ -339,7 +340,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
             shape=tuple(tensor.shape),
             square=mean_square(values),
             difference=difference(values, self.samples),
-            **slopes,
+            **numbers,
         )
         self.operations.append(operation)
         self._axes[index] = axis

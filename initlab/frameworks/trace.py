@@ -6,7 +6,7 @@ Symbols: B samples; z is the result of an operation, (B, ...); d the gradient of
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import nan, prod
+from math import isnan, nan, prod
 
 BATCH = -1  # the source of operations that take the batch itself
 
@@ -28,6 +28,7 @@ NONLINEAR = {
 }
 NORMS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response_norm"}
 SUMS = {"add", "sub"}
+PRODUCTS = {"matmul", "bmm", "baddbmm", "einsum"}
 
 
 @dataclass(kw_only=True)
@@ -46,6 +47,8 @@ class Operation:
         distinct, dead, saturated: of what a nonlinear function takes: the share of units that compute
             something of their own, the share of units whose slope is 0 for every sample, and the share of
             slopes below 5 % of the steepest one, for functions with two bounds.
+        entropy, logits: of attention, the mean entropy of its weights as a share of the largest, and the
+            standard deviation of its logits; nan of other operations, and where nothing looks at them.
         gradient: |d|^2; where weights are shared over positions, |sum of d over positions|^2 if that is more.
     """
 
@@ -60,6 +63,8 @@ class Operation:
     distinct: float = 1.0
     dead: float = 0.0
     saturated: float = 0.0
+    entropy: float = nan
+    logits: float = nan
     gradient: float = nan
 
     @property
@@ -150,6 +155,18 @@ class Trace:
             for source in set(operation.sources) - {BATCH}:
                 found[source].append(operation)
         return found
+
+    @property
+    def attentions(self) -> list[Operation]:
+        """The operations that attend: in one call, or a softmax whose weights a product takes."""
+        return [
+            each
+            for each in self.operations
+            if not isnan(each.entropy)
+            and (
+                each.kind != "softmax" or any(after.kind in PRODUCTS for after in self.consumers[each.index])
+            )
+        ]
 
     @cached_property
     def branch_ends(self) -> list[Operation]:

@@ -77,6 +77,9 @@ class ModelCure:
     code: str
 
 
+# Of the largest entropy; below, most of the weight lies on one position.
+_FOCUSED = 0.1
+
 NOTHING_HELPS = (
     "No start that was tried is healthy here; normalization, skip connections or fewer layers may help"
 )
@@ -189,6 +192,10 @@ class ModelDiagnosis:
                 | {"words": words_of(stage.symptoms)}
                 for stage in self.stages
             ],
+            "attention": [
+                {"name": each.name, "entropy": each.entropy, "logits": each.logits}
+                for each in self.traces[0].attentions
+            ],
             "first_steps": asdict(self.first) | {"steps": self.first.steps} if self.first else None,
             "cure": asdict(self.cure) if self.cure else None,
         }
@@ -253,9 +260,21 @@ class ModelDiagnosis:
             lines.append(
                 f"{self.seen:.1%} of the parameters were seen at work; nothing is said of the others"
             )
+        lines += self._of_attention()
         if self.first:
             lines.append(str(self.first))
         return [*lines, *self._advice()]
+
+    def _of_attention(self) -> list[str]:
+        """How attention spreads in the first draw."""
+        each = self.traces[0].attentions
+        if not each:
+            return []
+        least = min(each, key=lambda operation: operation.entropy)
+        logits = [operation.logits for operation in each]
+        share = f"the entropy in {least.name} is {least.entropy:.0%} of that of a mean over all positions"
+        text = f"attention: logits of std {min(logits):.2g} to {max(logits):.2g}; {share}"
+        return [f"{text}: it looks at one" if least.entropy < _FOCUSED else text]
 
     def _advice(self) -> list[str]:
         if self.cure:

@@ -4,7 +4,7 @@
     python tests/benchmarks/model_verdicts.py KEPT          trains, and adds a line for each model to a file
     python tests/benchmarks/model_page.py KEPT              writes results/own_models from it
 
-Models are drawn by chance: family, depth, activation, start and data. Draws 0 and 1 served to find the limits;
+Models are drawn by chance: family, depth, activation, start and data. Draws 0 and 1 served to find limits;
 these were fixed before draw 2 was trained.
 """
 
