@@ -21,6 +21,9 @@ _USUAL = (
     Proposal(Scheme("he"), "each ReLU layer keeps the mean square of its signals"),
     Proposal(Scheme.parse("orthogonal(gain=relu)"), "orthogonal layers keep signals and gradients"),
 )
+_LAST = Proposal(
+    Scheme("lsuv"), "each layer is divided by the standard deviation of its outputs on the batch"
+)
 
 _ANY_SCHEME = """\
 from initlab.torch import init_
@@ -36,7 +39,7 @@ for module in model.modules():
 def find_cure(
     model: nn.Module, seen: Trace, batch: Any, loss: Loss | None, optimizer: str
 ) -> ModelCure | None:
-    """The first proposal that is good enough, else the healthiest, if one is healthy.
+    """The first proposal that is good enough, else the healthiest, if one is healthy; LSUV where none is.
 
     Args:
         model: stays as it is.
@@ -46,6 +49,8 @@ def find_cure(
     healthy: list[ModelCure] = []
     is_transposed = any(each.kind in TRANSPOSED for each in seen.operations)
     for proposal, scale in _proposals(model, seen):
+        if healthy and proposal is _LAST:
+            break
         severity = _severity_with(proposal.scheme, scale, model, batch, loss, optimizer)
         if severity is None:
             continue
@@ -73,7 +78,7 @@ def _proposals(model: nn.Module, seen: Trace) -> Iterator[tuple[Proposal, float]
         scale = float(f"{blocks**-0.5:.3g}")
         why = f"1 / sqrt({blocks}) keeps the sum of {blocks} residual branches at the size of one"
         yield from ((Proposal(each.scheme, why), scale) for each in proposals)
-    yield from ((each, 1.0) for each in proposals)
+    yield from ((each, 1.0) for each in (*proposals, _LAST))
 
 
 def _schemes(model: nn.Module, seen: Trace) -> list[Proposal]:

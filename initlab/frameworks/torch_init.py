@@ -8,7 +8,7 @@ A weight of PyTorch, (n_out, n_in) or (channels out, channels in, kernel), is th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, prod, sqrt
+from math import inf, isnan, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,16 @@ from torch import nn
 from initlab.errors import UsageError, require
 from initlab.frameworks.decoder import Decoded, decoded
 from initlab.frameworks.prediction import LAYERS, OURS, TRANSPOSED, stretch
-from initlab.frameworks.torch_trace import Loss, tensors_in, trace
+from initlab.frameworks.torch_trace import (
+    Loss,
+    call,
+    copied,
+    copy_of,
+    parts_of,
+    random_states_kept,
+    tensors_in,
+    trace,
+)
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.init.networks import mean_square
 from initlab.init.scheme import Place, Scheme
@@ -75,7 +84,8 @@ def init_(
         seed: of the draws, which are those of initlab's own networks.
 
     Raises:
-        UsageError: for an unknown scheme, one that looks at data, or one that does not suit the model.
+        UsageError: for an unknown scheme, one that looks at data but `lsuv`, or one that does not suit the
+            model.
 
     >>> model = nn.Sequential(nn.Linear(50, 40), nn.GELU(), nn.Linear(40, 40), nn.GELU(), nn.Linear(40, 3))
     >>> batch = torch.randn(20, 50), torch.randint(3, (20,))
@@ -83,7 +93,10 @@ def init_(
     0.1
     """
     chosen = scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme)
-    require(not chosen.is_data_dependent, f"{chosen} looks at data, which init_ cannot show it yet")
+    require(
+        not chosen.is_data_dependent or chosen.name == "lsuv",
+        f"{chosen} looks at data; of such schemes, init_ has lsuv",
+    )
     seen = trace(model, batch, loss)
     parameters = dict(model.named_parameters())
     layers = layers_of(seen, parameters)
@@ -91,9 +104,46 @@ def init_(
     with torch.no_grad():
         for index, layer in enumerate(layers):
             _draw(parameters, layer, settled.within(place=layer.place), seed, index)
+        if chosen.name == "lsuv":
+            _divide_by_std(model, layers, batch, chosen)
         if branch_scale != 1:
             _scale_branches(seen, parameters, branch_scale)
     return model
+
+
+def _divide_by_std(model: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: Scheme) -> None:
+    """Layer by layer, until the variance of its outputs on the batch is 1: `lsuv`, after a draw.
+
+    A copy runs, in training mode, so that the model's buffers stay as they are.
+    """
+    own, parameters = copy_of(model), dict(model.named_parameters())
+    copies = dict(own.named_parameters())
+    tolerance, iterations = (lsuv.arguments.get(*each) for each in (("tolerance", 0.1), ("iterations", 10)))
+    for layer in layers:
+        for _ in range(int(iterations)):
+            variance = _variance_of(own, layer, batch)
+            # A layer whose outputs are all equal, or overflow, has no scale that would help.
+            if abs(variance - 1) <= float(tolerance) or not 0 < variance < inf:
+                break
+            copies[layer.weight].div_(sqrt(variance))
+        parameters[layer.weight].copy_(copies[layer.weight])
+
+
+def _variance_of(own: nn.Module, layer: Layer, batch: Any) -> float:
+    """Of the outputs of a layer, that of its last call."""
+    found: list[float] = []
+
+    def look(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        found.append(float(output.double().var(unbiased=False)))
+
+    module = own.get_submodule(layer.weight.rpartition(".")[0])
+    handle = module.register_forward_hook(look)
+    with random_states_kept():
+        call(own, copied(parts_of(batch)[0]))
+    handle.remove()
+    is_layer = bool(found) and isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
+    require(is_layer, f"lsuv needs layers that are modules, and {layer.weight} is used without one")
+    return found[-1]
 
 
 def _scale_branches(seen: Trace, parameters: dict[str, nn.Parameter], factor: float) -> None:

@@ -79,3 +79,41 @@ def test_a_tower_that_explodes_is_cured_by_smaller_branches():
     model = build()
     exec(found.cure.code, {"model": model, "batch": BATCH})
     assert diagnose(model, BATCH).verdict == "trains"
+
+
+class Shapes(nn.Module):
+    """Convolutions, a residual branch, dropout and a linear layer; one layer without a module, or none."""
+
+    def __init__(self, by_hand=False):
+        super().__init__()
+        self.stem, self.branch, self.norm = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)
+        self.drop, self.head = nn.Dropout(0.3), nn.Linear(8 * 36, 5)
+        self.last = nn.Parameter(torch.randn(5, 5)) if by_hand else None
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.stem(x)))
+        x = self.head(self.drop((x + self.branch(x)).flatten(1)))
+        return x if self.last is None else x @ self.last
+
+
+def test_lsuv_gives_every_layer_outputs_of_variance_1_and_changes_nothing_else():
+    torch.manual_seed(0)
+    images, labels = 5 * torch.rand(20, 3, 8, 8), torch.randint(5, (20,))
+    model, variances = Shapes(), {}
+    before = {name: each.clone() for name, each in model.named_buffers()}
+    state = torch.get_rng_state()
+    init_(model, "lsuv", (images, labels))
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(each, before[name]) for name, each in model.named_buffers())
+    for name in ("stem", "branch", "head"):
+        getattr(model, name).register_forward_hook(
+            lambda _m, _i, output, name=name: variances.update({name: float(output.detach().var())})
+        )
+    model(images)
+    assert all(abs(variance - 1) < 0.12 for variance in variances.values())
+    assert len(variances) == 3
+
+
+def test_lsuv_needs_modules():
+    with pytest.raises(UsageError, match="last is used without one"):
+        init_(Shapes(by_hand=True), "lsuv", (torch.rand(20, 3, 8, 8), torch.randint(5, (20,))))

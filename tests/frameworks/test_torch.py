@@ -318,7 +318,7 @@ class TestInit:
     @pytest.mark.parametrize(
         ("build", "scheme", "message"),
         [
-            (lambda: chain(2), "lsuv", "looks at data"),
+            (lambda: chain(2), "within_layer", "looks at data"),
             (lambda: chain(2), "hee", "unknown scheme 'hee'"),
             (lambda: nn.Sequential(chain(2), nn.Tanh()), "auto", "relu, tanh"),
             (lambda: nn.Sequential(nn.BatchNorm1d(30).double(), chain(2)), "auto", "chain of layers"),
