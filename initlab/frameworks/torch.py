@@ -32,7 +32,7 @@ def diagnose(
 
     A copy runs once forward and once backward in training mode. Each layer that all paths pass is measured:
     its signal relative to the first one's, its gradient relative to the last one's, how much the samples
-    still differ, and its units. The limits are those of `initlab diagnose`. Three more passes tell how the
+    still differ, and its units. The limits are those of `initlab diagnose`. Some more passes tell how the
     first steps would go, how many it takes to tell samples apart, and from which rate they overshoot; the
     verdict is theirs. See `initlab.frameworks.steps`.
 

@@ -54,7 +54,7 @@ and the random generators are put back. `init_(model, scheme, batch)` draws any 
 place, `schemes_of(model)` says from which schemes the weights were drawn, and `width_check(build, batch)`
 whether a rate that suits a narrow model suits a wide one.
 
-The verdict is that of the first steps: three more passes tell how many it takes to tell images apart, and
+The verdict is that of the first steps: some more passes tell how many it takes to tell images apart, and
 from which rate they overshoot. [How often it is right](../own_models/README.md).
 
 Written by `tests/benchmarks/own_model.py` with PyTorch {version}.
