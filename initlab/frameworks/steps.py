@@ -111,6 +111,8 @@ class FirstSteps:
 
     def __str__(self) -> str:
         soon, rate = self.usual.soon, min(self.highest, self.usual.rate)
+        if not math.isfinite(self.steps):
+            return f"first steps: {self.optimizer} learns nothing, for gradients overflow or are 0"
         if "slow" in self.words:
             return (
                 f"first steps: {self.optimizer} would need {self.steps:.2g} of them at a rate of {rate:.1g}"
@@ -141,6 +143,8 @@ def first_steps(
     for name in own:
         apart = own[name] - others[name]
         pull += float(abs(apart).sum()) if is_adaptive else _square(apart)
+    if not math.isfinite(pull):  # exchanged targets overflow
+        return FirstSteps(loss=loss, pull=0.0, highest=0.0, optimizer=optimizer)
     curvature, slope = _along(own, parameters, gradients_at, _sign if is_adaptive else _same)
     highest = 2 * slope / curvature if curvature > 0 else math.inf
     return FirstSteps(loss=loss, pull=pull, highest=highest, optimizer=optimizer)

@@ -101,23 +101,31 @@ def init_(
     parameters = dict(model.named_parameters())
     layers = layers_of(seen, parameters)
     settled = chosen.within(**_network_of(chosen, seen, layers, batch))
+    # Into a copy: where something is refused on the way, the model is as it was.
+    own = copy_of(model)
+    drawn = dict(own.named_parameters())
     with torch.no_grad():
         for index, layer in enumerate(layers):
-            _draw(parameters, layer, settled.within(place=layer.place), seed, index)
+            _draw(drawn, layer, settled.within(place=layer.place), seed, index)
         if chosen.name == "lsuv":
-            _divide_by_std(model, layers, batch, chosen)
+            _divide_by_std(own, layers, batch, chosen)
         if branch_scale != 1:
-            _scale_branches(seen, parameters, branch_scale)
+            _scale_branches(seen, drawn, branch_scale)
+        for name, parameter in parameters.items():
+            parameter.copy_(drawn[name])
     return model
 
 
-def _divide_by_std(model: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: Scheme) -> None:
+def _divide_by_std(own: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: Scheme) -> None:
     """Layer by layer, until the variance of its outputs on the batch is 1: `lsuv`, after a draw.
 
-    A copy runs, in training mode, so that the model's buffers stay as they are.
+    Args:
+        own: a copy of a model, which runs in training mode; its buffers change.
+        layers: its layers, in the order of their calls.
+        batch: as for `init_`.
+        lsuv: the scheme, with its arguments.
     """
-    own, parameters = copy_of(model), dict(model.named_parameters())
-    copies = dict(own.named_parameters())
+    parameters = dict(own.named_parameters())
     tolerance, iterations = (lsuv.arguments.get(*each) for each in (("tolerance", 0.1), ("iterations", 10)))
     for layer in layers:
         for _ in range(int(iterations)):
@@ -125,8 +133,7 @@ def _divide_by_std(model: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: 
             # A layer whose outputs are all equal, or overflow, has no scale that would help.
             if abs(variance - 1) <= float(tolerance) or not 0 < variance < inf:
                 break
-            copies[layer.weight].div_(sqrt(variance))
-        parameters[layer.weight].copy_(copies[layer.weight])
+            parameters[layer.weight].div_(sqrt(variance))
 
 
 def _variance_of(own: nn.Module, layer: Layer, batch: Any) -> float:

@@ -27,8 +27,9 @@ _TARGETS = ("label", "target")
 def traced(
     model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
 ) -> tuple[Trace, FirstSteps | None]:
-    """A trace, and the first steps; None where all samples have the same targets, or nothing is trained.
+    """A trace, and the first steps; None where all samples have the same targets, or in half precision.
 
+    There a small change of the parameters is rounded away, by which the curvature is felt for.
     Both share passes: there are two forward and three backward.
 
     Args:
@@ -61,7 +62,8 @@ def traced(
             seen = trace_of(seen_by, parameters, given[0], again=True)
         trained = {name: each for name, each in parameters.items() if each.grad is not None}
         others = exchanged(batch)
-        if others is None or not trained:
+        is_coarse = any(each.dtype in (torch.float16, torch.bfloat16) for each in trained.values())
+        if others is None or not trained or is_coarse:
             return seen, None
         gradients = _taken_from(trained)
         inputs, targets = map(copied, parts_of(others))

@@ -114,6 +114,13 @@ def test_lsuv_gives_every_layer_outputs_of_variance_1_and_changes_nothing_else()
     assert len(variances) == 3
 
 
-def test_lsuv_needs_modules():
-    with pytest.raises(UsageError, match="last is used without one"):
-        init_(Shapes(by_hand=True), "lsuv", (torch.rand(20, 3, 8, 8), torch.randint(5, (20,))))
+@pytest.mark.parametrize(
+    ("scheme", "more", "message"),
+    [("lsuv", {}, "last is used without one"), ("he", {"branch_scale": 0.5}, "no residual branches")],
+)
+def test_what_is_refused_on_the_way_leaves_the_model_as_it_was(scheme, more, message):
+    model = Shapes(by_hand=True) if scheme == "lsuv" else nn.Sequential(nn.Flatten(), nn.Linear(192, 5))
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    with pytest.raises(UsageError, match=message):
+        init_(model, scheme, (torch.rand(20, 3, 8, 8), torch.randint(5, (20,))), **more)
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 from initlab.frameworks import steps  # noqa: E402
 from initlab.frameworks.torch_steps import exchanged, traced  # noqa: E402
@@ -182,6 +183,35 @@ def test_a_doubt_about_a_model_beyond_the_limits_is_none():
     found = diagnose(model, (X, LABELS), cure=False)
     assert (found.first.verdict, found.first.words) == ("in doubt", ["unstable"])
     assert found.verdict == "does not train"
+
+
+def test_gradients_that_overflow_or_are_0_learn_nothing():
+    zeros, huge = chain().float(), nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 5))
+    for model, value in ((zeros, 0.0), (huge, 1e30)):
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, value)
+        found = first_steps_of(model, (X.float(), LABELS), None, "sgd")
+        assert found.verdict == "does not train"
+    assert "learns nothing" in str(found)
+
+
+def test_half_precision_has_no_first_steps():
+    batch = X.bfloat16(), LABELS
+    assert first_steps_of(chain().bfloat16(), batch, None, "sgd") is None
+    assert diagnose(chain().bfloat16(), batch, cure=False).stages
+
+
+def test_a_checkpoint_makes_no_difference():
+    class Checked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.chain = chain()
+
+        def forward(self, x):
+            return checkpoint(self.chain, x, use_reentrant=False)
+
+    plain, checked = (first_steps_of(each, (X, LABELS), None, "sgd") for each in (chain(), Checked()))
+    assert checked == plain
 
 
 def test_examples():
