@@ -16,7 +16,7 @@ one hidden layer is compared with gradient descent on that mode, at a rate of {m
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import open_dataset, train, train_at_best_rate
+from initlab import initialize, open_dataset, train, train_at_best_rate
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.nn.streams import Purpose, stream
@@ -77,10 +77,19 @@ def learning_times(s, depth, scheme):
         validation=0,
         by=lambda history: speed(history.losses, goal),
     )[0].learning_rate
-    slow = train(
-        scheme, **how, steps=max(s.steps), seeds=range(s.seeds), optimizer=f"sgd(lr={best / s.divisor})"
-    )
-    return {"times": first_steps(slow.losses, goal), "rate": best}
+    sizes = (s.components, *how["hidden"], 10)
+    networks = initialize(sizes, [scheme] * s.seeds, range(s.seeds), how["activation"])
+    how["optimizer"] = f"sgd(lr={best / s.divisor})"
+    losses = losses_until(goal, networks, max(s.steps), s.search, **how)
+    return {"times": first_steps(losses, goal), "rate": best}
+
+
+def losses_until(goal, networks, steps, at_once, **how):
+    """Of each network, so many steps at a time, as far as one of them has not reached the goal."""
+    losses = np.empty((networks.networks, 0))
+    while losses.shape[1] < steps and not (losses <= goal).any(axis=1).all():
+        losses = np.hstack([losses, train(networks, **how, steps=at_once).losses])
+    return losses
 
 
 @exhibit.kept

@@ -9,8 +9,8 @@ standard deviation, at the rate {rate}. So do {trials} networks of {middle} laye
 {small} times: they have learnt when the mean loss of {span} steps is at most {goal}. Networks of one hidden
 layer and of {middle} start from std=0.01 and from Xavier's weights at the same rate. For the factor n Var w,
 tanh and ReLU networks of {deep} layers start at {factors} times the factor that keeps the variance, which is
-1 for tanh and 2 for ReLU, each at the rate of {rates} with the lowest mean loss of {rate_seeds} seeds on
-{held_out} held-out training images. A loss beyond {worst}, or of a network that has diverged, counts as
+1 for tanh and 2 for ReLU, each at the rate of {rates} with the lowest loss on {held_out} held-out training
+images, of {rate_seeds} seed. A loss beyond {worst}, or of a network that has diverged, counts as
 {worst}.
 """
 
@@ -35,7 +35,7 @@ exhibit = Exhibit(
         "batch_size": 64,
         "rate": 0.1,
         "rates": (0.001, 0.01, 0.1),
-        "rate_seeds": 2,
+        "rate_seeds": 1,
         "held_out": 5000,
     },
     factors={"factors": (0.25, 0.5, 1, 2, 4, 16)},

@@ -35,7 +35,7 @@ _NEAR = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """What counts as few steps and as a usable rate, fitted to 67 models of 14 families and 300 steps.
+    """What counts as few steps and as a usable rate, fitted to 187 models of 14 families and 300 steps.
 
     Attributes:
         rate: the largest that people use.
@@ -49,8 +49,8 @@ class Usual:
     safe: float
 
 
-PLAIN = Usual(rate=0.3, soon=300, late=1000, safe=0.0025)
-SIGNS = Usual(rate=0.01, soon=1000, late=1e6, safe=0.001)
+PLAIN = Usual(rate=0.3, soon=200, late=500, safe=0.0035)
+SIGNS = Usual(rate=0.01, soon=50, late=1000, safe=0.001)
 
 
 @dataclass(frozen=True, kw_only=True)
