@@ -1,6 +1,10 @@
-"""The numbers of one operation's result, from NumPy arrays of any library: see `trace.Operation`."""
+"""The numbers of one operation's result, from NumPy arrays of any library: see `trace.Operation`.
 
-from math import nan
+Results are large, and in float32 as a rule. Copies in float64 would cost more than the model's own passes, so
+they are made only where float32 is not enough: for sums that overflow, and for vectors that are almost alike.
+"""
+
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -20,23 +24,32 @@ STEEPEST = {
     "hardsigmoid": 1 / 6,
 }
 _SATURATED_SLOPE = 0.05
+# Sums of squares in float32 are used between these; beyond, single squares may have been lost.
+_SAFE = 1e-25, 1e30
+# The dissimilarity from which on the fast formula is used: below, it cancels.
+_UNLIKE = 0.01
+_COMPARED = 2000  # rows in which units are compared
 
 
 def mean_square(values: Array) -> float:
-    """In float64."""
-    return float(np.square(values, dtype=np.float64).mean())
+    """To about 1e-6."""
+    return square_sum(values) / values.size if values.size else nan
 
 
-def by_unit(values: Array, axis: int) -> Array:
-    """(samples x positions, units).
+def square_sum(values: Array) -> float:
+    """To about 1e-6.
 
-    Args:
-        values: of any shape.
-        axis: which counts units or channels.
+    >>> square_sum(np.array([3.0, 4.0], np.float32)), square_sum(np.array([1e30], np.float32)) > 1e59
+    (25.0, True)
     """
-    if not values.ndim:
-        return values.reshape(1, 1)
-    return np.moveaxis(values, axis, -1).reshape(-1, values.shape[axis])
+    flat = values.ravel()
+    if flat.dtype == np.float32:
+        with np.errstate(all="ignore"):
+            total = float(flat @ flat)
+        if _SAFE[0] < total < _SAFE[1]:
+            return total
+    flat = flat.astype(np.float64)
+    return float(flat @ flat)
 
 
 def difference(values: Array, samples: int) -> float:
@@ -44,11 +57,27 @@ def difference(values: Array, samples: int) -> float:
     axis = next((axis for axis in range(min(values.ndim, 2)) if values.shape[axis] == samples), None)
     if axis is None:
         return nan
-    return dissimilarity(np.moveaxis(values, axis, 0).reshape(samples, -1).astype(np.float64))
+    vectors = np.moveaxis(values, axis, 0).reshape(samples, -1)
+    fast = _fast_dissimilarity(vectors)
+    return fast if fast > _UNLIKE else dissimilarity(vectors.astype(np.float64))
+
+
+def _fast_dissimilarity(vectors: Array) -> float:
+    """`B / (B - 1) (1 - |m|^2)`, with m the mean of the unit vectors; 0 where it is better not used."""
+    if vectors.dtype not in (np.float32, np.float64):
+        return 0.0
+    with np.errstate(all="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        if not (norms > sqrt(_SAFE[0])).all() or not norms.max() < sqrt(_SAFE[1]):
+            return 0.0
+        mean = (1 / norms) @ vectors / len(norms)
+    return (1 - square_sum(mean)) * len(norms) / (len(norms) - 1)
 
 
 def unit_numbers(kind: str, z: Array, slopes: Array, axis: int) -> dict[str, float]:
     """What a nonlinear function finds: dead and saturated slopes, and units that repeat each other.
+
+    Units are compared in some of the rows, samples or positions.
 
     Args:
         kind: the function's name.
@@ -56,21 +85,23 @@ def unit_numbers(kind: str, z: Array, slopes: Array, axis: int) -> dict[str, flo
         slopes: its derivative there.
         axis: which counts units or channels.
     """
-    rows = by_unit(slopes, axis)
-    limit = _SATURATED_SLOPE * STEEPEST.get(kind, 0.0)
-    units = by_unit(z, axis).astype(np.float64)
+    if not z.ndim:
+        z, slopes, axis = z.reshape(1, 1), slopes.reshape(1, 1), 1
+    others = tuple(each for each in range(z.ndim) if each != axis % z.ndim)
+    steepest = STEEPEST.get(kind)
+    rows = np.moveaxis(z, axis, -1).reshape(-1, z.shape[axis])
+    rows = rows[:: max(1, len(rows) // _COMPARED)].astype(np.float64)
     return {
-        "dead": float((rows == 0).all(axis=0).mean()),
-        "saturated": float((np.abs(rows) < limit).mean()),
-        "distinct": distinct_columns(units, up_to_sign=kind in STEEPEST) / units.shape[1],
+        "dead": float((slopes == 0).all(axis=others).mean()),
+        "saturated": float((np.abs(slopes) < _SATURATED_SLOPE * steepest).mean()) if steepest else 0.0,
+        "distinct": distinct_columns(rows, up_to_sign=kind in STEEPEST) / rows.shape[1],
     }
 
 
 def gradient_square(gradient: Array, axis: int, samples: int) -> float:
     """|d|^2, or that of its sum over positions, if it is more."""
-    d = gradient.astype(np.float64)
-    whole = float(np.square(d).sum())
-    if d.ndim <= 2 or len(d) != samples:
+    whole = square_sum(gradient)
+    if gradient.ndim <= 2 or len(gradient) != samples:
         return whole
-    together = np.moveaxis(d, axis, 1).reshape(samples, d.shape[axis], -1).sum(axis=2)
-    return max(whole, float(np.square(together).sum()))
+    others = tuple(each for each in range(1, gradient.ndim) if each != axis % gradient.ndim)
+    return max(whole, square_sum(gradient.sum(axis=others)))

@@ -75,14 +75,41 @@ class FirstSteps:
         return SIGNS if self.optimizer in ADAPTIVE else PLAIN
 
     @property
+    def usable(self) -> float:
+        """The highest rate that people use and that does not overshoot."""
+        return min(self.highest, self.usual.rate)
+
+    @property
     def steps(self) -> float:
-        """How many steps are needed at the highest rate that people use.
+        """How many steps are needed at the highest usable rate.
 
         >>> FirstSteps(loss=2.0, pull=0.5, highest=0.1).steps
         40.0
         """
-        rate = min(self.highest, self.usual.rate)
-        return self.lowest(1) / rate if rate else math.inf
+        return self.lowest(1) / self.usable if self.usable else math.inf
+
+    @property
+    def rate(self) -> float:
+        """In the middle of those that learn soon and are usable; where there are none, the highest usable.
+
+        >>> FirstSteps(loss=2.0, pull=1.0, highest=1.0).rate > 0.01
+        True
+        """
+        lowest = self.lowest(self.usual.soon)
+        return math.sqrt(lowest * self.usable) if lowest < self.usable else self.usable
+
+    def update(self, square: float, gradient: float) -> float:
+        """How much a step at `rate` changes some parameters, relative to their size.
+
+        Args:
+            square: their mean square.
+            gradient: that of the loss's gradient in them.
+
+        >>> FirstSteps(loss=2.0, pull=1.0, highest=0.01).update(4.0, 1.0)
+        0.005
+        """
+        step = 1.0 if self.optimizer in ADAPTIVE and gradient else math.sqrt(gradient)
+        return self.rate * step / math.sqrt(square) if square else math.inf
 
     def lowest(self, steps: float) -> float:
         """The rate that is needed to learn in so many steps.
@@ -110,7 +137,7 @@ class FirstSteps:
         return ["slow"] * is_slow + ["unstable"] * is_unstable
 
     def __str__(self) -> str:
-        soon, rate = self.usual.soon, min(self.highest, self.usual.rate)
+        soon, rate = self.usual.soon, self.usable
         if not math.isfinite(self.steps):
             return f"first steps: {self.optimizer} learns nothing, for gradients overflow or are 0"
         if "slow" in self.words:
@@ -162,8 +189,9 @@ def _along(
         for name, value in parameters.items()
     }
     after = gradients_at(moved)
-    bend = sum(float(((each - after[name]) * direction(each)).sum()) for name, each in own.items())
-    return bend / near, sum(float((each * direction(each)).sum()) for each in own.values())
+    directions = {name: direction(each) for name, each in own.items()}
+    bend = _dot({name: each - after[name] for name, each in own.items()}, directions)
+    return bend / near, _dot(own, directions)
 
 
 def order_of(samples: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -179,11 +207,11 @@ def medians(each: Sequence[FirstSteps]) -> FirstSteps:
 
 
 def _dot(ones: Arrays, others: Arrays) -> float:
-    return sum(float((ones[name] * others[name]).sum()) for name in ones)
+    return sum(float(ones[name].ravel() @ others[name].ravel()) for name in ones)
 
 
 def _square(array: Any) -> float:
-    return float((array * array).sum())
+    return float(array.ravel() @ array.ravel())
 
 
 def _same(array: Any) -> Any:

@@ -1,7 +1,8 @@
 """Cures for a PyTorch model: each proposal is drawn into a copy, and diagnosed before it is told."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -20,6 +21,7 @@ _GOOD_ENOUGH = 1.0  # a severity at which no further proposal is tried
 _USUAL = (
     Proposal(Scheme("he"), "each ReLU layer keeps the mean square of its signals"),
     Proposal(Scheme.parse("orthogonal(gain=relu)"), "orthogonal layers keep signals and gradients"),
+    Proposal(Scheme("xavier"), "signals and gradients change little in layers that are nearly linear"),
 )
 _LAST = Proposal(
     Scheme("lsuv"), "each layer is divided by the standard deviation of its outputs on the batch"
@@ -27,7 +29,7 @@ _LAST = Proposal(
 
 _ANY_SCHEME = """\
 from initlab.torch import init_
-init_(model, {scheme!r}, batch{more})"""
+init_(model, {arguments})"""
 _NORMAL = """\
 for module in model.modules():
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
@@ -36,66 +38,97 @@ for module in model.modules():
             nn.init.zeros_(module.bias)"""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A start that might help.
+
+    Attributes:
+        proposal: the scheme, and why.
+        options: further arguments of `init_`.
+    """
+
+    proposal: Proposal
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        exceptions = [_WORDS[name].format(value) for name, value in self.options.items()]
+        return " with ".join([str(self.proposal.scheme), *exceptions])
+
+
+_WORDS = {
+    "branch_scale": "residual branches times {:g}",
+    "last": "an output layer of {}",
+    "embedding": "embeddings of {}",
+}
+
+
 def find_cure(
     model: nn.Module, seen: Trace, batch: Any, loss: Loss | None, optimizer: str
 ) -> ModelCure | None:
-    """The first proposal that is good enough, else the healthiest, if one is healthy; LSUV where none is.
+    """The first attempt that is good enough, else the healthiest, if one is healthy; else a last resort.
 
     Args:
         model: stays as it is.
         seen: a trace of it.
         batch, loss, optimizer: as for `diagnose`.
     """
-    healthy: list[ModelCure] = []
     is_transposed = any(each.kind in TRANSPOSED for each in seen.operations)
-    for proposal, scale in _proposals(model, seen):
-        if healthy and proposal is _LAST:
-            break
-        severity = _severity_with(proposal.scheme, scale, model, batch, loss, optimizer)
-        if severity is None:
-            continue
-        healthy.append(
-            ModelCure(
-                scheme=_in_words(proposal.scheme, scale),
-                why=proposal.why,
-                severity=severity,
-                code=code_for(proposal.scheme, scale, is_transposed),
+    schemes = _schemes(model, seen)
+    for attempts in (_usual(schemes, seen), _last_resorts(schemes, seen)):
+        healthy: list[ModelCure] = []
+        for attempt in attempts:
+            severity = _severity_with(attempt, model, batch, loss, optimizer)
+            if severity is None:
+                continue
+            code = code_for(attempt.proposal.scheme, attempt.options, is_transposed)
+            healthy.append(
+                ModelCure(scheme=str(attempt), why=attempt.proposal.why, severity=severity, code=code)
             )
-        )
-        if severity <= _GOOD_ENOUGH:
-            break
-    return min(healthy, key=lambda cure: cure.severity, default=None)
+            if severity <= _GOOD_ENOUGH:
+                break
+        if healthy:
+            return min(healthy, key=lambda cure: cure.severity)
+    return None
 
 
-def _proposals(model: nn.Module, seen: Trace) -> Iterator[tuple[Proposal, float]]:
-    """Those for the model's activation function, where it has a single one; else the usual.
-
-    With residual branches each is proposed with smaller branches first.
-    """
-    proposals = [each for each in _schemes(model, seen) if not each.scheme.is_data_dependent]
+def _usual(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
+    """With residual branches, each scheme is tried with smaller branches first."""
     blocks = len(seen.branch_ends)
     if blocks:
         scale = float(f"{blocks**-0.5:.3g}")
         why = f"1 / sqrt({blocks}) keeps the sum of {blocks} residual branches at the size of one"
-        yield from ((Proposal(each.scheme, why), scale) for each in proposals)
-    yield from ((each, 1.0) for each in (*proposals, _LAST))
+        yield from (Attempt(Proposal(each.scheme, why), {"branch_scale": scale}) for each in schemes)
+    yield from map(Attempt, schemes)
+
+
+def _last_resorts(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
+    """What changes more than the scale of hidden layers."""
+    first = schemes[0].scheme
+    if any(each.kind == "embedding" for each in seen.operations):
+        why = "embeddings as small as GPT-2's, so that the first layers begin in the middle of their range"
+        yield Attempt(Proposal(first, why), {"embedding": "std=0.02"})
+    why = "outputs begin almost alike, so that the first steps do not overshoot"
+    yield Attempt(Proposal(first, why), {"last": "std=0.001"})
+    yield Attempt(_LAST)
 
 
 def _schemes(model: nn.Module, seen: Trace) -> list[Proposal]:
+    """Those for the model's activation function, where it has a single one; else the usual."""
     depth = max(len(layers_of(seen, dict(model.named_parameters()))) - 1, 1)
     try:
-        return list(propose(activation_of(seen), depth))
+        found = list(propose(activation_of(seen), depth))
     except UsageError:
         return list(_USUAL)
+    return [each for each in found if not each.scheme.is_data_dependent]
 
 
 def _severity_with(
-    scheme: Scheme, branch_scale: float, model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
+    attempt: Attempt, model: nn.Module, batch: Any, loss: Loss | None, optimizer: str
 ) -> float | None:
-    """Of a copy that is drawn from the scheme; None where it does not suit the model, or is not healthy."""
+    """Of a copy that is drawn anew; None where the attempt does not suit the model, or is not healthy."""
     patient = copy.deepcopy(getattr(model, "_orig_mod", model))
     try:
-        init_(patient, scheme, batch, branch_scale=branch_scale, loss=loss)
+        init_(patient, attempt.proposal.scheme, batch, loss=loss, **attempt.options)
     except UsageError:
         return None
     seen, first = traced(patient, batch, loss, optimizer)
@@ -103,27 +136,22 @@ def _severity_with(
     return diagnosis.severity if diagnosis.verdict == "trains" else None
 
 
-def _in_words(scheme: Scheme, branch_scale: float) -> str:
-    return str(scheme) if branch_scale == 1 else f"{scheme} with residual branches times {branch_scale:g}"
-
-
-def code_for(scheme: Scheme, branch_scale: float = 1.0, is_transposed: bool = False) -> str:
+def code_for(scheme: Scheme, options: Mapping[str, Any] | None = None, is_transposed: bool = False) -> str:
     """Lines that draw the weights of `model`: of PyTorch alone where they are normal, else with `init_`.
 
     Args:
         scheme: of the weights.
-        branch_scale: as for `init_`.
+        options: further arguments of `init_`.
         is_transposed: whether there are transposed convolutions, whose fans the weights alone do not tell.
 
-    >>> print(code_for(Scheme("auto")))
+    >>> print(code_for(Scheme("auto"), {"last": "zeros"}))
     from initlab.torch import init_
-    init_(model, 'auto', batch)
+    init_(model, 'auto', batch, last='zeros')
     """
     shapes = ((7, 30), (90, 11))
     scales = [scheme.variance(shape) * shape[0] for shape in shapes] if scheme.has_theory else []
     is_normal = scheme.name in ("he", "lecun", "variance_scaling") and "distribution" not in scheme.arguments
-    if branch_scale != 1:
-        return _ANY_SCHEME.format(scheme=str(scheme), more=f", branch_scale={branch_scale:g}")
-    if is_transposed or not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
-        return _ANY_SCHEME.format(scheme=str(scheme), more="")
+    if options or is_transposed or not scales or not is_normal or abs(scales[0] - scales[1]) > 1e-9:
+        more = [f"{name}={value!r}" for name, value in (options or {}).items()]
+        return _ANY_SCHEME.format(arguments=", ".join([repr(str(scheme)), "batch", *more]))
     return _NORMAL.format(scale=scales[0])

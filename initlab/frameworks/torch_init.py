@@ -37,6 +37,8 @@ from initlab.registry import Argument
 
 # The schemes that pair or shift units, which needs to know what follows each layer.
 _CHAINED = ("mirror", "shift", "auto")
+# Those without a fan.
+EMBEDDING_SCHEMES = ("zeros", "constant", "normal", "uniform", "truncated_normal")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def init_(
     scheme: str | Scheme,
     batch: Any,
     *,
+    last: str | Scheme | None = None,
+    embedding: str | Scheme | None = None,
     branch_scale: float = 1.0,
     loss: Loss | None = None,
     seed: int = 0,
@@ -69,14 +73,17 @@ def init_(
 
     What the scheme takes from a network, as its activation and depth, is read off a trace. Each number that a
     transposed convolution gives counts as many inputs as it sums: fewer, the more it stretches. Weights of
-    other kinds, as of normalizations, embeddings, recurrent layers and transposed convolutions in groups,
-    stay as they are.
+    other kinds, as of normalizations, recurrent layers and transposed convolutions in groups, stay as they
+    are.
 
     Args:
         model: changed in place, and returned.
         scheme: as "he", "std=0.01", "orthogonal(gain=relu)" or "auto". `mirror`, `shift` and `auto`, whose
             biases may differ from 0, are for chains of layers with one activation function.
         batch: as for `diagnose`.
+        last: another scheme for the layer that gives the output; "zeros" makes all outputs alike at first.
+        embedding: a scheme for embeddings, which else stay as they are. It must not need a fan, for a row is
+            looked up and not summed: "std=0.02" is GPT-2's. One that is the output layer too is left to that.
         branch_scale: by which the last layer of each residual branch is multiplied, or the scale of the
             normalization that ends it: 0 leaves the skip connections alone (Goyal et al. 2017; Zhang,
             Dauphin & Ma 2019), 1 / sqrt(blocks) keeps the sum's size at any depth (Hanin & Rolnick 2018).
@@ -84,29 +91,34 @@ def init_(
         seed: of the draws, which are those of initlab's own networks.
 
     Raises:
-        UsageError: for an unknown scheme, one that looks at data but `lsuv`, or one that does not suit the
-            model.
+        UsageError: for an unknown scheme, one that looks at data but `lsuv`, one that does not suit the
+            model, or one for embeddings that it does not have.
 
     >>> model = nn.Sequential(nn.Linear(50, 40), nn.GELU(), nn.Linear(40, 40), nn.GELU(), nn.Linear(40, 3))
     >>> batch = torch.randn(20, 50), torch.randint(3, (20,))
     >>> round(init_(model, "std=0.1", batch)[2].weight.std().item(), 2)
     0.1
     """
-    chosen = scheme if isinstance(scheme, Scheme) else Scheme.parse(scheme)
+    chosen = _scheme(scheme)
+    output = chosen if last is None else _scheme(last)
     require(
         not chosen.is_data_dependent or chosen.name == "lsuv",
         f"{chosen} looks at data; of such schemes, init_ has lsuv",
     )
+    require(last is None or not output.is_data_dependent, f"last: {output} looks at data")
     seen = trace(model, batch, loss)
     parameters = dict(model.named_parameters())
     layers = layers_of(seen, parameters)
-    settled = chosen.within(**_network_of(chosen, seen, layers, batch))
+    hidden, end = (each.within(**_network_of(each, seen, layers, batch)) for each in (chosen, output))
     # Into a copy: where something is refused on the way, the model is as it was.
     own = copy_of(model)
     drawn = dict(own.named_parameters())
     with torch.no_grad():
         for index, layer in enumerate(layers):
-            _draw(drawn, layer, settled.within(place=layer.place), seed, index)
+            law = end if layer.place in ("last", "only") else hidden
+            _draw(drawn, layer, law.within(place=layer.place), seed, index)
+        if embedding is not None:
+            _draw_embeddings(seen, drawn, layers, _scheme(embedding), seed)
         if chosen.name == "lsuv":
             _divide_by_std(own, layers, batch, chosen)
         if branch_scale != 1:
@@ -114,6 +126,27 @@ def init_(
         for name, parameter in parameters.items():
             parameter.copy_(drawn[name])
     return model
+
+
+def _scheme(given: str | Scheme) -> Scheme:
+    return given if isinstance(given, Scheme) else Scheme.parse(given)
+
+
+def _draw_embeddings(
+    seen: Trace, parameters: dict[str, nn.Parameter], layers: Sequence[Layer], scheme: Scheme, seed: int
+) -> None:
+    """Those that are no layers too."""
+    require(
+        scheme.name in EMBEDDING_SCHEMES,
+        f"{scheme} is not for embeddings; those are {', '.join(EMBEDDING_SCHEMES)}",
+    )
+    drawn = {layer.weight for layer in layers}
+    tables = {name: None for each in seen.operations if each.kind == "embedding" for name in each.parameters}
+    names = [name for name in tables if name not in drawn]
+    require(bool(names), "the model has no embeddings of their own")
+    for index, name in enumerate(names, start=len(layers)):
+        table = parameters[name]
+        _copy_into(table, scheme.draw(stream(seed, Purpose.WEIGHTS, index), (len(table), table.shape[1])))
 
 
 def _divide_by_std(own: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: Scheme) -> None:

@@ -108,6 +108,11 @@ def random_states_kept() -> Iterator[None]:
 def copy_of(model: nn.Module) -> nn.Module:
     """In training mode, without gradients. Of a compiled model, the original is copied."""
     original = getattr(model, "_orig_mod", model)
+    if any(each.is_meta for each in original.parameters()):
+        raise UsageError(
+            f"{type(original).__name__} is on the meta device, where weights have no numbers; give a "
+            "function that builds it on a real one"
+        )
     try:
         own: nn.Module = copy.deepcopy(original)
     except Exception as error:

@@ -98,6 +98,11 @@ class Weight:
         """How many numbers it has."""
         return prod(self.shape)
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether a step changes it, and it has a size to compare that with."""
+        return self.square > 0 and not self.is_frozen and not isnan(self.gradient)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:

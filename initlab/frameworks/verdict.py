@@ -152,6 +152,16 @@ class ModelDiagnosis:
         return "in doubt" if verdict == "trains" and not self._is_whole else verdict
 
     @property
+    def updates(self) -> dict[str, float]:
+        """How much a step at `first.rate` changes each weight matrix of the first draw, relative to its size.
+
+        Matrices that are 0, frozen, or reached by no gradient are left out; so are all, where the first steps
+        are not known.
+        """
+        moving = [each for each in self.traces[0].weights if len(each.shape) > 1 and each.is_moving]
+        return {each.name: self.first.update(each.square, each.gradient) for each in moving if self.first}
+
+    @property
     def _is_whole(self) -> bool:
         return self.seen >= 1 and bool(self.stages)
 
@@ -196,9 +206,14 @@ class ModelDiagnosis:
                 {"name": each.name, "entropy": each.entropy, "logits": each.logits}
                 for each in self.traces[0].attentions
             ],
-            "first_steps": asdict(self.first) | {"steps": self.first.steps} if self.first else None,
+            "first_steps": self._first_steps() if self.first else None,
             "cure": asdict(self.cure) if self.cure else None,
         }
+
+    def _first_steps(self) -> dict[str, Any]:
+        assert self.first is not None
+        more = {"steps": self.first.steps, "rate": self.first.rate, "updates": self.updates}
+        return asdict(self.first) | more
 
     def to_frame(self) -> Any:
         """The stages as a pandas DataFrame, a row for each."""
@@ -263,7 +278,15 @@ class ModelDiagnosis:
         lines += self._of_attention()
         if self.first:
             lines.append(str(self.first))
-        return [*lines, *self._advice()]
+        return [*lines, *self._of_updates(), *self._advice()]
+
+    def _of_updates(self) -> list[str]:
+        """Of the matrices that a step changes least and most."""
+        in_order = sorted((value, name) for name, value in self.updates.items())
+        if not self.first or len(in_order) < 2:
+            return []
+        ends = " to ".join(f"{value:.1g} ({name})" for value, name in (in_order[0], in_order[-1]))
+        return [f"a step at a rate of {self.first.rate:.1g} changes weights by {ends} of their size"]
 
     def _of_attention(self) -> list[str]:
         """How attention spreads in the first draw."""

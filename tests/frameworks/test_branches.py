@@ -64,6 +64,39 @@ def test_a_scale_multiplies_the_last_layer_of_a_branch_alone():
         assert torch.equal(one * factor, other)
 
 
+def test_the_output_layer_and_embeddings_may_have_schemes_of_their_own():
+    build, batch = FAMILIES["gpt"]
+    model = build()
+    model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())
+    init_(model, "he", batch, last="zeros", embedding="std=0.02")
+    assert not model.lm_head.weight.any()
+    for table in (model.wte.weight, model.wpe.weight):
+        assert float(table.detach().std()) == pytest.approx(0.02, rel=0.1)
+    again = init_(build(), "he", batch)
+    pairs = zip(again.blocks.parameters(), model.blocks.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_an_embedding_that_is_the_output_layer_is_left_to_that():
+    build, batch = FAMILIES["gpt"]
+    model = init_(build(), "he", batch, last="std=0.5", embedding="std=0.02")
+    assert model.wte.weight is model.lm_head.weight
+    assert float(model.wte.weight.detach().std()) == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"embedding": "std=0.1"}, "no embeddings of their own"),
+        ({"embedding": "he"}, "not for embeddings; those are zeros"),
+        ({"last": "lsuv"}, "last: lsuv looks at data"),
+    ],
+)
+def test_schemes_that_do_not_suit_a_part_are_refused(more, message):
+    with pytest.raises(UsageError, match=message):
+        init_(tower(2), "he", BATCH, **more)
+
+
 def test_what_has_no_branches_cannot_scale_them():
     with pytest.raises(UsageError, match="no residual branches"):
         init_(nn.Sequential(nn.Linear(768, 9), nn.ReLU(), nn.Linear(9, 5)), "he", BATCH, branch_scale=0)

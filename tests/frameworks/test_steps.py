@@ -12,6 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+from initlab.errors import UsageError  # noqa: E402
 from initlab.frameworks import steps  # noqa: E402
 from initlab.frameworks.torch_steps import exchanged, traced  # noqa: E402
 from initlab.torch import diagnose  # noqa: E402
@@ -199,6 +200,32 @@ def test_half_precision_has_no_first_steps():
     batch = X.bfloat16(), LABELS
     assert first_steps_of(chain().bfloat16(), batch, None, "sgd") is None
     assert diagnose(chain().bfloat16(), batch, cure=False).stages
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_updates_are_those_of_a_step_that_is_taken(optimizer):
+    """Adam's first step is the rate times the gradient's sign."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 30), nn.Tanh(), nn.Linear(30, 30), nn.Tanh(), nn.Linear(30, 3))
+    batch = torch.randn(40, 20), torch.randint(3, (40,))
+    found = diagnose(model, batch, optimizer=optimizer, cure=False)
+    before = {name: each.detach().clone() for name, each in model.named_parameters()}
+    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
+    taken = rule(model.parameters(), lr=found.first.rate)
+    nn.functional.cross_entropy(model(batch[0]), batch[1]).backward()
+    taken.step()
+    for name, update in found.updates.items():
+        change = dict(model.named_parameters())[name].detach() - before[name]
+        assert update == pytest.approx(float(change.norm() / before[name].norm()), rel=1e-3)
+    assert list(found.updates) == ["0.weight", "2.weight", "4.weight"]
+    assert "changes weights by" in repr(found)
+    assert found.to_dict()["first_steps"]["updates"] == found.updates
+
+
+def test_a_model_without_numbers_is_refused():
+    model = nn.Linear(20, 3, device="meta")
+    with pytest.raises(UsageError, match="meta device"):
+        diagnose(model, (torch.randn(40, 20), torch.randint(3, (40,))))
 
 
 def test_a_checkpoint_makes_no_difference():
