@@ -4,8 +4,8 @@ The Chinese question lists normalized data first among the remedies for networks
 German answer and the Russian notes need them: the law Var y = n Var(w) Var(x) holds for means of 0. Networks
 of {depth} layers of {width} units learn MNIST from raw pixels (0 to 255), pixels / 255, normalized pixels
 (mean 0, variance 1 over all pixels), and pixels normalized one by one (per pixel): {seeds} seeds, batches of
-{batch_size}, each with the rate of {rates} whose loss on {held_out} held-out training images is lowest after
-the most steps, of {rate_seeds} seed. The law is measured over {samples} inputs and {units} units
+{batch_size}, each with the rate of {rates} whose mean loss of {rate_seeds} seeds on {held_out} held-out
+training images is lowest after the most steps. The law is measured over {samples} inputs and {units} units
 for each of {networks} seeds. The Russian notes also warn of weights from the interval 0 to 1 (the text has
 lost its end, and we read it so), and say that in hard cases the start decides whether a network converges at
 all: ReLU networks of {deep} and of {shallow} layers of {narrow}, {pairs} seeds, batches of {small_batch},
@@ -37,7 +37,7 @@ exhibit = Exhibit(
         "steps": (200, 1000),
         "batch_size": 50,
         "seeds": 5,
-        "rate_seeds": 1,
+        "rate_seeds": 2,
         "held_out": 2000,
         "last": 50,
         "span": 20,
