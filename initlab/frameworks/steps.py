@@ -219,4 +219,5 @@ def _same(array: Any) -> Any:
 
 
 def _sign(array: Any) -> Any:
-    return (array > 0) * 1.0 - (array < 0) * 1.0
+    # Of the array's own type: booleans alone would become the default one.
+    return array * 0 + (array > 0) * 1.0 - (array < 0) * 1.0

@@ -93,33 +93,39 @@ def find_cure(
 
 def _usual(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
     """With residual branches, each scheme is tried with smaller branches first."""
-    blocks = len(seen.branch_ends)
-    if blocks:
-        scale = float(f"{blocks**-0.5:.3g}")
+    smaller = _smaller_branches(seen)
+    if smaller:
+        blocks = len(seen.branch_ends)
         why = f"1 / sqrt({blocks}) keeps the sum of {blocks} residual branches at the size of one"
-        yield from (Attempt(Proposal(each.scheme, why), {"branch_scale": scale}) for each in schemes)
+        yield from (Attempt(Proposal(each.scheme, why), smaller) for each in schemes)
     yield from map(Attempt, schemes)
+
+
+def _smaller_branches(seen: Trace) -> dict[str, Any]:
+    blocks = len(seen.branch_ends)
+    return {"branch_scale": float(f"{blocks**-0.5:.3g}")} if blocks else {}
 
 
 def _last_resorts(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
     """What changes more than the scale of hidden layers."""
-    first = schemes[0].scheme
-    if any(each.kind == "embedding" for each in seen.operations):
-        why = "embeddings as small as GPT-2's, so that the first layers begin in the middle of their range"
-        yield Attempt(Proposal(first, why), {"embedding": "std=0.02"})
+    smaller = _smaller_branches(seen)
     why = "outputs begin almost alike, so that the first steps do not overshoot"
-    yield Attempt(Proposal(first, why), {"last": "std=0.001"})
+    yield from (Attempt(Proposal(each.scheme, why), smaller | {"last": "std=0.001"}) for each in schemes)
+    if any(each.kind == "embedding" for each in seen.operations):
+        why, smaller = "embeddings as small as GPT-2's change quickly", smaller | {"embedding": "std=0.02"}
+        yield from (Attempt(Proposal(each.scheme, why), smaller) for each in schemes)
     yield Attempt(_LAST)
 
 
 def _schemes(model: nn.Module, seen: Trace) -> list[Proposal]:
-    """Those for the model's activation function, where it has a single one; else the usual."""
+    """Those for the model's activation function, where it has a single one; then the usual."""
     depth = max(len(layers_of(seen, dict(model.named_parameters()))) - 1, 1)
     try:
-        found = list(propose(activation_of(seen), depth))
+        found = [each for each in propose(activation_of(seen), depth) if not each.scheme.is_data_dependent]
     except UsageError:
-        return list(_USUAL)
-    return [each for each in found if not each.scheme.is_data_dependent]
+        found = []
+    known = {str(each.scheme) for each in found}
+    return [*found, *(each for each in _USUAL if str(each.scheme) not in known)]
 
 
 def _severity_with(

@@ -118,7 +118,7 @@ def init_(
             law = end if layer.place in ("last", "only") else hidden
             _draw(drawn, layer, law.within(place=layer.place), seed, index)
         if embedding is not None:
-            _draw_embeddings(seen, drawn, layers, _scheme(embedding), seed)
+            _draw_embeddings(own, layers, _scheme(embedding), seed)
         if chosen.name == "lsuv":
             _divide_by_std(own, layers, batch, chosen)
         if branch_scale != 1:
@@ -132,17 +132,15 @@ def _scheme(given: str | Scheme) -> Scheme:
     return given if isinstance(given, Scheme) else Scheme.parse(given)
 
 
-def _draw_embeddings(
-    seen: Trace, parameters: dict[str, nn.Parameter], layers: Sequence[Layer], scheme: Scheme, seed: int
-) -> None:
+def _draw_embeddings(own: nn.Module, layers: Sequence[Layer], scheme: Scheme, seed: int) -> None:
     """Those that are no layers too."""
     require(
         scheme.name in EMBEDDING_SCHEMES,
         f"{scheme} is not for embeddings; those are {', '.join(EMBEDDING_SCHEMES)}",
     )
-    drawn = {layer.weight for layer in layers}
-    tables = {name: None for each in seen.operations if each.kind == "embedding" for name in each.parameters}
-    names = [name for name in tables if name not in drawn]
+    parameters, layer_names = dict(own.named_parameters()), {layer.weight for layer in layers}
+    tables = {id(each.weight) for each in own.modules() if isinstance(each, nn.Embedding)}
+    names = [name for name, each in parameters.items() if id(each) in tables and name not in layer_names]
     require(bool(names), "the model has no embeddings of their own")
     for index, name in enumerate(names, start=len(layers)):
         table = parameters[name]
