@@ -54,8 +54,8 @@ def test_wide_models_behave_as_predicted(name, scheme, error):
 
 def test_a_convolution_counts_its_kernel_and_biases_add():
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 50, 3, bias=True), nn.ReLU(), nn.Conv2d(50, 8, 3), nn.Flatten())
-    model = nn.Sequential(*model, nn.Linear(8 * 64, 5))
+    model = nn.Sequential(nn.Conv2d(3, 50, 3, bias=True), nn.ReLU(), nn.Conv2d(50, 300, 3), nn.Flatten())
+    model = nn.Sequential(*model, nn.Linear(300 * 64, 5))
     images = torch.randn(16, 3, 12, 12, generator=GENERATOR)
     found = trace(model, (images, BATCH[1][:16]))
     expected = 27 * float(model[0].weight.detach().square().mean()) * float(images.square().mean())
