@@ -42,7 +42,7 @@ from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.training.tables import html_table
 
-_GOOD_ENOUGH = 1.0  # a severity at which no further proposal is diagnosed: far below the limit of 3
+_GOOD_ENOUGH = 1.5  # a severity at which no further proposal is diagnosed: half the limit
 NOTHING_HELPS = (
     "No start that was tried is healthy, neither with Batch Normalization nor with fewer layers; skip "
     "connections or wider layers may help"
