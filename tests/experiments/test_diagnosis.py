@@ -21,7 +21,13 @@ def outcome(verdict, trained, optimizer="sgd", gradient=0.0, depth=3):
         activation="relu", hidden=(9,) * depth, scheme="he", bias="", data="mnist", optimizer=optimizer
     )
     return diagnosis.Outcome(
-        cell=cell, verdict=verdict, severity=0.0, gradient=gradient, accuracy=0.5, trained=trained
+        cell=cell,
+        draw=1,
+        verdict=verdict,
+        severity=0.0,
+        gradient=gradient,
+        accuracy=0.5,
+        trained=trained,
     )
 
 
