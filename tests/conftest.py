@@ -3,8 +3,10 @@
 import gzip
 import os
 import signal
+import sqlite3
 import struct
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,7 +95,18 @@ def initlab_here(monkeypatch, capsys):
     return run
 
 
-def record_bytes(folder: Path) -> dict[str, bytes]:
-    """The files of all records of an experiment, without their provenance."""
-    files = [file for file in sorted((folder / "runs").rglob("*")) if file.is_file()]
-    return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.name != "provenance.json"}
+def record_bytes(folder: Path) -> dict[str, tuple[object, ...]]:
+    """The rows of all records of an experiment, to the last bit, without their provenance."""
+    path = folder / "runs.sqlite"
+    if not path.exists():
+        return {}
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT record.*, text FROM record JOIN setting ON setting = digest")
+        return {row[0]: row for row in rows}
+
+
+@contextmanager
+def changed(folder: Path):
+    """A connection to the records of an experiment, whose changes are written at the end."""
+    with closing(sqlite3.connect(folder / "runs.sqlite")) as connection, connection:
+        yield connection

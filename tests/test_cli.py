@@ -15,6 +15,8 @@ import pytest
 
 from initlab import __version__
 from initlab.init.scheme import SCHEMES
+from initlab.runner import memory
+from initlab.runner.store import Store
 
 
 def initlab(*arguments, cwd=None, **environment):
@@ -82,8 +84,8 @@ def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(initlab_h
     assert "Traceback" not in first.stderr
     assert "Warning" not in first.stderr
     folder = tmp_path / "r" / "small"
-    written = {path.name for path in folder.iterdir()} - {".lock"}
-    expected = {"experiment.yaml", "provenance.json", "summary.csv", "curves.csv", "runs"}
+    written = {path.name for path in folder.iterdir()} - {".lock", ".tables.json"}
+    expected = {"experiment.yaml", "provenance.json", "summary.csv", "curves.csv", "runs.sqlite"}
     assert written == expected | {"loss.png", "loss.svg"}
     pictures = {name: (folder / name).read_bytes() for name in ("loss.png", "loss.svg")}
     (folder / "loss.png").unlink()
@@ -176,8 +178,9 @@ def test_a_mistake_is_reported_in_words_with_its_exit_code(
 
 
 def test_a_run_that_cannot_be_trained_is_recorded_with_its_cause_while_the_rest_goes_on(
-    initlab_here, small_config, tmp_path
+    initlab_here, small_config, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(memory, "available", lambda: None)  # else the whole is refused before
     words = ["run", small_config, "--jobs", 0, "--results", tmp_path, "--set", "sweep.init=[he]"]
     words += ["--set", "sweep.network.hidden=[8x2, 100000x50]"]
     done = initlab_here(*words)
@@ -325,12 +328,12 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
     command = [sys.executable, "-m", "initlab", "run", str(small_config), "--jobs", "2", *longer]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("small/runs/*/record.json")) and time.monotonic() < deadline:
+    while not Store(tmp_path, "small").run_ids() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(sent)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in stderr
-    kept = len(list(tmp_path.glob("small/runs/*/record.json")))
+    kept = len(Store(tmp_path, "small").run_ids())
     again = initlab("run", small_config, *longer)
     assert f"{18 - kept} runs trained, {kept} had a record already" in again.stderr

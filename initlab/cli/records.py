@@ -1,12 +1,27 @@
-"""`initlab list`, `compare`, `export` and `verify`: the records of trained experiments."""
+"""`initlab list`, `compare`, `export`, `verify`, `remove`, `clean` and `note`: records of experiments."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from initlab.cli.terminal import JsonOption, ResultsOption, app, fail, print_json, print_table, say
+from initlab.cli.terminal import (
+    CONFIG_HELP,
+    JsonOption,
+    ResultsOption,
+    SetOption,
+    app,
+    fail,
+    print_json,
+    print_table,
+    say,
+)
 from initlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from initlab.runner.store import Store
+
+SHOWN = 20  # names before a question
 
 
 @app.command("list")
@@ -102,3 +117,75 @@ def verify(
     damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
     if damaged:
         fail("\n".join(f"{name}: damaged; run its config again to mend it" for name in damaged), 1)
+
+
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command()
+def remove(
+    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Ids of runs, or their beginnings; by default all.")
+    ] = None,
+    results: ResultsOption = Path("results"),
+    yes: YesOption = False,
+) -> None:
+    """Remove records, after asking; tables and figures stay."""
+    from initlab.runner.reports import find_run
+    from initlab.runner.store import find_store
+
+    store = find_store(results, experiment)
+    names = [find_run(results, f"{experiment}/{run}")[1] for run in runs or []]
+    _remove(store, list(dict.fromkeys(names)) if runs else store.run_ids(), yes)
+
+
+@app.command()
+def clean(
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    overrides: SetOption = None,
+    results: ResultsOption = Path("results"),
+    yes: YesOption = False,
+) -> None:
+    """Remove the records that a config does not reach, after asking.
+
+    They stem from settings that it once had.
+    """
+    from initlab.runner.config import load_experiment
+    from initlab.runner.reports import unreached
+    from initlab.runner.store import find_store
+
+    experiment = load_experiment(config, overrides or [])
+    store = find_store(results, experiment.name)
+    _remove(store, unreached(experiment, store), yes)
+
+
+def _remove(store: "Store", names: list[str], yes: bool) -> None:
+    """Show runs, ask, and remove their records."""
+    if not names:
+        say(f"{store.folder}: nothing to remove")
+        return
+    for name in names[:SHOWN]:
+        typer.echo(name)
+    if len(names) > SHOWN:
+        typer.echo(f"... and {len(names) - SHOWN:,} more")
+    if not yes:
+        typer.confirm(f"Remove {len(names):,} records of {store.name}?", abort=True, err=True)
+    with store.lock():
+        store.runs.remove(names)
+    say(f"{store.folder}: {len(names):,} records removed")
+
+
+@app.command()
+def note(
+    run: Annotated[str, typer.Argument(help="The id of a run, its beginning, or EXPERIMENT/RUN.")],
+    words: Annotated[str, typer.Argument(metavar="TEXT", help="What you say of it; empty to remove a note.")],
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Write a note on a run, which `list` and `export` show."""
+    from initlab.runner.reports import find_run
+
+    store, name = find_run(results, run)
+    with store.lock():
+        store.runs.note(name, words)
+    say(f"{store.name}/{name}: noted" if words else f"{store.name}/{name}: note removed")

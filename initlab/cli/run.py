@@ -40,6 +40,10 @@ def run(
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Train on the workers of a Dask scheduler.")
     ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="Take the results of Dask workers with another processor or BLAS, too."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the runs and the estimated time; train nothing.")
     ] = False,
@@ -56,7 +60,7 @@ def run(
     from initlab.runner.sweep import Choice, run_experiment
 
     experiment = load_experiment(config, overrides or [])
-    choice = Choice(jobs=jobs, dask=dask, retry_failed=retry_failed, force=force)
+    choice = Choice(jobs=jobs, dask=dask, mixed=mixed, retry_failed=retry_failed, force=force)
     if dry_run:
         _preview(experiment, results, choice, as_json)
         return

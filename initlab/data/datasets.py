@@ -13,7 +13,7 @@ from typing import Any
 
 from initlab.data.cache import sha256
 from initlab.data.downloads import SOURCES, fetched_folder, missing_files
-from initlab.data.folders import Dataset, read_folder
+from initlab.data.folders import Dataset, Stamp, read_folder, stamps
 from initlab.data.synthetic import check_limits, clusters, teacher
 from initlab.errors import DataError, UsageError
 from initlab.registry import Registry, parameters_of, written_call
@@ -76,9 +76,10 @@ DATASETS.register()(clusters)
 DATASETS.register()(teacher)
 
 
-@lru_cache(maxsize=4)
 def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset:
     """Open a dataset by its name, or a folder of four IDX files named as MNIST's, gzipped or not.
+
+    One that is open is not read again, unless the files of a folder have changed.
 
     Args:
         name: a name in `DATASETS`, perhaps with arguments; ignored when a path is given.
@@ -94,8 +95,13 @@ def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset
     >>> open_dataset("clusters(features=5, classes=3, train=300)").train_images.shape
     (300, 5)
     """
-    if path is not None:
-        return read_folder(Path(path))
+    return _opened(name, None) if path is None else _opened("", (Path(path), stamps(Path(path))))
+
+
+@lru_cache(maxsize=4)
+def _opened(name: str, folder: tuple[Path, tuple[Stamp, ...]] | None) -> Dataset:
+    if folder is not None:
+        return read_folder(folder[0])
     plain_name, arguments = _read_name(name)
     return DATASETS[plain_name](**arguments)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,20 @@ def read_folder(folder: Path) -> Dataset:
     dataset = Dataset(**arrays, **labels, sha256=joint_sha256(digest for _, digest in opened.values()))
     _check(dataset, folder)
     return dataset
+
+
+Stamp = tuple[str, int, int, int]
+
+
+def stamps(folder: Path) -> tuple[Stamp, ...]:
+    """Name, inode, size and time of change of each file that `read_folder` may read; they tell a change."""
+    found = []
+    for stem, _ in PARTS.values():
+        for path in (folder / stem, folder / f"{stem}.gz"):
+            with suppress(OSError):
+                state = path.stat()
+                found.append((path.name, state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)
 
 
 def joint_sha256(digests: Iterable[str]) -> str:

@@ -31,6 +31,7 @@ from initlab.runner.yaml_text import (
 )
 
 MOST_RUNS = 100_000  # more is a slip of the pen; listing them alone would take minutes
+_SEEDS = range(2**64)
 
 
 class ConfigError(UsageError):
@@ -142,9 +143,13 @@ class Experiment:
             message = f"{count:,} combinations; an experiment has {MOST_RUNS:,} runs at most"
             raise ConfigError([f"{self.place('sweep')}: {message}"])
         points, used = [], set()
+        settings_at = _SettingsOf(self.tree)
         for indices in product(*(range(len(axis)) for axis in self.axes)):
             chosen = _choose(self.axes, indices)
-            settings = Settings.model_validate(_with(self.tree, chosen))
+            others = tuple(
+                i for axis, i in zip(self.axes, indices, strict=True) if list(axis.keys) != ["seed"]
+            )
+            settings = settings_at(others, chosen)
             matching = [i for i, values in enumerate(self.excluded) if self._match(values, chosen, settings)]
             used.update(matching)
             if not matching:
@@ -177,6 +182,34 @@ class Experiment:
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
         return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+
+
+class _SettingsOf:
+    """The settings of each point of a sweep; those that differ in their seeds alone are validated once.
+
+    Equal parts of all settings are one object, by which runs are grouped quickly.
+
+    Args:
+        tree: the settings that all runs share.
+    """
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        self.tree = tree
+        self.known: dict[tuple[int, ...], Settings] = {}
+        self.parts: dict[Any, Any] = {}
+
+    def __call__(self, others: tuple[int, ...], chosen: Mapping[str, Any]) -> Settings:
+        if others not in self.known:
+            settings = Settings.model_validate(_with(self.tree, chosen))
+            names = ("data", "network", "train", "init")
+            shared = {name: self._shared(name, getattr(settings, name)) for name in names}
+            self.known[others] = settings.model_copy(update=shared)
+        first = self.known[others]
+        return first.model_copy(update={"seed": chosen["seed"]}) if "seed" in chosen else first
+
+    def _shared(self, name: str, part: BaseModel) -> BaseModel:
+        shared: BaseModel = self.parts.setdefault((name, part), part)
+        return shared
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -470,8 +503,19 @@ class _Checker:
 def _trials(axes: Sequence[Axis]) -> list[list[int]]:
     """For each swept value a choice of indices that has it, with the first values of all other axes."""
     first = [0] * len(axes)
-    others = [[*first[:a], i, *first[a + 1 :]] for a, axis in enumerate(axes) for i in range(1, len(axis))]
+    others = [
+        [*first[:a], i, *first[a + 1 :]]
+        for a, axis in enumerate(axes)
+        for i in range(1, len(axis))
+        if not _is_seed(axis, i)
+    ]
     return [first, *others]
+
+
+def _is_seed(axis: Axis, index: int) -> bool:
+    """A plain seed, as there are many of, needs no trial."""
+    value = axis.values["seed"][index] if list(axis.keys) == ["seed"] else None
+    return type(value) is int and value in _SEEDS
 
 
 _WANTED = {

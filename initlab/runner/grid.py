@@ -9,7 +9,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from initlab.data.datasets import open_dataset
 from initlab.errors import UsageError
 from initlab.nn.streams import ALGORITHM
 from initlab.runner.config import Experiment
-from initlab.runner.settings import InitSettings, Settings
+from initlab.runner.settings import Settings
 from initlab.training.train import CACHE_BYTES, working_set_bytes
 
 
@@ -29,6 +29,7 @@ class Run:
 
     Attributes:
         settings: everything that determines it.
+        identity: everything that its record depends on: settings without labels, and the digest of the data.
         condition: the swept keys except the seed, with their values as a reader sees them.
         data_sha256: the digest of the dataset.
         sizes: (n_0, ..., n_{L+1}), by which the work is estimated; n_0 counts the pixels, also where an
@@ -36,16 +37,10 @@ class Run:
     """
 
     settings: Settings
+    identity: dict[str, Any]
     condition: tuple[tuple[str, str], ...]
     data_sha256: str
     sizes: tuple[int, ...]
-
-    @cached_property
-    def identity(self) -> dict[str, Any]:
-        """Everything the record depends on: settings without labels, and the digest of the data."""
-        tree = self.settings.identity()
-        tree["data"]["sha256"] = self.data_sha256
-        return {"algorithm": ALGORITHM, **tree}
 
     @cached_property
     def id(self) -> str:
@@ -83,21 +78,45 @@ def expand(experiment: Experiment) -> list[Run]:
         UsageError: when two runs are the same, or one label stands for two conditions.
     """
     runs: list[Run] = []
+    shared: dict[Parts, Run] = {}  # of runs that differ in their seeds alone, the first
     for chosen, settings in experiment.points():
-        shown = {**{key: _shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
-        condition = tuple((key, shown[key]) for key in chosen if key != "seed")
-        dataset = open_dataset(settings.data.name, settings.data.path)
-        sizes = (dataset.pixels, *settings.network.hidden, dataset.classes)
-        runs.append(Run(settings=settings, condition=condition, data_sha256=dataset.sha256, sizes=sizes))
+        parts = _parts(settings)
+        if parts not in shared:
+            shared[parts] = _first_run(chosen, settings)
+        first = shared[parts]
+        seed = settings.seed
+        runs.append(replace(first, settings=settings, identity={**first.identity, "seed": seed}))
     _check_distinct(runs)
     return runs
 
 
+def _first_run(chosen: dict[str, Any], settings: Settings) -> Run:
+    shown = {**{key: _shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
+    dataset = open_dataset(settings.data.name, settings.data.path)
+    tree = settings.identity()
+    tree["data"]["sha256"] = dataset.sha256
+    return Run(
+        settings=settings,
+        identity={"algorithm": ALGORITHM, **tree},
+        condition=tuple((key, shown[key]) for key in chosen if key != "seed"),
+        data_sha256=dataset.sha256,
+        sizes=(dataset.pixels, *settings.network.hidden, dataset.classes),
+    )
+
+
+Parts = tuple[int, ...]
+
+
+def _parts(settings: Settings) -> Parts:
+    """What runs share that differ in their seeds alone: in an experiment, equal parts are one object."""
+    return tuple(map(id, (settings.data, settings.network, settings.train, settings.init)))
+
+
 def _check_distinct(runs: Iterable[Run]) -> None:
-    meanings: dict[tuple[tuple[str, str], ...], Settings] = {}
+    meanings: dict[tuple[tuple[str, str], ...], Parts] = {}
     ids: set[str] = set()
     for run in runs:
-        meaning = run.settings.model_copy(update={"seed": 0})
+        meaning = _parts(run.settings)
         if meanings.setdefault(run.condition, meaning) != meaning:
             raise UsageError(f"the sweep has two different conditions that are both called {run.label!r}")
         if run.id in ids:
@@ -112,9 +131,6 @@ def _shown(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-_ANY_SCHEME = InitSettings.model_validate("zeros")
-
-
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
     """Group runs that can be trained in one pass: those of the same shapes and batches.
 
@@ -122,10 +138,10 @@ def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
         runs: in any order.
         largest: the most runs in a cohort; fewer where their arrays would outgrow the processor's cache.
     """
-    groups: dict[tuple[Settings, str], list[Run]] = defaultdict(list)
+    groups: dict[tuple[Parts, int], list[Run]] = defaultdict(list)
     for run in runs:
-        alike = run.settings.model_copy(update={"init": _ANY_SCHEME})
-        groups[alike, run.data_sha256].append(run)
+        *alike, _init = _parts(run.settings)
+        groups[tuple(alike), run.settings.seed].append(run)
     cut = []
     for group in groups.values():
         size = max(1, min(largest, CACHE_BYTES // _working_set(group[0])))

@@ -1,10 +1,13 @@
 """The origin of records: this machine, these versions, this command, this state of the sources."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,37 @@ def describe() -> dict[str, Any]:
         "git_commit": _git("rev-parse", "HEAD") if tracked else None,
         "git_diff": (_git("diff", "HEAD") or "")[:_LONGEST_DIFF] if tracked else None,
     }
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where numbers were computed.
+
+    Attributes:
+        host: the name of the machine.
+        numerics: a digest of the code that decides numbers.
+        fingerprint: what their last bits depend on besides; see `fingerprint`.
+    """
+
+    host: str
+    numerics: str
+    fingerprint: dict[str, Any]
+
+
+@cache
+def origin() -> Origin:
+    """That of this process."""
+    return Origin(host=platform.node(), numerics=numerics(), fingerprint=fingerprint())
+
+
+def numerics() -> str:
+    """A digest of the modules on which the numbers of a record depend."""
+    package = _SOURCES.parent
+    digest = hashlib.sha256()
+    for name in ("nn", "init", "data", "training", "measure"):
+        for path in sorted((package / name).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def fingerprint() -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,8 +17,10 @@ from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
+from initlab.runner.memory import check_memory
+from initlab.runner.record import Record
 from initlab.runner.settings import InitSettings, Settings
-from initlab.runner.store import Record, Store, experiments, find_store
+from initlab.runner.store import Store, experiments, find_store
 from initlab.runner.sweep import Choice, Cohort, plan, recorded, train_settings
 
 _CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
@@ -65,6 +66,8 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
     done = {} if choice.force else recorded(runs, store, choice.retry_failed)
     missing = [run for run in runs if run.id not in done]
     groups = plan(missing, choice.workers)
+    if choice.dask is None:
+        check_memory(groups, choice.workers)
     return Preview(
         runs=runs,
         missing={run.id for run in missing},
@@ -114,7 +117,7 @@ def experiment_rows(results: Path) -> list[dict[str, Any]]:
     """For each experiment the number of its runs with each outcome."""
     rows = []
     for name in experiments(results):
-        outcomes = Counter(_outcome(record) for _, record in Store(results, name).records())
+        outcomes = Store(results, name).runs.outcomes()
         counts = {outcome: outcomes[outcome] for outcome in ("finished", "diverged", "failed", "damaged")}
         rows.append({"experiment": name, "runs": outcomes.total(), **counts})
     return rows
@@ -122,12 +125,13 @@ def experiment_rows(results: Path) -> list[dict[str, Any]]:
 
 def run_rows(store: Store) -> list[dict[str, Any]]:
     """For each run of an experiment its outcome and numbers."""
-    rows = []
+    rows, notes = [], store.runs.notes()
     for name, record in store.records():
         results = {} if record is None else record.numbers()
         numbers = {key: results.get(key) for key in ("final_loss", "test_accuracy")}
         cause = None if record is None else record.cause
-        rows.append({"run": name, "outcome": _outcome(record), **numbers, "cause": cause})
+        row = {"run": name, "outcome": _outcome(record), **numbers, "cause": cause}
+        rows.append(row | {"note": notes.get(name)} if notes else row)
     return rows
 
 
@@ -137,6 +141,7 @@ def _outcome(record: Record | None) -> str:
 
 def export_rows(store: Store) -> list[dict[str, Any]]:
     """For each whole record all settings by dotted key, and all numbers."""
+    notes = store.runs.notes()
     return [
         {
             "run": name,
@@ -144,6 +149,7 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
             "outcome": record.outcome,
             **record.numbers(),
             "cause": record.cause,
+            "note": notes.get(name),
         }
         for name, record in store.records()
         if record is not None
@@ -191,9 +197,9 @@ def compare(results: Path, first: str, second: str) -> Comparison:
         first, second: run ids, or beginnings that only one run has; as `experiment/run` in one experiment.
 
     Raises:
-        UsageError: when no run, or more than one, has such an id.
+        UsageError: when no run, or more than one, has such an id, or the record is damaged.
     """
-    a, b = find_run(results, first), find_run(results, second)
+    a, b = (_whole(*find_run(results, name)) for name in (first, second))
     left, right = dict(flattened(a.identity)), dict(flattened(b.identity))
     pairs = {key: (left.get(key), right.get(key)) for key in {**left, **right}}
     return Comparison(
@@ -216,15 +222,15 @@ def _same_until(a: FloatArray, b: FloatArray) -> int | None:
     return None if len(a) == len(b) else length
 
 
-def find_run(results: Path, name: str) -> Record:
-    """The record of the run whose id begins with a text.
+def find_run(results: Path, name: str) -> tuple[Store, str]:
+    """The run whose id begins with a text, and the store that has it.
 
     Args:
         results: the folder that holds a folder for each experiment.
         name: the beginning, perhaps after an experiment's name and a slash.
 
     Raises:
-        UsageError: when no run, or more than one, has such an id, or the record is damaged.
+        UsageError: when no run, or more than one, has such an id.
     """
     experiment, _, beginning = name.rpartition("/")
     names = [experiment] if experiment else experiments(results)
@@ -236,11 +242,20 @@ def find_run(results: Path, name: str) -> Record:
     if len(matches) > 1:
         some = ", ".join(f"{store.folder.name}/{run_id}" for store, run_id in matches[:3])
         raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}, ...; name one of them")
-    ((store, run_id),) = matches
+    return matches[0]
+
+
+def _whole(store: Store, run_id: str) -> Record:
     record = store.load(run_id)
     if record is None:
         raise UsageError(f"the record of {run_id} is damaged; run its config again to mend it")
     return record
+
+
+def unreached(experiment: Experiment, store: Store) -> list[str]:
+    """The ids of recorded runs that an experiment does not have."""
+    reached = {run.id for run in expand(experiment)}
+    return [name for name in store.run_ids() if name not in reached]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,11 +280,13 @@ def verify(store: Store) -> Verification:
     """Check every record of an experiment against its checksums, and its machine against this one."""
     here, is_whole = provenance.fingerprint(), {name: record is not None for name, record in store.records()}
     whole = [name for name in is_whole if is_whole[name]]
+    session_of, sessions = store.runs.sessions(), store.sessions()
+    ours = {key for key, session in sessions.items() if session.get("fingerprint") == here}
     return Verification(
         experiment=store.folder.name,
         whole=len(whole),
         damaged=[name for name in is_whole if not is_whole[name]],
-        foreign=[name for name in whole if store.provenance(name).get("fingerprint") != here],
+        foreign=[name for name in whole if session_of.get(name) not in ours],
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from initlab.errors import UsageError, unknown_name
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.grid import Run, expand
-from initlab.runner.store import Record, Store
+from initlab.runner.record import Record
+from initlab.runner.store import Store
 from initlab.runner.tables import (
     Group,
     curve_rows,
@@ -130,10 +131,12 @@ def load_results(folder: str | Path) -> Results:
     place = Path(folder)
     experiment = load_experiment(place / "experiment.yaml")
     store = Store(place.parent, place.name)
-    loaded = [(run, store.load(run.id)) for run in expand(experiment)]
-    records = {run.id: record for run, record in loaded if record is not None}
+    expanded = expand(experiment)
+    records = {
+        name: record for name, record in store.records(run.id for run in expanded) if record is not None
+    }
     if not records:
         raise UsageError(f"{place}: no run has a record; train with `initlab run {place}/experiment.yaml`")
-    runs = [run for run, _ in loaded if run.id in records]
+    runs = [run for run in expanded if run.id in records]
     groups = group_runs(runs, [records[run.id] for run in runs])
     return Results(experiment=experiment, store=store, runs=runs, records=records, groups=groups)

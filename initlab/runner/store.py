@@ -1,10 +1,9 @@
-"""Records on disk; no other module knows their file names.
+"""The folder of an experiment; no other module knows its file names.
 
 results/<experiment>/
     experiment.yaml  provenance.json  summary.csv  curves.csv  <figure>.png .svg
-    runs/<run-id>/losses.npy
-    runs/<run-id>/record.json      written last: a run is finished once this file is there and whole
-    runs/<run-id>/provenance.json  when it was trained, and in which session of ../../provenance.json
+    runs.sqlite      a row for each run; see `database`
+    .tables.json     from which records tables and figures were made
 
 A record depends only on its run; times, versions and machines are provenance.
 """
@@ -16,7 +15,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -25,48 +23,17 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from initlab import __version__
 from initlab.errors import LockedError, StorageError, UsageError, unknown_name
-from initlab.files import make_folder, sync_folder, write
-from initlab.nn.arrays import FloatArray
+from initlab.files import sync_folder, write
+from initlab.runner.database import RunsFile
+from initlab.runner.folders import take_over
 from initlab.runner.grid import Run
+from initlab.runner.record import Record, record_of
 from initlab.runner.yaml_text import write_yaml
 from initlab.training.history import History
 
-_FORMAT = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """The record of a run.
-
-    Attributes:
-        id: of the run.
-        identity: everything that the numbers depend on.
-        outcome: "finished", "diverged", or "failed" where the program, not the network, went wrong.
-        history: losses and results; None for a failed run.
-        cause: why the run failed.
-    """
-
-    id: str
-    identity: dict[str, Any]
-    outcome: str
-    history: History | None
-    cause: str | None = None
-
-    def numbers(self) -> dict[str, Any]:
-        """The results by name; None where one is missing."""
-        names = ("diverged_at", "final_loss", "test_loss", "test_accuracy")
-        return {name: getattr(self.history, name, None) for name in names}
-
-
-def failure_record(run: Run, cause: str) -> Record:
-    """The record of a run that could not be trained.
-
-    Args:
-        run: the run that failed.
-        cause: why, in one line.
-    """
-    return Record(id=run.id, identity=run.identity, outcome="failed", history=None, cause=cause)
+_TABLES_OF = ".tables.json"
 
 
 class Store:
@@ -79,104 +46,61 @@ class Store:
 
     def __init__(self, results: str | Path, name: str) -> None:
         self.name, self.folder = name, Path(results) / name
-        self.runs = self.folder / "runs"
+        self.runs = RunsFile(self.folder / "runs.sqlite")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the experiment for this process; the kernel releases the lock however the process ends.
 
+        A damaged file of records is mended, and a folder of records as older versions wrote it is taken over.
+
         Raises:
             LockedError: when another process holds the lock.
-            StorageError: when the folder cannot be made.
+            StorageError: when the folder cannot be made, or the records cannot be read.
         """
         with hold(self.folder):
-            with _storage_errors(self.runs):
-                make_folder(self.runs)
+            with _storage_errors(self.folder):
+                self.runs.mend()
+                take_over(self.folder / "runs", self.runs)
             yield
 
-    def save(self, run: Run, history: History, provenance: dict[str, Any]) -> Record:
-        """Write the record of a run that finished or diverged.
+    def save(self, results: Iterable[tuple[Run, History | str]], training: dict[str, Any]) -> list[Record]:
+        """Write the records of runs that were trained together, all or none; returns them.
 
         Args:
-            run: the trained run.
-            history: of its training.
-            provenance: when and where it was trained; written beside the record.
+            results: runs, each with its history, or with why it could not be trained, in one line.
+            training: when and in which session they were trained; written beside the records.
         """
-        contents = {"losses.npy": _npy(history.losses)}
-        if history.tracked is not None:
-            contents["tracked.json"] = _readable(history.tracked)
-        outcome = "finished" if history.diverged_at is None else "diverged"
-        record = Record(id=run.id, identity=run.identity, outcome=outcome, history=history)
-        cost = {"batches_before": history.batches_before} if history.batches_before else {}
-        self._write_record(record, provenance, contents, cost)
-        return record
-
-    def save_failure(self, run: Run, cause: str, provenance: dict[str, Any]) -> Record:
-        """Write the record of a run that could not be trained.
-
-        Args:
-            run: the run that failed.
-            cause: why, in one line.
-            provenance: when and where it was tried; written beside the record.
-        """
-        record = failure_record(run, cause)
-        self._write_record(record, provenance, {}, {})
-        return record
-
-    def _write_record(
-        self, record: Record, provenance: dict[str, Any], contents: dict[str, bytes], more: dict[str, Any]
-    ) -> None:
-        folder = self.runs / record.id
-        tree = {
-            "format": _FORMAT,
-            "id": record.id,
-            "identity": record.identity,
-            "outcome": record.outcome,
-            **record.numbers(),
-            "cause": record.cause,
-            **more,
-            "files": {name: _sha256(content) for name, content in contents.items()},
-        }
-        tree["checksum"] = _sha256(_canonical(tree))
-        with _storage_errors(folder):
-            make_folder(folder)
-            write(folder / "provenance.json", _readable(provenance))
-            for name, content in contents.items():
-                write(folder / name, content)
-            write(folder / "record.json", _readable(tree))
-            sync_folder(folder)
+        records = [record_of(run, result) for run, result in results]
+        self.runs.write(records, training)
+        return records
 
     def load(self, run_id: str) -> Record | None:
         """The record of a run; None where there is none, or where it is damaged in any way."""
-        folder = self.runs / run_id
-        try:
-            record = json.loads((folder / "record.json").read_bytes())
-            return _checked(record, folder)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-        except OSError as error:
-            raise StorageError(f"{error.filename or folder}: {error.strerror or error}") from error
+        ((_, record),) = self.runs.read([run_id])
+        return record
 
-    def records(self) -> Iterator[tuple[str, Record | None]]:
-        """The id and the record of every run that has a folder; None for one damaged or never finished."""
-        for name in self.run_ids():
-            yield name, self.load(name)
+    def records(self, ids: Iterable[str] | None = None) -> Iterator[tuple[str, Record | None]]:
+        """The ids and records of runs; None for one that is damaged, or not there.
+
+        Args:
+            ids: by default those of all runs that have a row.
+        """
+        return self.runs.read(ids)
 
     def run_ids(self) -> list[str]:
-        """The ids of all runs that have a folder."""
-        with _storage_errors(self.runs, "read"):
-            if not self.runs.is_dir():
-                return []
-            return sorted(path.name for path in self.runs.iterdir() if path.is_dir())
+        """The ids of all runs that have a row."""
+        return self.runs.ids()
 
     def provenance(self, run_id: str) -> dict[str, Any]:
         """When a run was trained, and in which session; empty where that is not known."""
-        trained = _read_json(self.runs / run_id / "provenance.json")
-        sessions = _read_json(self.folder / "provenance.json")
-        session = sessions.get(str(trained.get("session")), {})
-        return {**(session if isinstance(session, dict) else {}), **trained}
+        trained = self.runs.training(run_id)
+        return {**self.sessions().get(str(trained.get("session")), {}), **trained}
+
+    def sessions(self) -> dict[str, Any]:
+        """The sessions in `provenance.json`, by their keys."""
+        found = _read_json(self.folder / "provenance.json")
+        return {key: session for key, session in found.items() if isinstance(session, dict)}
 
     def open_session(self, session: dict[str, Any]) -> str:
         """Add a training session to `provenance.json`; returns its key."""
@@ -185,13 +109,43 @@ class Store:
         if not sessions and path.exists():
             with _storage_errors(path):
                 path.replace(path.with_suffix(".damaged.json"))
-        key = f"{session['started']} {os.getpid()}"
+        key = first = f"{session['started']} {os.getpid()}"
+        number = 1
+        while key in sessions:  # workers elsewhere have sessions of their own
+            number += 1
+            key = f"{first} {number}"
         self._write(path, _readable({**sessions, key: session}))
         return key
 
     def write_experiment(self, resolved: dict[str, Any]) -> None:
         """Write an experiment, as a config, to `experiment.yaml`."""
         self._write(self.folder / "experiment.yaml", write_yaml(resolved).encode())
+
+    def is_current(self, resolved: dict[str, Any], names: Iterable[str]) -> bool:
+        """Whether tables and figures are those of the records as they are.
+
+        Args:
+            resolved: the experiment.
+            names: of the files.
+        """
+        with _storage_errors(self.folder, "read"):
+            are_there = all((self.folder / name).is_file() for name in names)
+            return are_there and _read_json(self.folder / _TABLES_OF) == self._state(resolved)
+
+    def mark_current(self, resolved: dict[str, Any]) -> None:
+        """Remember from which records all tables and figures were made."""
+        self._write(self.folder / _TABLES_OF, _readable(self._state(resolved)))
+
+    def _state(self, resolved: dict[str, Any]) -> dict[str, Any]:
+        """What tables and figures depend on."""
+        with _storage_errors(self.folder, "read"):
+            records = self.runs.path.stat()
+        digest = hashlib.sha256(_readable(resolved)).hexdigest()
+        return {
+            "initlab": __version__,
+            "experiment": digest,
+            "records": [records.st_mtime_ns, records.st_size],
+        }
 
     def write_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Write `<name>.csv`.
@@ -283,7 +237,8 @@ def experiments(results: Path) -> list[str]:
         StorageError: when the results cannot be read.
     """
     with _storage_errors(results, "read"):
-        return sorted(path.name for path in results.iterdir() if (path / "runs").is_dir())
+        names = ("runs.sqlite", "runs")
+        return sorted(p.name for p in results.iterdir() if any((p / name).exists() for name in names))
 
 
 def find_store(results: Path, name: str) -> Store:
@@ -316,38 +271,6 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _checked(tree: dict[str, Any], folder: Path) -> Record | None:
-    """The record if it and its files are whole and belong to this folder."""
-    checksum = tree.pop("checksum")
-    if checksum != _sha256(_canonical(tree)) or tree["format"] != _FORMAT or tree["id"] != folder.name:
-        return None
-    contents = {name: (folder / name).read_bytes() for name in tree["files"]}
-    if any(_sha256(contents[name]) != digest for name, digest in tree["files"].items()):
-        return None
-    failed = tree["outcome"] == "failed"
-    return Record(
-        id=tree["id"],
-        identity=tree["identity"],
-        outcome=tree["outcome"],
-        history=None if failed else _history(tree, contents),
-        cause=tree["cause"],
-    )
-
-
-def _history(tree: dict[str, Any], contents: dict[str, bytes]) -> History:
-    tracked = contents.get("tracked.json")
-    return History(
-        scheme=tree["identity"]["init"]["scheme"],
-        seed=tree["identity"]["seed"],
-        losses=np.asarray(np.load(io.BytesIO(contents["losses.npy"]), allow_pickle=False)),
-        diverged_at=tree["diverged_at"],
-        test_loss=tree["test_loss"],
-        test_accuracy=tree["test_accuracy"],
-        batches_before=tree.get("batches_before", 0),
-        tracked=None if tracked is None else json.loads(tracked),
-    )
-
-
 @contextmanager
 def _storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn an error of the system into one line that names the file."""
@@ -367,20 +290,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _npy(array: FloatArray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _canonical(tree: Any) -> bytes:
-    """The canonical text of a tree, over which its checksum is taken."""
-    return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
 def _readable(tree: Any) -> bytes:
     return json.dumps(tree, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

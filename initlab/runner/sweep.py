@@ -21,9 +21,11 @@ from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
 from initlab.runner.figures import check_figures, draw_figures
 from initlab.runner.grid import Run, cohorts, expand
+from initlab.runner.memory import check_memory
+from initlab.runner.record import Record, record_of
 from initlab.runner.results import Results
 from initlab.runner.settings import Settings
-from initlab.runner.store import Record, Store, failure_record
+from initlab.runner.store import Store
 from initlab.runner.tables import group_runs
 from initlab.training.history import History
 from initlab.training.train import train
@@ -52,6 +54,21 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A cohort that was trained.
+
+    Attributes:
+        histories: of its runs.
+        seconds: that it took.
+        origin: of its numbers.
+    """
+
+    histories: list[History]
+    seconds: float
+    origin: provenance.Origin
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """Which runs are trained, and where.
 
@@ -60,12 +77,14 @@ class Choice:
             itself a worker; 0 trains within this process.
         dask: the address of a Dask scheduler, whose workers replace the processes; the work is then cut for
             `jobs` workers, 16 by default.
+        mixed: whether results of Dask workers with another processor or linear algebra library are taken.
         retry_failed: whether runs with a record of a failure are trained again.
         force: whether all runs are trained again.
     """
 
     jobs: int | None = None
     dask: str | None = None
+    mixed: bool = False
     retry_failed: bool = False
     force: bool = False
 
@@ -121,7 +140,8 @@ def run_experiment(
     runs = expand(experiment)
     store = Store(results, experiment.name)
     with store.lock():
-        store.write_experiment(experiment.resolved())
+        resolved = experiment.resolved()
+        store.write_experiment(resolved)
         records = {} if choice.force else recorded(runs, store, choice.retry_failed)
         missing = [run for run in runs if run.id not in records]
         if missing:
@@ -134,8 +154,11 @@ def run_experiment(
             groups=group_runs(runs, [records[run.id] for run in runs]),
             trained=len(missing),
         )
-        outcome.write_tables()
-        draw_figures(experiment.figures, outcome.conditions, store)
+        pictures = [f"{name}.{suffix}" for name in experiment.figures for suffix in ("png", "svg")]
+        if not store.is_current(resolved, ["summary.csv", "curves.csv", *pictures]):
+            outcome.write_tables()
+            draw_figures(experiment.figures, outcome.conditions, store)
+            store.mark_current(resolved)
     return outcome
 
 
@@ -147,11 +170,13 @@ def recorded(runs: Sequence[Run], store: Store, retry_failed: bool = False) -> d
         store: of their experiment.
         retry_failed: whether to leave out records of failures.
     """
-    records = {run.id: store.load(run.id) for run in runs}
+    wanted = {run.id: run for run in runs}
     return {
         name: record
-        for name, record in records.items()
-        if record is not None and not (retry_failed and record.outcome == "failed")
+        for name, record in store.records(wanted)
+        if record is not None
+        and record.identity == wanted[name].identity
+        and not (retry_failed and record.outcome == "failed")
     }
 
 
@@ -173,33 +198,81 @@ def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
 def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Progress) -> dict[str, Record]:
     """Train and record runs; returns the records by run id."""
     groups = plan(runs, choice.workers)
-    session = store.open_session(provenance.describe())
+    if choice.dask is None:
+        check_memory(groups, choice.workers)
+    sessions = _Sessions(store, choice.mixed)
     records: dict[str, Record] = {}
     progress(0, len(runs))
     with choice.executor(len(groups)) as executor:
-        for cohort, result, seconds in train_cohorts(executor, groups, choice.width):
-            trained = {"session": session, "finished": provenance.now(), "cohort_seconds": seconds}
+        for cohort, result in train_cohorts(executor, groups, choice.width):
             if isinstance(result, Failure):
-                records |= {run.id: _save_failure(store, run, result.cause, trained) for run in cohort}
+                records |= _save_failure(store, cohort, result.cause, sessions.training())
             else:
-                for run, history in zip(cohort, result, strict=True):
-                    records[run.id] = store.save(run, history, trained)
+                when = sessions.training(result.origin, result.seconds)
+                saved = store.save(zip(cohort, result.histories, strict=True), when)
+                records |= {record.id: record for record in saved}
             progress(len(records), len(runs))
     return records
 
 
-def _save_failure(store: Store, run: Run, cause: str, trained: dict[str, Any]) -> Record:
+class _Sessions:
+    """The sessions of provenance.json to which runs belong: one for each origin of their numbers.
+
+    Args:
+        store: that has them.
+        mixed: whether other processors and linear algebra libraries than ours are accepted.
+    """
+
+    def __init__(self, store: Store, mixed: bool) -> None:
+        self.store, self.mixed, self.ours = store, mixed, provenance.origin()
+        self.keys = {repr(self.ours): store.open_session(provenance.describe())}
+
+    def training(self, origin: provenance.Origin | None = None, seconds: float = 0.0) -> dict[str, Any]:
+        """When and in which session runs were trained.
+
+        Args:
+            origin: of their numbers; ours by default.
+            seconds: that they took together.
+
+        Raises:
+            InitlabError: for numbers of other code, or of another processor unless that is accepted.
+        """
+        key = self._key(origin or self.ours)
+        return {"session": key, "finished": provenance.now(), "cohort_seconds": seconds}
+
+    def _key(self, origin: provenance.Origin) -> str:
+        if repr(origin) not in self.keys:
+            theirs, ours = origin.fingerprint, self.ours.fingerprint
+            if origin.numerics != self.ours.numerics:
+                message = "has other code; install the same initlab there"
+                raise InitlabError(f"the worker on {origin.host} {message}")
+            if theirs != ours and not self.mixed:
+                differing = [name for name in ours if theirs[name] != ours[name]]
+                other = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in differing)
+                raise InitlabError(
+                    f"the worker on {origin.host} may compute other last digits ({other}); --mixed takes its "
+                    "results, and `verify` tells them apart"
+                )
+            described = provenance.describe() | {"host": origin.host, "fingerprint": theirs}
+            self.keys[repr(origin)] = self.store.open_session(described)
+        return self.keys[repr(origin)]
+
+
+def _save_failure(store: Store, cohort: Cohort, cause: str, trained: dict[str, Any]) -> dict[str, Record]:
     """Record a failure; an earlier training that succeeded keeps its record, but the failure is reported."""
-    earlier = store.load(run.id)
-    if earlier is None or earlier.outcome == "failed":
-        return store.save_failure(run, cause, trained)
-    return failure_record(run, cause)
+    kept = {name for name, record in store.records(run.id for run in cohort) if _has_succeeded(record)}
+    store.save(((run, cause) for run in cohort if run.id not in kept), trained)
+    return {run.id: record_of(run, cause) for run in cohort}
+
+
+def _has_succeeded(record: Record | None) -> bool:
+    return record is not None and record.outcome != "failed"
 
 
 def train_cohorts(
     executor: Executor, cohorts: Sequence[Cohort], width: int
-) -> Iterator[tuple[Cohort, list[History] | Failure, float]]:
-    """Train cohorts; yields each with its histories, or why there are none, and its seconds.
+) -> Iterator[tuple[Cohort, Trained | Failure]]:
+    """Train cohorts; yields each with its histories, or why there are none.
 
     A cohort whose worker dies is tried again. One that fails, or dies twice, is split: its runs are tried one
     by one, so that only a run that fails alone counts as failed.
@@ -214,18 +287,18 @@ def train_cohorts(
         DataError: when the data cannot be read, or a worker's copy of it differs.
     """
     waiting = deque(_Task(cohort) for cohort in cohorts)
-    flying: dict[Future[tuple[list[History], float]], _Task] = {}
+    flying: dict[Future[Trained], _Task] = {}
     while waiting or flying:
         while waiting and len(flying) < width:
             task = waiting.popleft()
             flying[executor.submit(train_cohort, task.cohort)] = task
         for future in wait(flying, return_when=FIRST_COMPLETED).done:
             task = flying.pop(future)
-            result, seconds = _result(future)
+            result = _result(future)
             retries = task.retries(result) if isinstance(result, Failure) else []
             waiting.extendleft(retries)
             if not retries:
-                yield task.cohort, result, seconds
+                yield task.cohort, result
 
 
 @dataclass(frozen=True)
@@ -242,7 +315,7 @@ class _Task:
         return [_Task((run,)) for run in self.cohort] if len(self.cohort) > 1 else []
 
 
-def _result(future: Future[tuple[list[History], float]]) -> tuple[list[History] | Failure, float]:
+def _result(future: Future[Trained]) -> Trained | Failure:
     try:
         return future.result()
     except CancelledError:
@@ -250,9 +323,9 @@ def _result(future: Future[tuple[list[History], float]]) -> tuple[list[History] 
     except (WorkerStartError, DataError):
         raise
     except WorkerDied:
-        return Failure(f"killed its worker {_DEATHS_ALLOWED} times", worker_died=True), 0.0
+        return Failure(f"killed its worker {_DEATHS_ALLOWED} times", worker_died=True)
     except Exception as error:
-        return Failure(_cause(error)), 0.0
+        return Failure(_cause(error))
 
 
 def _cause(error: Exception) -> str:
@@ -263,15 +336,19 @@ def _cause(error: Exception) -> str:
     return message if isinstance(error, InitlabError) else f"{type(error).__name__}: {message}"
 
 
-def train_cohort(cohort: Cohort) -> tuple[list[History], float]:
-    """The task of a worker: train a cohort; returns its histories and the seconds they took."""
+def train_cohort(cohort: Cohort) -> Trained:
+    """The task of a worker: train a cohort."""
     first, start = cohort[0], time.perf_counter()
     data = first.settings.data
     if open_dataset(data.name, data.path).sha256 != first.data_sha256:
         raise DataError(f"{data.path or data.name}: the worker's copy of this dataset differs")
     with threadpool_limits(1):
         histories = train_settings([run.settings for run in cohort])
-    return histories, round(time.perf_counter() - start, 3)
+    # Files of a person's own are mapped, and may change under a training; those in the cache do not.
+    if data.path is not None and open_dataset(data.name, data.path).sha256 != first.data_sha256:
+        raise DataError(f"{data.path}: changed during the training, of which nothing was recorded")
+    seconds = round(time.perf_counter() - start, 3)
+    return Trained(histories=histories, seconds=seconds, origin=provenance.origin())
 
 
 def train_settings(cohort: Sequence[Settings]) -> list[History]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from initlab.measure.intervals import Interval
 from initlab.runner.grid import Run
-from initlab.runner.store import Record
+from initlab.runner.record import Record
 from initlab.training.history import REACHED_LOSS, Condition
 from initlab.training.tables import aligned, condition_table
 from initlab.training.tracking import TRACKED

@@ -24,7 +24,7 @@ from initlab.training.tracking import Track
 # this far is called diverged, in float64 too, so that every machine gives the same verdict at the same step.
 LARGEST_LOSS = float(np.sqrt(np.finfo(np.float32).max))
 
-_EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +142,8 @@ def evaluate(
         loss: a name in `LOSSES`.
     """
     losses, correct = np.zeros(ensemble.networks), np.zeros(ensemble.networks)
-    for start in range(0, len(labels), _EVALUATION_BATCH):
-        part = slice(start, start + _EVALUATION_BATCH)
+    for start in range(0, len(labels), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
         logits = ensemble.forward(inputs[part])
         losses += LOSSES[loss](logits, labels[part])[0].astype(np.float64) * len(labels[part])
         correct += (logits.argmax(axis=-1) == labels[part]).sum(axis=1)

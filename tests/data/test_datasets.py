@@ -23,7 +23,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 def open_anew(name="mnist", path=None):
-    datasets.open_dataset.cache_clear()
+    datasets._opened.cache_clear()
     return datasets.open_dataset(name, path)
 
 

@@ -59,7 +59,7 @@ def server(tmp_path, monkeypatch):
     """Two mirrors of a small `kmnist`, in an empty cache."""
     monkeypatch.setenv("INITLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-    datasets.open_dataset.cache_clear()
+    datasets._opened.cache_clear()
     server = Server()
     packed = {
         file.name: file.read_bytes() for file in write_dataset(tmp_path / "made", packed=True).iterdir()
@@ -104,7 +104,7 @@ def test_files_put_there_by_hand_are_used_gzipped_or_not():
     for file in download_folder("kmnist").iterdir():
         file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
         file.unlink()
-    datasets.open_dataset.cache_clear()
+    datasets._opened.cache_clear()
     assert datasets.open_dataset("kmnist").sha256 == packed.sha256
 
 
@@ -222,7 +222,7 @@ def test_the_published_fashion_mnist_is_debians_with_its_names_and_times(tmp_pat
     monkeypatch.setenv("INITLAB_CACHE", str(tmp_path))
     download_folder("fashion_mnist").parent.mkdir(parents=True)
     download_folder("fashion_mnist").symlink_to(FASHION)
-    datasets.open_dataset.cache_clear()
+    datasets._opened.cache_clear()
     fashion = datasets.open_dataset("fashion_mnist")
     assert np.bincount(fashion.train_labels).tolist() == [6000] * 10
 

@@ -223,7 +223,7 @@ def test_workers_that_cannot_start_are_no_fault_of_the_runs(small_config, tmp_pa
     )
     done = subprocess.run([sys.executable], input=script, capture_output=True, text=True, timeout=120)
     assert "no worker process can start" in done.stderr
-    assert not list(tmp_path.glob("r/small/runs/*"))
+    assert not Store(tmp_path / "r", "small").run_ids()
 
 
 def test_failed_runs_are_tried_again_on_request(tried, small_config, tmp_path, expected, monkeypatch):

@@ -1,13 +1,13 @@
-"""Results: read again from their folder, as tables and as a DataFrame; each losses.npy is read once."""
+"""Results: read again from their folder, as tables and as a DataFrame; each record is read once."""
 
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from initlab import Experiment, load_results, run_experiment
 from initlab.errors import StorageError, UsageError
+from initlab.runner import database
 from initlab.runner.sweep import Choice
 
 HERE = Choice(jobs=0)
@@ -67,8 +67,7 @@ def test_a_condition_is_found_by_its_label(results):
 
 @pytest.mark.usefixtures("results")
 def test_a_folder_without_records_is_refused_in_words(tmp_path):
-    for file in (tmp_path / "small/runs").glob("*/record.json"):
-        file.unlink()
+    (tmp_path / "small/runs.sqlite").unlink()
     with pytest.raises(UsageError, match="small: no run has a record; train with `initlab run"):
         load_results(tmp_path / "small")
     with pytest.raises(StorageError, match="cannot read the config"):
@@ -77,21 +76,20 @@ def test_a_folder_without_records_is_refused_in_words(tmp_path):
 
 @pytest.fixture
 def readings(monkeypatch):
-    """How often each losses.npy was opened, by path."""
-    counts = Counter()
-    open_path = Path.open
+    """How often each record was read, by id."""
+    counts, read = Counter(), database._read
 
-    def counting(path, *arguments, **keywords):
-        counts[path] += path.name == "losses.npy"
-        return open_path(path, *arguments, **keywords)
+    def counting(connection, name, setting):
+        counts[name] += 1
+        return read(connection, name, setting)
 
-    monkeypatch.setattr(Path, "open", counting)
+    monkeypatch.setattr(database, "_read", counting)
     return counts
 
 
 @pytest.mark.parametrize("command", ["run", "list small", "export small", "verify", "compare he-relu"])
 @pytest.mark.usefixtures("results")
-def test_a_command_that_trains_nothing_reads_each_loss_once(command, tmp_path, readings, initlab_here):
+def test_a_command_that_trains_nothing_reads_each_record_once(command, tmp_path, readings, initlab_here):
     first, *words = command.split()
     if first == "run":
         words = [tmp_path / "small/experiment.yaml", "--jobs", "0"]
@@ -104,7 +102,7 @@ def test_a_command_that_trains_nothing_reads_each_loss_once(command, tmp_path, r
 
 
 @pytest.mark.usefixtures("results")
-def test_loading_results_reads_each_loss_once(tmp_path, readings):
+def test_loading_results_reads_each_record_once(tmp_path, readings):
     loaded = load_results(tmp_path / "small")
     loaded.summary(), loaded.curves(), repr(loaded)
     assert sum(readings.values()) == 4

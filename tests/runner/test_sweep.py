@@ -1,12 +1,12 @@
 """The whole command as a function: records, reuse, damage, grouping, tables."""
 
 import csv
-import json
+from dataclasses import replace
 from importlib.metadata import Distribution, PackageNotFoundError
 
 import numpy as np
 import pytest
-from conftest import record_bytes
+from conftest import changed, record_bytes
 
 import initlab
 from initlab.errors import LockedError, StorageError
@@ -35,7 +35,7 @@ def test_a_second_time_nothing_is_trained_and_the_tables_are_the_same(experiment
 def test_records_are_the_same_bytes_however_they_were_trained(experiment, tmp_path, monkeypatch):
     run_experiment(experiment, tmp_path / "serial", choice=HERE)
     expected = record_bytes(tmp_path / "serial/small")
-    assert len(expected) == 12
+    assert len(expected) == 6
     run_experiment(experiment, tmp_path / "two", choice=Choice(jobs=2))
     assert record_bytes(tmp_path / "two/small") == expected
     for largest in (1, 2):
@@ -55,30 +55,52 @@ def test_a_new_seed_trains_only_what_is_new(small_config, tmp_path):
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.parametrize("name", ["record.json", "losses.npy"])
-@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "gone"])
-def test_a_damaged_record_counts_as_missing_and_is_mended(experiment, tmp_path, name, harm):
+HARMS = (
+    "losses = substr(losses, 5)",
+    "losses = NULL",
+    "test_accuracy = 0.99",
+    "outcome = 'diverged'",
+    "seed = 7",
+    "setting = (SELECT max(digest) FROM setting)",
+    "checksum = x'00'",
+    "tracked = '[]'",
+    "cause = 'none'",
+)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_damaged_record_counts_as_missing_and_is_mended(experiment, tmp_path, harm):
     run_experiment(experiment, tmp_path, choice=HERE)
     expected = record_bytes(tmp_path / "small")
-    victim = next((tmp_path / "small/runs").glob(f"he-*seed0*/{name}"))
-    content = bytearray(victim.read_bytes())
-    content[len(content) // 2] ^= 1
-    if harm == "gone":
-        victim.unlink()
-    else:
-        victim.write_bytes({"cut": content[: len(content) // 2], "flip": content, "empty": b""}[harm])
+    name = min(expected)
+    with changed(tmp_path / "small") as connection:
+        connection.execute(f"UPDATE record SET {harm} WHERE id = ?", (name,))
+    assert record_bytes(tmp_path / "small") != expected
+    assert Store(tmp_path, "small").load(name) is None
     assert run_experiment(experiment, tmp_path, choice=HERE).trained == 1
     assert record_bytes(tmp_path / "small") == expected
 
 
-def test_the_record_says_what_was_run_and_is_plain_json(experiment, tmp_path):
+def test_a_record_that_says_another_run_is_not_used(experiment, tmp_path):
+    """Whole, but under the name of a run with other settings."""
     run_experiment(experiment, tmp_path, choice=HERE)
-    records = [json.loads(f.read_text()) for f in (tmp_path / "small/runs").glob("*/record.json")]
-    assert {record["outcome"] for record in records} == {"finished", "diverged"}
+    store = Store(tmp_path, "small")
+    expected = record_bytes(tmp_path / "small")
+    first, second = list(expected)[:2]
+    store.runs.write([replace(store.load(first), id=second)], {})
+    assert store.load(second) is not None
+    assert run_experiment(experiment, tmp_path, choice=HERE).trained == 1
+    assert record_bytes(tmp_path / "small") == expected
+
+
+def test_the_record_says_what_was_run(experiment, tmp_path):
+    run_experiment(experiment, tmp_path, choice=HERE)
+    records = [record for _, record in Store(tmp_path, "small").records()]
+    assert {record.outcome for record in records} == {"finished", "diverged"}
     for record in records:
-        assert record["identity"]["train"]["steps"] == 100
-        assert "path" not in record["identity"]["data"]
-        assert (record["test_accuracy"] is None) == (record["outcome"] == "diverged")
+        assert record.identity["train"]["steps"] == 100
+        assert "path" not in record.identity["data"]
+        assert (record.history.test_accuracy is None) == (record.outcome == "diverged")
 
 
 def test_tables_are_tidy(experiment, tmp_path):

@@ -1,0 +1,110 @@
+"""The file of records: what any SQLite tool sees, notes, removals, readers beside a writer."""
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from conftest import record_bytes
+
+from initlab.runner.config import load_experiment
+from initlab.runner.store import Store
+from initlab.runner.sweep import Choice, run_experiment
+
+HERE = Choice(jobs=0)
+
+
+@pytest.fixture
+def store(small_config, tmp_path):
+    run_experiment(load_experiment(small_config), tmp_path / "r", HERE)
+    return Store(tmp_path / "r", "small")
+
+
+def rows_of(store, query):
+    with closing(sqlite3.connect(store.runs.path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_sqlite_tool_sees_every_loss_to_the_last_bit(small_config, tmp_path, dtype):
+    run_experiment(load_experiment(small_config, [f"train.dtype={dtype}"]), tmp_path / "r", HERE)
+    store = Store(tmp_path / "r", "small")
+    seen = {}
+    for name, step, loss in rows_of(store, "SELECT id, step, loss FROM curves ORDER BY id, step"):
+        assert step == len(seen.setdefault(name, []))
+        seen[name].append(np.inf if loss is None else loss)
+    for name, record in store.records():
+        assert record.history.losses.dtype == dtype
+        exact = record.history.losses.astype(float)
+        assert (np.array(seen[name]) == np.where(np.isfinite(exact), exact, np.inf)).all()
+
+
+def test_any_sqlite_tool_sees_settings_and_results(store):
+    query = "SELECT id, outcome, test_accuracy, json_extract(settings, '$.train.steps') FROM runs"
+    for name, outcome, accuracy, steps in rows_of(store, query):
+        record = store.load(name)
+        assert (outcome, accuracy, steps) == (record.outcome, record.history.test_accuracy, 100)
+
+
+def test_runs_that_share_their_settings_share_a_row(store):
+    assert rows_of(store, "SELECT count(*), count(DISTINCT setting) FROM record") == [(6, 3)]
+    assert rows_of(store, "SELECT count(*) FROM setting") == [(3,)]
+
+
+def test_a_note_is_shown_kept_and_taken_back(store, small_config, tmp_path, initlab_here):
+    name, results = store.run_ids()[0], ("--results", tmp_path / "r")
+    before = record_bytes(store.folder)
+    assert "note" not in initlab_here("list", "small", *results).stdout
+    initlab_here("note", name, "the one of the lecture", *results)
+    shown = json.loads(initlab_here("list", "small", "--json", *results).stdout)
+    assert {row["run"]: row["note"] for row in shown if row["note"]} == {name: "the one of the lecture"}
+    exported = list(csv.DictReader(io.StringIO(initlab_here("export", "small", *results).stdout)))
+    assert [row["note"] for row in exported].count("the one of the lecture") == 1
+    run_experiment(load_experiment(small_config), tmp_path / "r", Choice(jobs=0, force=True))
+    assert store.runs.notes() == {name: "the one of the lecture"}
+    initlab_here("note", f"small/{name}", "", *results)
+    assert store.runs.notes() == {}
+    assert record_bytes(store.folder) == before
+
+
+def test_records_are_removed_after_asking(store, tmp_path, initlab_here):
+    results = ("--results", tmp_path / "r")
+    before = record_bytes(store.folder)
+    asked = initlab_here("remove", "small", "he-", *results)
+    assert asked.returncode != 0
+    assert "2 runs begin with" in asked.stderr
+    refused = initlab_here("remove", "small", "he-relu-8x2-seed0", *results)  # no terminal to answer
+    assert refused.returncode != 0
+    assert record_bytes(store.folder) == before
+    done = initlab_here("remove", "small", "he-relu-8x2-seed0", "--yes", *results)
+    assert "1 records removed" in done.stderr
+    left = record_bytes(store.folder)
+    assert {name: before[name] for name in left} == left
+    assert [name for name in before if name not in left] == [n for n in before if "he-relu-8x2-seed0" in n]
+    initlab_here("remove", "small", "--yes", *results)
+    assert store.run_ids() == []
+    assert rows_of(store, "SELECT count(*) FROM setting") == [(0,)]
+
+
+def test_what_a_config_does_not_reach_is_cleaned(store, small_config, tmp_path, initlab_here):
+    words = (small_config, "--results", tmp_path / "r", "--yes")
+    assert "nothing to remove" in initlab_here("clean", *words).stderr
+    run_experiment(load_experiment(small_config, ["train.steps=50"]), tmp_path / "r", HERE)
+    assert len(store.run_ids()) == 12
+    done = initlab_here("clean", *words)
+    assert "6 records removed" in done.stderr
+    assert len(done.stdout.splitlines()) == 6
+    assert run_experiment(load_experiment(small_config), tmp_path / "r", HERE).trained == 0
+
+
+def test_a_reader_beside_an_open_transaction_sees_what_was_there(store):
+    before = {name for name, record in store.records() if record is not None}
+    with closing(sqlite3.connect(store.runs.path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM record")
+        assert {name for name, record in store.records() if record is not None} == before
+        assert store.runs.outcomes().total() == 6
+        writer.execute("ROLLBACK")
