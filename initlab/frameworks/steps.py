@@ -189,9 +189,8 @@ def _along(
         for name, value in parameters.items()
     }
     after = gradients_at(moved)
-    directions = {name: direction(each) for name, each in own.items()}
-    bend = _dot({name: each - after[name] for name, each in own.items()}, directions)
-    return bend / near, _dot(own, directions)
+    bend = sum(_product(each - after[name], direction(each)) for name, each in own.items())
+    return bend / near, sum(_product(each, direction(each)) for each in own.values())
 
 
 def order_of(samples: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -207,11 +206,15 @@ def medians(each: Sequence[FirstSteps]) -> FirstSteps:
 
 
 def _dot(ones: Arrays, others: Arrays) -> float:
-    return sum(float(ones[name].ravel() @ others[name].ravel()) for name in ones)
+    return sum(_product(ones[name], others[name]) for name in ones)
+
+
+def _product(one: Any, other: Any) -> float:
+    return float(one.ravel() @ other.ravel())
 
 
 def _square(array: Any) -> float:
-    return float(array.ravel() @ array.ravel())
+    return _product(array, array)
 
 
 def _same(array: Any) -> Any:

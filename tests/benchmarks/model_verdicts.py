@@ -31,7 +31,7 @@ from initlab.torch import diagnose, init_
 STARTS = ("default", "times 0.3", "times 3", "he", "xavier", "orthogonal", "std=0.02", "std=0.2")
 RATES = {"sgd": (0.0015, 0.005, 0.015, 0.05, 0.15), "adam": (0.001, 0.003)}
 STEPS, BATCH, SEEDS, SHOWN = (100, 300), 32, 3, 64
-MODELS = 70
+MODELS = 56
 SHARE, PARTLY, LEARNT = 0.85, 0.7, 0.3
 ANYINIT = "import anyinit; anyinit.initialize(model, 'analytic', batch[0])"
 
