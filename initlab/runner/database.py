@@ -163,8 +163,9 @@ class RunsFile:
             if self._is_whole():
                 return None
             part, aside = self.path.with_suffix(".part"), _free_name(self.path)
-            part.unlink(missing_ok=True)
             fresh = RunsFile(part)
+            for left in (part, fresh._journal()):  # by a command that was killed here
+                left.unlink(missing_ok=True)
             fresh.write([], {})
             for name, record in self.read():
                 if record is not None:
