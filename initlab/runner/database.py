@@ -11,7 +11,7 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -104,21 +104,20 @@ class RunsFile:
                     return {str(name): str(value) for name, value in connection.execute(query)}
             return {}
 
-    def write(self, records: Sequence[Record], training: dict[str, Any]) -> None:
+    def write(self, records: Iterable[tuple[Record, dict[str, Any]]]) -> None:
         """Write records in one transaction; rows of the same runs are replaced.
 
         Args:
-            records: of runs that were trained together.
-            training: their session, when they were finished, and how many seconds they took.
+            records: each with its session, when it was finished, and how many seconds its cohort took.
         """
         place = ", ".join("?" for _ in _COLUMNS)
-        when = tuple(training.get(name) for name in ("session", "finished", "cohort_seconds"))
         is_new = not self.path.exists()
         with self._writing() as connection:
             settings: dict[bytes, str] = {}
-            for record in records:
+            for record, training in records:
                 row, text = _row(record)
                 settings[row[1]] = text
+                when = (training.get(name) for name in ("session", "finished", "cohort_seconds"))
                 connection.execute(f"INSERT OR REPLACE INTO record VALUES ({place})", row)
                 connection.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?, ?)", (record.id, *when))
                 files.checkpoint("write", self.path)
@@ -166,10 +165,7 @@ class RunsFile:
             fresh = RunsFile(part)
             for left in (part, fresh._journal()):  # by a command that was killed here
                 left.unlink(missing_ok=True)
-            fresh.write([], {})
-            for name, record in self.read():
-                if record is not None:
-                    fresh.write([record], self.training(name))
+            fresh.write((record, self.training(name)) for name, record in self.read() if record is not None)
             for name, words in self.notes().items():
                 fresh.note(name, words)
             shutil.copy2(self.path, aside)

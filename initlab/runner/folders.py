@@ -18,26 +18,18 @@ from initlab.training.history import History
 _FORMAT = 1
 
 
-def take_over(folder: Path, runs: RunsFile) -> int:
+def take_over(folder: Path, runs: RunsFile) -> None:
     """Write the records of a folder into a file, and rename the folder, whose files stay as they are.
 
     Args:
         folder: of the runs' folders; nothing happens without it.
         runs: the file.
-
-    Returns:
-        How many records were whole.
     """
     if folder.is_symlink() or not folder.is_dir():
-        return 0
-    count = 0
-    for path in sorted(folder.iterdir()):
-        record = _load(path)
-        if record is not None:
-            runs.write([record], _json(path / "provenance.json"))
-            count += 1
+        return
+    loaded = ((_load(path), path) for path in sorted(folder.iterdir()))
+    runs.write((record, _json(path / "provenance.json")) for record, path in loaded if record is not None)
     folder.rename(folder.with_name("runs.before"))
-    return count
 
 
 def _load(folder: Path) -> Record | None:

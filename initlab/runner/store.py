@@ -72,7 +72,7 @@ class Store:
             training: when and in which session they were trained; written beside the records.
         """
         records = [record_of(run, result) for run, result in results]
-        self.runs.write(records, training)
+        self.runs.write((record, training) for record in records)
         return records
 
     def load(self, run_id: str) -> Record | None:

@@ -87,7 +87,7 @@ def test_a_record_that_says_another_run_is_not_used(experiment, tmp_path):
     store = Store(tmp_path, "small")
     expected = record_bytes(tmp_path / "small")
     first, second = list(expected)[:2]
-    store.runs.write([replace(store.load(first), id=second)], {})
+    store.runs.write([(replace(store.load(first), id=second), {})])
     assert store.load(second) is not None
     assert run_experiment(experiment, tmp_path, choice=HERE).trained == 1
     assert record_bytes(tmp_path / "small") == expected
