@@ -35,7 +35,7 @@ _NEAR = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """What counts as few steps and as a usable rate, fitted to 187 models of 14 families and 300 steps.
+    """What counts as few steps and as a usable rate, fitted to 171 models of 14 families and 300 steps.
 
     Attributes:
         rate: the largest that people use.

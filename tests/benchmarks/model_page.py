@@ -246,10 +246,10 @@ held out; {seeds} draws train at it. A model has trained if its middle draw reac
 shallow model of its family, from He's or PyTorch's weights, whichever is better, trained alike. One that
 reaches {partly} but not that is a border case, and counted apart. A score is the share of right answers, of
 autoencoders the share of the variance explained. {left} of the {cases} cases, of a model and an optimizer,
-are left out: there even the shallow model scores less than {learnt}. The limits were fitted to 187 other
+are left out: there even the shallow model scores less than {learnt}. The limits were fitted to 171 other
 models, before any of these was trained. "In doubt" predicts nothing, and is counted apart. Tried before:
-limits fitted to 67 of these 187, held against the other 120, had a sensitivity of 0.96 and a specificity of
-0.67 after 300 steps, border cases counted as not trained.
+limits fitted to 67 models, held against 120 of these 171, had a sensitivity of 0.96 and a specificity of 0.67
+after 300 steps, border cases counted as not trained.
 
 ![steps](steps.png)
 
