@@ -3,13 +3,14 @@
 Whenever the process or the machine stops, a reader finds the old file or the new one.
 """
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 def checkpoint(step: str, path: Path) -> None:
@@ -87,6 +88,15 @@ def _write(path: Path, content: bytes, part_path: Path) -> None:
     with open_part(part_path) as part:
         part.file.write(content)
         part.publish(path)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object on which no result depends; empty where it cannot be read."""
+    try:
+        tree = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def make_folder(path: Path) -> None:

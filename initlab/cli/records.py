@@ -12,11 +12,12 @@ from initlab.cli.terminal import (
     SetOption,
     app,
     fail,
+    plain,
     print_json,
     print_table,
     say,
 )
-from initlab.errors import UsageError
+from initlab.errors import UsageError, require, shortened
 
 if TYPE_CHECKING:
     from initlab.runner.store import Store
@@ -116,7 +117,7 @@ def verify(
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)
     damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
     if damaged:
-        fail("\n".join(f"{name}: damaged; run its config again to mend it" for name in damaged), 1)
+        fail("\n".join(f"{plain(name)}: damaged; run its config again to mend it" for name in damaged), 1)
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -131,7 +132,10 @@ def remove(
     results: ResultsOption = Path("results"),
     yes: YesOption = False,
 ) -> None:
-    """Remove records, after asking; tables and figures stay."""
+    """Remove records, after asking.
+
+    Tables and figures stay.
+    """
     from initlab.runner.reports import find_run
     from initlab.runner.store import find_store
 
@@ -166,7 +170,7 @@ def _remove(store: "Store", names: list[str], yes: bool) -> None:
         say(f"{store.folder}: nothing to remove")
         return
     for name in names[:SHOWN]:
-        typer.echo(name)
+        typer.echo(plain(name))
     if len(names) > SHOWN:
         typer.echo(f"... and {len(names) - SHOWN:,} more")
     if not yes:
@@ -185,6 +189,7 @@ def note(
     """Write a note on a run, which `list` and `export` show."""
     from initlab.runner.reports import find_run
 
+    require(words.isprintable(), f"a note is one line without control characters, not {shortened(words)}")
     store, name = find_run(results, run)
     with store.lock():
         store.runs.note(name, words)

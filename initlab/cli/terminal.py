@@ -66,7 +66,16 @@ def number(value: object, digits: int = 5) -> str:
     """
     if value is None:
         return "-"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else plain(str(value))
+
+
+def plain(text: str) -> str:
+    """A text from a file for the screen: control characters, which could steer a terminal, are spelt out.
+
+    >>> plain("\x1b[2Jhe")
+    '\\\\x1b[2Jhe'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def print_json(value: Any) -> None:

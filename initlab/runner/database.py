@@ -180,7 +180,7 @@ class RunsFile:
         try:
             with closing(self._connect("rw")) as connection:
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
-                if version > VERSION and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone():
+                if version > VERSION:
                     raise StorageError(f"{self.path}: written by a newer initlab, which is needed to go on")
                 (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
                 return bool(answer == "ok" and version == VERSION and _schema(connection) == _own_schema())
@@ -311,7 +311,7 @@ def _row(record: Record) -> tuple[tuple[Any, ...], str]:
     row = {
         "id": record.id,
         "setting": _digest(text.encode()),
-        "seed": record.identity["seed"],
+        "seed": _stored_seed(record.identity["seed"]),
         "outcome": record.outcome,
         **record.numbers(),
         "batches_before": 0 if history is None else history.batches_before,
@@ -327,7 +327,7 @@ def _checked(row: dict[str, Any], setting: tuple[str, dict[str, Any]] | None) ->
     checksum = row.pop("checksum")
     if setting is None or checksum != _checksum(row, setting[0]) or row["outcome"] not in OUTCOMES:
         return None
-    identity = dict(sorted({**setting[1], "seed": row["seed"]}.items()))
+    identity = dict(sorted({**setting[1], "seed": int(row["seed"])}.items()))
     history = None if row["outcome"] == "failed" else _history(row, identity)
     return Record(
         id=row["id"], identity=identity, outcome=row["outcome"], history=history, cause=row["cause"]
@@ -338,12 +338,17 @@ def _history(row: dict[str, Any], identity: dict[str, Any]) -> History:
     losses = np.frombuffer(row["losses"], np.dtype(identity["train"]["dtype"]).newbyteorder("<"))
     return History(
         scheme=identity["init"]["scheme"],
-        seed=row["seed"],
+        seed=identity["seed"],
         losses=losses.astype(losses.dtype.newbyteorder("=")),
         batches_before=row["batches_before"],
         tracked=None if row["tracked"] is None else json.loads(row["tracked"]),
         **{name: row[name] for name in _NUMBERS},
     )
+
+
+def _stored_seed(seed: int) -> int | str:
+    """SQLite's numbers end at 2^63."""
+    return seed if seed < 1 << 63 else str(seed)
 
 
 def _little_endian(losses: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

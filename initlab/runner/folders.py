@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from initlab.files import read_object
 from initlab.runner.database import RunsFile
 from initlab.runner.record import Record
 from initlab.training.history import History
@@ -28,7 +29,9 @@ def take_over(folder: Path, runs: RunsFile) -> None:
     if folder.is_symlink() or not folder.is_dir():
         return
     loaded = ((_load(path), path) for path in sorted(folder.iterdir()))
-    runs.write((record, _json(path / "provenance.json")) for record, path in loaded if record is not None)
+    runs.write(
+        (record, read_object(path / "provenance.json")) for record, path in loaded if record is not None
+    )
     folder.rename(folder.with_name("runs.before"))
 
 
@@ -68,15 +71,6 @@ def _history(tree: dict[str, Any], contents: dict[str, bytes]) -> History:
         batches_before=tree.get("batches_before", 0),
         tracked=None if tracked is None else json.loads(tracked),
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where it cannot be read, since no result depends on provenance."""
-    try:
-        tree = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
 
 
 def _sha256(content: bytes) -> str:

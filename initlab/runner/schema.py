@@ -2,7 +2,8 @@
 
 setting     what runs share: an identity without its seed, as JSON, by its SHA-256 digest
 record      a row for each run, which depends on the run alone; losses are little-endian numbers of the
-            setting's train.dtype, tracked layers JSON, and the checksum a SHA-256 digest of all of them
+            setting's train.dtype, tracked layers JSON, and the checksum a SHA-256 digest of all of them;
+            seeds from 2^63 on, which SQLite does not have as numbers, are texts
 training    when a run was trained, how long its cohort took, and in which session of provenance.json
 note        what a person wrote about a run
 runs        a view for people: settings and results of each run
@@ -17,7 +18,7 @@ TABLES = f"""
 PRAGMA user_version = {VERSION};
 CREATE TABLE setting (digest BLOB PRIMARY KEY, text TEXT) WITHOUT ROWID;
 CREATE TABLE record (
-    id TEXT PRIMARY KEY, setting BLOB, seed INTEGER, outcome TEXT, diverged_at INTEGER, final_loss REAL,
+    id TEXT PRIMARY KEY, setting BLOB, seed, outcome TEXT, diverged_at INTEGER, final_loss REAL,
     test_loss REAL, test_accuracy REAL, batches_before INTEGER, cause TEXT, losses BLOB, tracked TEXT,
     checksum BLOB
 ) WITHOUT ROWID;

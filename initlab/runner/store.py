@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from initlab import __version__
 from initlab.errors import LockedError, StorageError, UsageError, unknown_name
-from initlab.files import sync_folder, write
+from initlab.files import read_object, sync_folder, write
 from initlab.runner.database import RunsFile
 from initlab.runner.folders import take_over
 from initlab.runner.grid import Run
@@ -99,13 +99,13 @@ class Store:
 
     def sessions(self) -> dict[str, Any]:
         """The sessions in `provenance.json`, by their keys."""
-        found = _read_json(self.folder / "provenance.json")
+        found = read_object(self.folder / "provenance.json")
         return {key: session for key, session in found.items() if isinstance(session, dict)}
 
     def open_session(self, session: dict[str, Any]) -> str:
         """Add a training session to `provenance.json`; returns its key."""
         path = self.folder / "provenance.json"
-        sessions = _read_json(path)
+        sessions = read_object(path)
         if not sessions and path.exists():
             with _storage_errors(path):
                 path.replace(path.with_suffix(".damaged.json"))
@@ -130,7 +130,7 @@ class Store:
         """
         with _storage_errors(self.folder, "read"):
             are_there = all((self.folder / name).is_file() for name in names)
-            return are_there and _read_json(self.folder / _TABLES_OF) == self._state(resolved)
+            return are_there and read_object(self.folder / _TABLES_OF) == self._state(resolved)
 
     def mark_current(self, resolved: dict[str, Any]) -> None:
         """Remember from which records all tables and figures were made."""
@@ -279,15 +279,6 @@ def _storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
     except OSError as error:
         name = error.filename2 or error.filename or path
         raise StorageError(f"{name}: cannot {verb}: {error.strerror or error}") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where it cannot be read, since no result depends on provenance."""
-    try:
-        tree = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
 
 
 def _readable(tree: Any) -> bytes:

@@ -108,3 +108,42 @@ def test_a_reader_beside_an_open_transaction_sees_what_was_there(store):
         assert {name for name, record in store.records() if record is not None} == before
         assert store.runs.outcomes().total() == 6
         writer.execute("ROLLBACK")
+
+
+def test_the_largest_seed_is_kept(small_config, tmp_path):
+    """SQLite's own numbers end at 2^63."""
+    experiment = load_experiment(small_config, ["sweep.init=[he]", f"sweep.seed=[{2**64 - 1}, {2**63}, 1]"])
+    run_experiment(experiment, tmp_path / "r", HERE)
+    seeds = {record.identity["seed"] for _, record in Store(tmp_path / "r", "small").records()}
+    assert seeds == {2**64 - 1, 2**63, 1}
+    assert run_experiment(experiment, tmp_path / "r", HERE).trained == 0
+
+
+def test_nothing_from_a_file_steers_the_terminal(store, tmp_path, initlab_here):
+    results = ("--results", tmp_path / "r")
+    refused = initlab_here("note", store.run_ids()[0], "\x1b[2J", *results)
+    assert (refused.returncode, "one line without control characters" in refused.stderr) == (2, True)
+    store.runs.note(store.run_ids()[0], "\x1b[2J")  # as in a folder from elsewhere
+    with closing(sqlite3.connect(store.runs.path)) as connection, connection:
+        connection.execute("UPDATE record SET id = ? WHERE id = ?", ("evil\x1b[2J", store.run_ids()[1]))
+    for words in (["list", "small"], ["verify"], ["remove", "small"]):
+        done = initlab_here(*words, *results)
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "\\x1b[2J" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["remove", "nowhere"], "unknown experiment 'nowhere'"),
+        (["remove", "small", "hee"], "no run is called"),
+        (["note", "he-", "x"], "2 runs begin with"),
+        (["clean", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_wrong_words_are_refused_and_nothing_is_removed(store, tmp_path, initlab_here, words, message):
+    before = record_bytes(store.folder)
+    done = initlab_here(*words, "--results", tmp_path / "r")
+    assert done.returncode in (2, 5)
+    assert message in done.stderr
+    assert record_bytes(store.folder) == before
