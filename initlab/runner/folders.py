@@ -29,10 +29,14 @@ def take_over(folder: Path, runs: RunsFile) -> None:
     if folder.is_symlink() or not folder.is_dir():
         return
     loaded = ((_load(path), path) for path in sorted(folder.iterdir()))
-    runs.write(
-        (record, read_object(path / "provenance.json")) for record, path in loaded if record is not None
-    )
+    runs.write((record, _training(path)) for record, path in loaded if record is not None)
     folder.rename(folder.with_name("runs.before"))
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    """When a run was trained, as far as the values are texts and numbers that a row can hold."""
+    facts = read_object(folder / "provenance.json")
+    return {name: value for name, value in facts.items() if isinstance(value, str | float)}
 
 
 def _load(folder: Path) -> Record | None:

@@ -278,6 +278,8 @@ def test_folders_of_older_versions_are_taken_over_once(experiment, expected, tmp
         old_folder(store, record)
     damaged = store.folder / "runs" / records[0].id / "losses.npy"
     damaged.write_bytes(damaged.read_bytes()[:-1])
+    odd = '{"session": ["no text"], "finished": {}, "cohort_seconds": 1' + 30 * "0" + "}"
+    (store.folder / "runs" / records[2].id / "provenance.json").write_text(odd)
     assert run_experiment(experiment, tmp_path / "r", HERE).trained == 1
     assert record_bytes(store.folder) == expected
     assert store.runs.training(records[1].id)["finished"] == "2026-01-01"
