@@ -20,7 +20,7 @@ from initlab.errors import UsageError
 from initlab.nn.streams import ALGORITHM
 from initlab.runner.config import Experiment
 from initlab.runner.settings import Settings
-from initlab.training.train import CACHE_BYTES, working_set_bytes
+from initlab.training.train import CACHE_BYTES, passes, working_set_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,20 +132,21 @@ def _shown(value: Any) -> str:
 
 
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
-    """Group runs that can be trained in one pass: those of the same shapes and batches.
+    """Group runs that can be trained in one pass: of the same shapes, and of one seed where they fill it.
 
     Args:
         runs: in any order.
         largest: the most runs in a cohort; fewer where their arrays would outgrow the processor's cache.
     """
-    groups: dict[tuple[Parts, int], list[Run]] = defaultdict(list)
+    groups: dict[Parts, list[Run]] = defaultdict(list)
     for run in runs:
         *alike, _init = _parts(run.settings)
-        groups[tuple(alike), run.settings.seed].append(run)
+        groups[tuple(alike)].append(run)
     cut = []
     for group in groups.values():
         size = max(1, min(largest, CACHE_BYTES // _working_set(group[0])))
-        cut += [tuple(group[start : start + size]) for start in range(0, len(group), size)]
+        seeds = [run.settings.seed for run in group]
+        cut += [tuple(group[position] for position in positions) for positions in passes(seeds, size)]
     return cut
 
 

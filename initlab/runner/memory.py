@@ -55,7 +55,7 @@ def needed(cohort: Sequence[Run]) -> float:
     layers = [n_in * n_out for n_in, n_out in pairwise(sizes)]
     parameters = sum(layers) + sum(sizes[1:])
     copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES)
-    signals = 3 * (train.batch_size + EVALUATION_BATCH) * sum(sizes[1:])
+    signals = 3 * (train.batch_size + EVALUATION_BATCH) * sum(sizes[1:]) + train.batch_size * sizes[0]
     each = np.dtype(train.dtype).itemsize * float(copies * parameters + signals + train.steps)
     return len(cohort) * each + 8.0 * max(layers)
 

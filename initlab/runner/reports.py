@@ -100,10 +100,9 @@ def _seconds(cohort: Sequence[Settings]) -> float:
 
 def _shortened(cohort: Cohort, steps: int) -> list[Settings]:
     """The cohort's settings with fewer steps, and with a scheme that does not diverge in them."""
-    settings = cohort[0].settings
-    short = settings.train.model_copy(update={"steps": steps})
+    short = cohort[0].settings.train.model_copy(update={"steps": steps})
     tame = InitSettings.model_validate("std=0.01")
-    return [settings.model_copy(update={"train": short, "init": tame})] * len(cohort)
+    return [run.settings.model_copy(update={"train": short, "init": tame}) for run in cohort]
 
 
 def _work(cohort: Cohort) -> float:

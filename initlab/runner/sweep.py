@@ -352,7 +352,7 @@ def train_cohort(cohort: Cohort) -> Trained:
 
 
 def train_settings(cohort: Sequence[Settings]) -> list[History]:
-    """Train the networks of settings that differ only in their schemes, in one pass."""
+    """Train the networks of settings that differ only in their schemes and seeds, in one pass."""
     shared = cohort[0]
     network, how = shared.network, shared.train
     return train(
@@ -370,6 +370,7 @@ def train_settings(cohort: Sequence[Settings]) -> list[History]:
         schedule=how.schedule or "constant",
         clip=how.clip or 0.0,
         weight_decay=how.weight_decay or 0.0,
-        seeds=shared.seed,
+        seeds=[settings.seed for settings in cohort],
+        paired=True,
         track_every=how.track_every,
     )

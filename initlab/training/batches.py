@@ -1,6 +1,6 @@
 """Batches: a seed, a way of drawing -> which examples each step is shown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from typing import Literal, get_args
 
@@ -33,6 +33,28 @@ def batches(examples: int, steps: int, batch_size: int, drawing: Drawing, seed: 
     if drawing == "without_replacement":
         return islice(_epochs(rng, examples, min(batch_size, examples)), steps)
     return (rng.integers(examples, size=batch_size) for _ in range(steps))
+
+
+def batches_of(
+    seeds: Sequence[int], examples: int, steps: int, batch_size: int, drawing: Drawing
+) -> Iterator[IntArray]:
+    """The rows that each network is shown in each step: (B,) for networks that share them, else (M, B).
+
+    Args:
+        seeds: one for each network; those of equal seeds are shown the same.
+        examples, steps, batch_size, drawing: as for `batches`.
+
+    >>> [rows.shape for rows in batches_of([4, 4], 100, 1, 10, "with_replacement")]
+    [(10,)]
+    >>> [rows.shape for rows in batches_of([4, 5, 4], 100, 1, 10, "with_replacement")]
+    [(3, 10)]
+    """
+    distinct = list(dict.fromkeys(seeds))
+    if len(distinct) == 1 or drawing == "full":
+        return batches(examples, steps, batch_size, drawing, seeds[0])
+    each = [batches(examples, steps, batch_size, drawing, seed) for seed in distinct]
+    place = [distinct.index(seed) for seed in seeds]
+    return (np.stack(drawn)[place] for drawn in zip(*each, strict=True))
 
 
 def _epochs(rng: np.random.Generator, examples: int, size: int) -> Iterator[IntArray]:

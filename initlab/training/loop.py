@@ -4,7 +4,7 @@ For each step: batch -> Ensemble.train_step -> one loss for each network. A netw
 or beyond `LARGEST_LOSS`, has diverged; it leaves the pass, and the others do not notice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from initlab.nn.losses import LOSSES
 from initlab.nn.network import PLAIN, Ensemble, StepRule
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.schedules import parse_schedule
-from initlab.training.batches import Drawing, batches
+from initlab.training.batches import Drawing, batches_of
 from initlab.training.tracking import Track
 
 # The square root of float32's largest number, 1.8e19: products of two such numbers overflow. From here on
@@ -57,7 +57,7 @@ class Pass:
         examples: the training examples are shown.
         regime: how they are trained.
         optimizer: for M networks.
-        seed: of the batches.
+        seeds: one for each network, of its batches.
 
     Attributes:
         ensemble, rows: the networks that are still trained, and their rows in the original ensemble.
@@ -67,9 +67,14 @@ class Pass:
     """
 
     def __init__(
-        self, ensemble: Ensemble, examples: Examples, regime: Regime, optimizer: Optimizer, seed: int
+        self,
+        ensemble: Ensemble,
+        examples: Examples,
+        regime: Regime,
+        optimizer: Optimizer,
+        seeds: Sequence[int],
     ) -> None:
-        self.examples, self.regime, self.optimizer, self.seed = examples, regime, optimizer, seed
+        self.examples, self.regime, self.optimizer, self.seeds = examples, regime, optimizer, seeds
         self.ensemble, self.rows = ensemble, np.arange(ensemble.networks)
         self.losses = np.full((ensemble.networks, regime.steps), np.nan, ensemble.dtype)
         self.diverged_at: list[int | None] = [None] * ensemble.networks
@@ -86,11 +91,12 @@ class Pass:
         regime = self.regime
         factor = parse_schedule(regime.schedule, regime.steps)
         inputs, labels = self.examples.train_inputs, self.examples.train_labels
-        drawn = batches(len(inputs), regime.steps, regime.batch_size, regime.drawing, self.seed)
+        drawn = batches_of(self.seeds, len(inputs), regime.steps, regime.batch_size, regime.drawing)
         for step, chosen in enumerate(drawn):
             if len(self.rows):
                 self._track_now_and_then(step)
-                self._step(step, inputs[chosen], labels[chosen], factor(step))
+                own = chosen if chosen.ndim == 1 else chosen[self.rows]
+                self._step(step, inputs[own], labels[own], factor(step))
             if progress:
                 progress()
             elif not len(self.rows):

@@ -1,9 +1,10 @@
 """`train`: schemes or an ensemble, data -> a History for each network. Everybody's training is this one.
 
-networks -> a pass for each seed and cache-full of networks (loop.Pass) -> evaluate -> Histories
+networks -> a pass for each cache-full of networks (passes, loop.Pass) -> evaluate -> Histories
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ def train(
     clip: float = 0.0,
     weight_decay: float = 0.0,
     seeds: int | Iterable[int] = 0,
+    paired: bool = False,
     validation: int = 0,
     track_every: int | None = None,
     track: Track | None = None,
@@ -85,6 +87,7 @@ def train(
         weight_decay: the strength of the pull of all parameters to 0.
         seeds: of weights and batches: for schemes any number of them; for an ensemble one, or one for each
             network, which then chooses its batches.
+        paired: whether each scheme has the one seed in its place, instead of every seed.
         validation: how many training examples are held out, and evaluated apart.
         track_every: the layers are recorded before the first step, every so many steps, and at the end.
         track: a function that says what to record of a copy of the networks; by default
@@ -135,7 +138,7 @@ def train(
                 sizes, chosen, own_seeds, activation, dtype, data=examples.train_inputs, batch_norm=batch_norm
             )
 
-        candidates = _from_schemes(starts, seeds, sizes, begin)
+        candidates = _from_schemes(starts, seeds, paired, sizes, begin)
     return _train(candidates, examples, regime, rule, progress)
 
 
@@ -178,15 +181,16 @@ class _Candidates:
 def _from_schemes(
     starts: Sequence[Initialization],
     seeds: int | Iterable[int],
+    paired: bool,
     sizes: Sequence[int],
     begin: Callable[[Sequence[Initialization], Sequence[int]], Ensemble],
 ) -> _Candidates:
-    """A network for each scheme and seed, scheme by scheme."""
-    each = _seeds(seeds)
-    every = [(column, start, seed) for column, start in enumerate(starts) for seed in each]
+    """A network for each scheme and seed, scheme by scheme; or for each pair of them."""
+    own = [[seed] for seed in _one_each(seeds, len(starts))] if paired else [_seeds(seeds)] * len(starts)
+    every = [(column, start, seed) for column, start in enumerate(starts) for seed in own[column]]
     if not every:
         raise UsageError("there is nothing to train: at least one scheme and one seed are needed")
-    names = _labels(starts)
+    names = [str(start) for start in starts] if paired else _labels(starts)
     return _Candidates(
         labels=[names[column] for column, _, _ in every],
         schemes=[str(start.scheme) for _, start, _ in every],
@@ -216,12 +220,17 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     return [int(seed) for seed in each]
 
 
+def _one_each(seeds: int | Iterable[int], networks: int) -> list[int]:
+    """The seed of each network."""
+    each = [_seeds(seed)[0] for seed in seeds] if isinstance(seeds, Iterable) else _seeds(seeds) * networks
+    if len(each) != networks:
+        raise UsageError(f"{networks} networks but {len(each)} seeds; give one, or one for each network")
+    return each
+
+
 def _from_ensemble(ensemble: Ensemble, seeds: int | Iterable[int]) -> _Candidates:
     """The ensemble's own networks; what is trained is written back into it."""
     count = ensemble.networks
-    each = [_seeds(seed)[0] for seed in seeds] if isinstance(seeds, Iterable) else _seeds(seeds) * count
-    if len(each) != count:
-        raise UsageError(f"{count} networks but {len(each)} seeds; give one, or one for each network")
 
     def end(rows: IntArray, passed: Pass) -> None:
         ensemble.put(rows[passed.rows], passed.ensemble)
@@ -229,7 +238,7 @@ def _from_ensemble(ensemble: Ensemble, seeds: int | Iterable[int]) -> _Candidate
     return _Candidates(
         labels=[f"network {row}" for row in range(count)],
         schemes=[""] * count,
-        seeds=each,
+        seeds=_one_each(seeds, count),
         columns=np.arange(count),
         sizes=ensemble.sizes,
         begin=ensemble.keep,
@@ -247,13 +256,16 @@ def _train(
     """Train all passes, and collect the histories in the order of the candidates."""
     _check_rates(optimizer, int(candidates.columns.max()) + 1)
     histories: list[History | None] = [None] * len(candidates.seeds)
-    parts = list(_parts(candidates, examples, regime))
+    batch_size = len(examples.train_inputs) if regime.drawing == "full" else regime.batch_size
+    largest = CACHE_BYTES // working_set_bytes(candidates.sizes, batch_size, 4)
+    parts = passes(candidates.seeds, max(1, largest))
     # One thread: two give other last bits than a record has, and lose more time than they save on small
     # products while anything else runs (measured: up to ten times slower).
     with threadpool_limits(1), _steps_reported(progress, regime.steps * len(parts)) as report:
-        for seed, rows in parts:
+        for rows in parts:
             ensemble = candidates.begin(rows)
-            passed = Pass(ensemble, examples, regime, optimizer.fresh(candidates.columns[rows]), seed)
+            seeds = [candidates.seeds[row] for row in rows]
+            passed = Pass(ensemble, examples, regime, optimizer.fresh(candidates.columns[rows]), seeds)
             before = ensemble.batches_before
             passed.run(report)
             reached = _reached(passed, examples)
@@ -264,7 +276,7 @@ def _train(
                 histories[row] = History(
                     label=candidates.labels[row],
                     scheme=candidates.schemes[row],
-                    seed=seed,
+                    seed=seeds[i],
                     batches_before=int(before[i]),
                     learning_rate=rates[i],
                     tracked=passed.tracked[i],
@@ -273,15 +285,35 @@ def _train(
     return Histories(history for history in histories if history is not None)
 
 
-def _parts(candidates: _Candidates, examples: Examples, regime: Regime) -> Iterator[tuple[int, IntArray]]:
-    """The rows of each pass: of one seed, and no more of them than the cache holds."""
-    batch_size = len(examples.train_inputs) if regime.drawing == "full" else regime.batch_size
-    most = max(1, CACHE_BYTES // working_set_bytes(candidates.sizes, batch_size, 4))
-    seeds = np.array(candidates.seeds)
-    for seed in dict.fromkeys(candidates.seeds):
-        rows = np.flatnonzero(seeds == seed)
-        for start in range(0, len(rows), most):
-            yield seed, rows[start : start + most]
+def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
+    """Which networks are trained side by side: of one seed where they fill a pass, to share their batches.
+
+    What remains of each seed is put together. Small networks spend half of their time on Python, which a
+    pass spends once, whether they share their batches or not.
+
+    Args:
+        seeds: of each network.
+        largest: the most networks in a pass.
+
+    Returns:
+        For each pass the positions of its networks.
+
+    >>> [rows.tolist() for rows in passes([0, 0, 0, 1, 1, 1], largest=2)]
+    [[0, 1], [3, 4], [2, 5]]
+    """
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, seed in enumerate(seeds):
+        positions[seed].append(position)
+    full, remaining = [], []
+    for own in positions.values():
+        filled = len(own) - len(own) % largest
+        full += _chunks(own[:filled], largest)
+        remaining += own[filled:]
+    return full + _chunks(remaining, largest)
+
+
+def _chunks(positions: list[int], size: int) -> list[IntArray]:
+    return [np.array(positions[start : start + size]) for start in range(0, len(positions), size)]
 
 
 def working_set_bytes(sizes: Sequence[int], batch_size: int, itemsize: int) -> int:

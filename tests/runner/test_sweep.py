@@ -167,10 +167,10 @@ def test_progress_is_reported_from_zero_to_all(experiment, tmp_path):
     assert steps == sorted(steps)
 
 
-def test_cohorts_hold_runs_of_one_seed_and_all_runs_once(experiment):
+def test_cohorts_hold_all_runs_once_and_of_one_seed_where_they_are_full(experiment):
     runs = expand(experiment)
-    for largest in (1, 2, 3, 100):
+    for largest, seeds in ((1, [1] * 6), (2, [1, 1, 2]), (3, [1, 1]), (100, [2])):
         groups = cohorts(runs, largest)
         assert sorted(run.id for group in groups for run in group) == sorted(run.id for run in runs)
-        assert all(len({run.settings.seed for run in group}) == 1 for group in groups)
+        assert [len({run.settings.seed for run in group}) for group in groups] == seeds
         assert max(map(len, groups)) <= largest

@@ -7,6 +7,7 @@ from textbook import Network
 from initlab.data.examples import Examples, array_examples, examples_of
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
+from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.streams import Purpose, stream
 from initlab.training import train as module
@@ -65,6 +66,61 @@ def test_company_order_and_cache_change_no_bit(data, monkeypatch):
     for history in together:
         assert same_bits(history, alone[history.label, history.seed])
     assert [history.diverged_at for history in together.of("std=1000000")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"drawing": "without_replacement", "dtype": "float64"},
+        {"drawing": "full", "steps": 3},
+        {"loss": "squared_error", "clip": 0.1, "weight_decay": 0.01},
+        {"loss": "squared_error_logits", "optimizer": "adam(lr=0.01)", "schedule": "cosine"},
+        {"batch_norm": BatchNorm("after"), "track_every": 7, "batch_size": 1},
+        {"batch_norm": BatchNorm("before"), "hidden": "50,3", "batch_size": 100},
+    ],
+    ids=repr,
+)
+def test_networks_of_other_seeds_in_a_pass_change_no_bit(data, more, monkeypatch):
+    how = HOW | more
+    together = train(["he", "xavier", "std=1e3"], data, seeds=range(4), **how)
+    assert len(module.passes([history.seed for history in together], 100)) == 1
+    monkeypatch.setattr(module, "CACHE_BYTES", 1)
+    alone = train(["he", "xavier", "std=1e3"], data, seeds=range(4), **how)
+    assert all(map(same_bits, together, alone))
+    assert [repr(history.tracked) for history in together] == [repr(history.tracked) for history in alone]
+
+
+def test_images_prepared_for_many_networks_at_a_time_have_the_same_bits(monkeypatch):
+    for inputs in ("unit", "standardized", "per_pixel", "whitened(components=20)"):
+        examples = examples_of("mnist", inputs)
+        how = {"steps": 4, "hidden": "16x2", "seeds": range(5), "batch_size": 8}
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "CACHE_BYTES", 1)
+            alone = train(["he"], examples, **how)
+        assert all(map(same_bits, train(["he"], examples, **how), alone))
+
+
+def test_schemes_and_seeds_may_be_pairs(data):
+    pairs = train(["he", "xavier", "he"], data, seeds=[3, 3, 4], paired=True, **HOW)
+    assert [(history.label, history.seed) for history in pairs] == [("he", 3), ("xavier", 3), ("he", 4)]
+    every = {(h.label, h.seed): h for h in train(["he", "xavier"], data, seeds=[3, 4], **HOW)}
+    assert all(same_bits(history, every[history.label, history.seed]) for history in pairs)
+    with pytest.raises(UsageError, match="2 networks but 3 seeds"):
+        train(["he", "xavier"], data, seeds=[3, 3, 4], paired=True, **HOW)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "largest", "expected"),
+    [
+        ([5], 3, [[0]]),
+        ([5, 5, 5, 5], 3, [[0, 1, 2], [3]]),
+        ([0, 1, 2, 3, 4], 2, [[0, 1], [2, 3], [4]]),
+        ([0, 1, 0, 1, 0, 1], 2, [[0, 2], [1, 3], [4, 5]]),
+        ([0, 1, 0, 1], 1, [[0], [2], [1], [3]]),
+    ],
+)
+def test_passes_are_of_one_seed_where_they_fill_it(seeds, largest, expected):
+    assert [rows.tolist() for rows in module.passes(seeds, largest)] == expected
 
 
 def test_histories_come_scheme_by_scheme_and_seed_by_seed(data):
@@ -208,9 +264,13 @@ def test_mnist_can_be_held_out_and_prepared():
     assert pixels.dtype == np.float32
 
 
-def test_progress_is_reported_step_by_step_to_the_end(data):
+def test_progress_is_reported_step_by_step_to_the_end(data, monkeypatch):
     reports = []
     train(["he", "std=1e6"], data, seeds=[0, 1], progress=lambda *report: reports.append(report), **HOW)
+    assert reports == [(step, 30) for step in range(1, 31)]
+    reports.clear()
+    monkeypatch.setattr(module, "CACHE_BYTES", 1)  # two passes
+    train(["he"], data, seeds=[0, 1], progress=lambda *report: reports.append(report), **HOW)
     assert reports == [(step, 60) for step in range(1, 61)]
 
 
