@@ -5,6 +5,7 @@ A process of its own where imports, signals or workers matter; else within this 
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -335,5 +336,8 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
     assert process.returncode == code
     assert "Traceback" not in stderr
     kept = len(Store(tmp_path, "small").run_ids())
+    told = re.search(r"Interrupted after (\d+) of 18 runs. They are recorded; .*\n$", stderr)
+    assert told is not None
+    assert kept - 2 <= int(told[1]) <= kept  # a cohort may be recorded while nobody has been told yet
     again = initlab("run", small_config, *longer)
     assert f"{18 - kept} runs trained, {kept} had a record already" in again.stderr

@@ -126,13 +126,17 @@ class Bar:
     def __init__(self, shown: bool) -> None:
         self.shown = shown
         self.bar: Any = None
+        self.done = self.total = 0
 
     def __enter__(self) -> "Bar":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
+        if kind in (KeyboardInterrupt, SystemExit) and self.total:
+            done = f"{self.done} of {self.total} runs"
+            say(f"Interrupted after {done}. They are recorded; the same command goes on.")
 
     def update(self, done: int, total: int) -> None:
         """Show so many of all runs as done.
@@ -143,6 +147,7 @@ class Bar:
         """
         from tqdm import tqdm
 
+        self.done, self.total = done, total
         if self.bar is None:
             self.bar = tqdm(total=total, unit="run", desc="training", disable=None if self.shown else True)
         self.bar.update(done - self.bar.n)

@@ -67,6 +67,7 @@ class ProcessExecutor(Executor):
         self._threads = ThreadPoolExecutor(jobs, initializer=_leave_interrupts_to_the_main_thread)
         self._local = threading.local()
         self._pools: list[ProcessPoolExecutor] = []
+        self._killed = False
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run the task in the next free worker."""
@@ -84,6 +85,8 @@ class ProcessExecutor(Executor):
     def _start_worker(self) -> ProcessPoolExecutor:
         """A worker that has answered; tried twice, since any process may be killed."""
         for _ in range(2):
+            if self._killed:
+                break
             pool = ProcessPoolExecutor(
                 1, self._context, initializer=_live_with_the_driver, initargs=(self._lifeline,)
             )
@@ -104,8 +107,14 @@ class ProcessExecutor(Executor):
         self._holder.close()
 
     def kill(self) -> None:
-        """End the workers at once, and wait until they have ended."""
+        """End the workers at once, also those that are stopped or starting; they hold nothing to save."""
+        self._killed = True
         self._holder.close()
+        for pool in self._pools:
+            for process in list(
+                (pool._processes or {}).values()
+            ):  # public as `kill_workers` from Python 3.14
+                process.kill()
         self.shutdown(cancel_futures=True)
 
 

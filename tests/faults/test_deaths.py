@@ -169,6 +169,25 @@ def test_interrupted_as_from_a_terminal(small_config, tmp_path):
     assert not psutil.wait_procs(children, timeout=20)[1]
 
 
+def test_interrupted_while_a_worker_is_stopped(small_config, tmp_path):
+    """A stopped process answers nothing but SIGKILL."""
+    words = command(
+        small_config, tmp_path / "r", "--jobs", "2", *LONGER_ARGUMENTS, "--set", "train.steps=20000"
+    )
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "r" / "small")
+    time.sleep(1.5)
+    children = psutil.Process(process.pid).children(recursive=True)
+    for child in children:
+        if "spawn_main" in " ".join(child.cmdline()):  # a worker, and not Python's tracker of resources
+            child.suspend()
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=60)[1]
+    assert (process.returncode, "Traceback" in stderr) == (130, False)
+    assert children
+    assert not psutil.wait_procs(children, timeout=20)[1]
+
+
 @pytest.fixture
 def tried(small_config, tmp_path, monkeypatch):
     """Run the small experiment with another task for the workers."""
