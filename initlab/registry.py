@@ -153,7 +153,7 @@ def required_of(parameters: Parameters) -> list[str]:
 
 
 def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Argument]) -> dict[str, Any]:
-    """The given arguments in the order of the signature, converted to the annotated types.
+    """The given arguments that differ from their defaults, in the order and of the types of the signature.
 
     Args:
         name: the function's name, for the message.
@@ -166,6 +166,8 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
     >>> def noise(*, std: float, steps: int = 3) -> None: ...
     >>> checked_arguments("noise", parameters_of(noise), {"steps": 5.0, "std": 1})
     {'std': 1.0, 'steps': 5}
+    >>> checked_arguments("noise", parameters_of(noise), {"steps": 3, "std": 1})
+    {'std': 1.0}
     """
     for argument in given:
         if argument not in parameters:
@@ -175,11 +177,13 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
     for argument in required_of(parameters):
         if argument not in given:
             raise UsageError(f"{name} needs {argument}, as in {name}({argument}=0.1)")
-    return {
+    typed = {
         argument: _typed(argument, given[argument], parameter.annotation)
         for argument, parameter in parameters.items()
         if argument in given
     }
+    # So the same settings have one text, and one record, however they were written.
+    return {argument: value for argument, value in typed.items() if value != parameters[argument].default}
 
 
 def _number(text: str) -> Argument:

@@ -21,7 +21,7 @@ from initlab.runner.memory import check_memory
 from initlab.runner.record import Record
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
-from initlab.runner.sweep import Choice, Cohort, plan, recorded, train_settings
+from initlab.runner.sweep import Choice, Cohort, check_data, plan, recorded, train_settings
 
 _CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
 _SECONDS_TO_START = 1.0  # of Python and the workers
@@ -65,6 +65,7 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
     store = Store(results, experiment.name)
     done = {} if choice.force else recorded(runs, store, choice.retry_failed)
     missing = [run for run in runs if run.id not in done]
+    check_data(missing)
     groups = plan(missing, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)

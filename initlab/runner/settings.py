@@ -31,7 +31,7 @@ from initlab.nn.network import hidden_sizes
 from initlab.nn.normalization import PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
-from initlab.registry import Registry
+from initlab.registry import Registry, parameters_of
 
 
 class _Frozen(BaseModel):
@@ -164,6 +164,16 @@ class OptimizerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
     __pydantic_extra__: dict[str, float] = Field(init=False)
     name: Annotated[str, _names(OPTIMIZERS)] = "sgd"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_defaults(cls, given: Any) -> Any:
+        """So the same settings have one record, however they were written."""
+        name = given.get("name", "sgd") if isinstance(given, dict) else None
+        if not isinstance(name, str) or name not in OPTIMIZERS:
+            return given
+        parameters = parameters_of(OPTIMIZERS[name])
+        return {k: v for k, v in given.items() if k not in parameters or v != parameters[k].default}
 
     @model_validator(mode="after")
     def _check(self) -> "OptimizerSettings":

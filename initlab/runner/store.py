@@ -258,7 +258,7 @@ def find_store(results: Path, name: str) -> Store:
 
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Comma-separated lines.
+    """Comma-separated lines. A text that a spreadsheet would run as a formula gets an apostrophe before it.
 
     Args:
         header: names of the columns.
@@ -267,8 +267,18 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows(map(_inert, row) for row in rows)
     return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 @contextmanager

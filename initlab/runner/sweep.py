@@ -185,6 +185,19 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_data(runs: Sequence[Run]) -> None:
+    """Refuse data that cannot be prepared as asked, as with more images than there are.
+
+    Args:
+        runs: what is to be trained.
+
+    Raises:
+        UsageError: with what there is.
+    """
+    for data in {id(run.settings.data): run.settings.data for run in runs}.values():
+        data.examples()
+
+
 def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
     """Cut runs into cohorts: large enough to save Python's cost, small enough to keep all workers busy.
 
@@ -197,6 +210,7 @@ def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
 
 def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Progress) -> dict[str, Record]:
     """Train and record runs; returns the records by run id."""
+    check_data(runs)
     groups = plan(runs, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)

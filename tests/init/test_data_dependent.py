@@ -114,5 +114,5 @@ def test_wrong_arguments_are_refused_when_the_scheme_is_read(text, message):
 
 def test_whole_numbers_are_written_without_a_point():
     assert (
-        str(Scheme.parse("lsuv(iterations=10.0, batch_size=1e3)")) == "lsuv(iterations=10, batch_size=1000)"
+        str(Scheme.parse("lsuv(iterations=20.0, batch_size=2e3)")) == "lsuv(iterations=20, batch_size=2000)"
     )

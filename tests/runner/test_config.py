@@ -119,6 +119,19 @@ def test_short_forms_and_defaults(tmp_path):
     assert settings.seed == 0
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "init"),
+    [
+        ("{name: adam, lr: 0.01, beta1: 0.9}", "he"),
+        ("{eps: 1.0e-8, lr: 0.01, name: adam}", "he(scale=2)"),
+    ],
+)
+def test_the_same_settings_are_one_run_however_they_are_written(tmp_path, optimizer, init):
+    plain = load(tmp_path, GOOD, ["train.optimizer={name: adam, lr: 0.01}", "init=he"])
+    other = load(tmp_path, GOOD, [f"train.optimizer={optimizer}", f"init={init}"])
+    assert [run.id for run in expand(other)] == [run.id for run in expand(plain)]
+
+
 def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
     lines = mistakes(
         tmp_path,

@@ -9,11 +9,12 @@ import pytest
 from conftest import changed, record_bytes
 
 import initlab
-from initlab.errors import LockedError, StorageError
+from initlab.errors import LockedError, StorageError, UsageError
 from initlab.runner import provenance, sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts, expand
-from initlab.runner.store import Store
+from initlab.runner.reports import preview
+from initlab.runner.store import Store, table_text
 from initlab.runner.sweep import Choice, run_experiment
 
 HERE = Choice(jobs=0)
@@ -157,6 +158,29 @@ def test_provenance_is_beside_the_records_not_in_them(experiment, tmp_path):
             "finished",
         } <= origin.keys()
         assert origin["fingerprint"]["blas"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.train_size=1000000", "train_size is 1,000,000, but there are"),
+        ("data.inputs=whitened(components=500)", "components must be from 1 to"),
+    ],
+)
+def test_data_that_cannot_be_prepared_are_refused_before_the_training(
+    small_config, tmp_path, override, message
+):
+    with pytest.raises(UsageError, match=message):
+        run_experiment(load_experiment(small_config, [override]), tmp_path, HERE)
+    with pytest.raises(UsageError, match=message):
+        preview(load_experiment(small_config, [override]), tmp_path, HERE)
+    assert not Store(tmp_path, "small").run_ids()
+
+
+def test_no_cell_of_a_table_is_a_formula():
+    cells = ["=1+1", "+1", "-1.5", "-inf", "-x", "@sum", "he", -3, None]
+    text = table_text(["cell"], [[cell] for cell in cells])
+    assert text.splitlines() == ["cell", "'=1+1", "+1", "-1.5", "-inf", "'-x", "'@sum", "he", "-3", '""']
 
 
 def test_progress_is_reported_from_zero_to_all(experiment, tmp_path):
