@@ -341,3 +341,11 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
     assert kept - 2 <= int(told[1]) <= kept  # a cohort may be recorded while nobody has been told yet
     again = initlab("run", small_config, *longer)
     assert f"{18 - kept} runs trained, {kept} had a record already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["histogram", "--bins", "1e9"], ["histogram", "--bins", 10**9], ["depth", "--samples", 10**9]]
+)
+def test_sizes_that_no_memory_holds_are_refused(initlab_here, words):
+    refused = initlab_here(*words)
+    assert (refused.returncode, f"Invalid value for '{words[1]}'" in refused.stderr) == (2, True)

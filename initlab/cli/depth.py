@@ -35,7 +35,7 @@ def depth(
     ] = None,
     layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
     width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
-    samples: Annotated[int, typer.Option(help="Input vectors, drawn from N(0, 1).")] = 300,
+    samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 300,
     seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
     batch_norm: Annotated[
         str | None,

@@ -11,6 +11,7 @@ in 44 ms, once; pickled to the worker, the data would take 67 ms and a copy for 
 only settings.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -25,6 +26,7 @@ from typing import Any
 from initlab.errors import InitlabError, UsageError
 
 _SECONDS_TO_REACH_DASK = 10
+SECONDS_TO_GAIN_WORKERS = 60
 
 
 class WorkerDied(Exception):  # noqa: N818
@@ -172,7 +174,7 @@ def open_dask(address: str) -> Iterator[Executor]:
 
     Raises:
         UsageError: when Dask is not installed, or the address is malformed.
-        InitlabError: when no scheduler answers.
+        InitlabError: when no scheduler answers, or no worker comes within a minute.
     """
     check_dask(address)
     from distributed import Client
@@ -182,4 +184,18 @@ def open_dask(address: str) -> Iterator[Executor]:
     except OSError as error:
         raise InitlabError(f"--dask {address}: no scheduler answers: {error}") from None
     with client:
+        _wait_for_a_worker(client, address)
         yield client.get_executor(pure=False)
+
+
+def _wait_for_a_worker(client: Any, address: str) -> None:
+    """Say that there is none, and give up after a while."""
+    if client.scheduler_info()["workers"]:
+        return
+    waiting = f"--dask {address}: no workers yet"
+    # Without a handler of the user's, Python prints a warning on standard error.
+    logging.getLogger("initlab").warning("%s; waiting %d s for one", waiting, SECONDS_TO_GAIN_WORKERS)
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_TO_GAIN_WORKERS)
+    except TimeoutError:
+        raise InitlabError(f"{waiting} after {SECONDS_TO_GAIN_WORKERS} s; start some and try again") from None

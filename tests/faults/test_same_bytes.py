@@ -10,7 +10,8 @@ import time
 import pytest
 from conftest import record_bytes
 
-from initlab.runner import sweep
+from initlab.errors import InitlabError
+from initlab.runner import executors, sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts
 from initlab.runner.sweep import Choice, run_experiment
@@ -77,6 +78,20 @@ def test_dask_with_a_worker_that_is_killed(small_config, tmp_path, dask_cluster)
     assert workers[0].wait() != 0
 
 
+@pytest.mark.filterwarnings("default")
+def test_dask_without_workers_is_waited_for_but_not_for_ever(
+    experiment, tmp_path, dask_cluster, monkeypatch, caplog
+):
+    address, workers = dask_cluster
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+    monkeypatch.setattr(executors, "SECONDS_TO_GAIN_WORKERS", 2)
+    with pytest.raises(InitlabError, match="no workers yet after 2 s; start some"):
+        run_experiment(experiment, tmp_path, Choice(dask=address))
+    assert "no workers yet; waiting 2 s for one" in caplog.text
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_shuffled_and_cut_differently(experiment, expected, tmp_path, monkeypatch, size):
     def shuffled(runs, _workers):
@@ -99,9 +114,6 @@ def test_a_folder_moved_with_its_data_needs_no_training(small_data, expected, tm
 
 
 def test_no_scheduler_is_reported_in_words(experiment, tmp_path, monkeypatch):
-    from initlab.errors import InitlabError
-    from initlab.runner import executors
-
     monkeypatch.setattr(executors, "_SECONDS_TO_REACH_DASK", 1)
     start = time.monotonic()
     with pytest.raises(InitlabError, match="no scheduler answers"):
