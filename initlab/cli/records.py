@@ -77,17 +77,25 @@ def export(
     results: ResultsOption = Path("results"),
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated lines, the default.")] = False,
     as_json: JsonOption = False,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a Parquet file, instead of printing.")
+    ] = None,
 ) -> None:
     """Print a row for each run: its settings and results.
 
     A row has all settings and numbers of a run.
     """
-    from initlab.runner.reports import export_rows
+    from initlab.files import write_shared
+    from initlab.runner.reports import export_rows, parquet_bytes
     from initlab.runner.store import find_store, table_text
 
-    if as_csv and as_json:
-        raise UsageError("give --csv or --json, not both")
+    if as_csv + as_json + (parquet is not None) > 1:
+        raise UsageError("give one of --csv, --json and --parquet")
     rows = export_rows(find_store(results, experiment))
+    if parquet is not None:
+        write_shared(parquet, parquet_bytes(rows))
+        say(f"Written: {parquet}")
+        return
     if as_json:
         print_json(rows)
         return

@@ -1,5 +1,6 @@
 """Reports on records: stores -> rows of `list`, `export`, `compare`, `verify`; experiment -> preview."""
 
+import io
 import json
 import math
 import time
@@ -154,6 +155,33 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
         for name, record in store.records()
         if record is not None
     ]
+
+
+def parquet_bytes(rows: Sequence[dict[str, Any]]) -> bytes:
+    """A Parquet file with a column for each key.
+
+    Args:
+        rows: numbers and texts by key. A column of both, or of whole numbers beyond 64 bits, becomes text.
+
+    Raises:
+        UsageError: without pyarrow.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UsageError("--parquet needs pyarrow: pip install 'initlab[parquet]'") from None
+
+    def column(values: list[Any]) -> Any:
+        try:
+            return pyarrow.array(values)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
+            return pyarrow.array([None if value is None else str(value) for value in values])
+
+    keys = dict.fromkeys(key for row in rows for key in row)
+    content = io.BytesIO()
+    parquet.write_table(pyarrow.table({key: column([row.get(key) for row in rows]) for key in keys}), content)
+    return content.getvalue()
 
 
 def flattened(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,8 +9,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 from conftest import record_bytes
+from pyarrow import parquet
 
 from initlab.runner.config import load_experiment
+from initlab.runner.reports import export_rows, parquet_bytes
 from initlab.runner.store import Store
 from initlab.runner.sweep import Choice, run_experiment
 
@@ -63,6 +65,9 @@ def test_a_note_is_shown_kept_and_taken_back(store, small_config, tmp_path, init
     assert {row["run"]: row["note"] for row in shown if row["note"]} == {name: "the one of the lecture"}
     exported = list(csv.DictReader(io.StringIO(initlab_here("export", "small", *results).stdout)))
     assert [row["note"] for row in exported].count("the one of the lecture") == 1
+    initlab_here("export", "small", "--parquet", tmp_path / "runs.parquet", *results)
+    table = parquet.read_table(tmp_path / "runs.parquet").to_pylist()
+    assert table == export_rows(store)
     run_experiment(load_experiment(small_config), tmp_path / "r", Choice(jobs=0, force=True))
     assert store.runs.notes() == {name: "the one of the lecture"}
     initlab_here("note", f"small/{name}", "", *results)
@@ -147,3 +152,9 @@ def test_wrong_words_are_refused_and_nothing_is_removed(store, tmp_path, initlab
     assert done.returncode in (2, 5)
     assert message in done.stderr
     assert record_bytes(store.folder) == before
+
+
+def test_a_parquet_column_of_several_types_becomes_text():
+    rows = [{"seed": 2**70, "lr": 1, "x": 0.5}, {"seed": 1, "lr": "cosine", "x": None}, {"lr": 0.1, "x": 3}]
+    table = parquet.read_table(io.BytesIO(parquet_bytes(rows))).to_pydict()
+    assert table == {"seed": [str(2**70), "1", None], "lr": ["1", "cosine", "0.1"], "x": [0.5, None, 3.0]}
