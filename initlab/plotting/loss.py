@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
 from initlab.plotting.elements import mean_and_range
-from initlab.plotting.figures import FIGURES
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
 from initlab.training.history import Comparison, Condition, as_conditions
 
@@ -16,7 +15,6 @@ from initlab.training.history import Comparison, Condition, as_conditions
 _MOST_INSIDE, _MOST_IN_A_COLUMN = 6, 30
 
 
-@FIGURES.register("loss")
 @styled
 def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     """Training loss against step, smoothed as in Saito's book, with about 20 markers on each curve.

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
 from initlab.plotting.elements import mean_and_range
-from initlab.plotting.figures import FIGURES
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
 from initlab.training.history import Comparison, Condition, as_conditions
 
@@ -69,7 +68,6 @@ def _one_panel(comparison: Comparison, value: Value, height: float) -> tuple[Fig
     return figure, axes
 
 
-@FIGURES.register("accuracy")
 @styled
 def accuracy_figure(comparison: Comparison) -> Figure:
     """The accuracy on training images against the step, for each condition.
@@ -85,7 +83,6 @@ def accuracy_figure(comparison: Comparison) -> Figure:
     return figure
 
 
-@FIGURES.register("distinct_units")
 @styled
 def distinct_units_figure(comparison: Comparison) -> Figure:
     """The number of different units in the first hidden layer against the step, for each condition.
@@ -101,7 +98,6 @@ def distinct_units_figure(comparison: Comparison) -> Figure:
     return figure
 
 
-@FIGURES.register("accuracy_panels")
 @styled
 def accuracy_panels(comparison: Comparison) -> Figure:
     """A panel for each scheme, with the training accuracy under each of the other settings.

@@ -1,19 +1,60 @@
-"""The figures of an experiment: `figures: [loss]`, conditions -> pictures in the store."""
+"""The figures of an experiment: `figures: [loss]`, conditions -> pictures in the store.
 
-from collections.abc import Sequence
+To add one, write a function from conditions to a Figure under `@FIGURES.register()`. It imports its drawing
+when it is called: Matplotlib takes as long to load as a worker to start, and no training waits for it.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from initlab.errors import unknown_name
+from initlab.registry import Registry
 from initlab.runner.config import ConfigError, Experiment
 from initlab.runner.store import Store
 from initlab.training.history import Condition
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES: "Registry[Callable[[Sequence[Condition]], Figure]]" = Registry("figure")
+
+
+@FIGURES.register()
+def loss(conditions: Sequence[Condition]) -> "Figure":
+    """Training loss against the step; see `plotting.loss.loss_figure`."""
+    from initlab.plotting.loss import loss_figure
+
+    return loss_figure(conditions)
+
+
+@FIGURES.register()
+def accuracy(conditions: Sequence[Condition]) -> "Figure":
+    """Training accuracy against the step; see `plotting.tracking.accuracy_figure`."""
+    from initlab.plotting.tracking import accuracy_figure
+
+    return accuracy_figure(conditions)
+
+
+@FIGURES.register()
+def accuracy_panels(conditions: Sequence[Condition]) -> "Figure":
+    """The same with a panel for each scheme; see `plotting.tracking.accuracy_panels`."""
+    from initlab.plotting import tracking
+
+    return tracking.accuracy_panels(conditions)
+
+
+@FIGURES.register()
+def distinct_units(conditions: Sequence[Condition]) -> "Figure":
+    """Different units against the step; see `plotting.tracking.distinct_units_figure`."""
+    from initlab.plotting.tracking import distinct_units_figure
+
+    return distinct_units_figure(conditions)
+
 
 def check_figures(experiment: Experiment) -> None:
     """Raise a ConfigError with the place of every unknown name among the experiment's figures."""
-    if not experiment.figures:
-        return
-    from initlab.plotting.figures import FIGURES
-
     mistakes = [
         f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}"
         for i, name in enumerate(experiment.figures)
@@ -21,6 +62,12 @@ def check_figures(experiment: Experiment) -> None:
     ]
     if mistakes:
         raise ConfigError(mistakes)
+
+
+def load_in_the_background(names: Sequence[str]) -> None:
+    """Begin to import what the tables and these figures will need, while the workers train."""
+    modules = ["scipy.special", *["initlab.plotting.tracking"] * bool(names)]
+    Thread(target=lambda: [import_module(module) for module in modules]).start()
 
 
 def draw_figures(names: Sequence[str], conditions: Sequence[Condition], store: Store) -> None:
@@ -34,7 +81,6 @@ def draw_figures(names: Sequence[str], conditions: Sequence[Condition], store: S
     if not names:
         return
     from initlab.plotting.elements import pictures
-    from initlab.plotting.figures import FIGURES
 
     for name in names:
         store.write_figure(name, pictures(FIGURES[name](conditions)))

@@ -19,7 +19,7 @@ from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
-from initlab.runner.figures import check_figures, draw_figures
+from initlab.runner.figures import check_figures, draw_figures, load_in_the_background
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.memory import check_memory
 from initlab.runner.record import Record, record_of
@@ -145,7 +145,7 @@ def run_experiment(
         records = {} if choice.force else recorded(runs, store, choice.retry_failed)
         missing = [run for run in runs if run.id not in records]
         if missing:
-            records |= _train_all(missing, store, choice, progress)
+            records |= _train_all(missing, store, choice, progress, experiment.figures)
         outcome = Results(
             experiment=experiment,
             store=store,
@@ -208,7 +208,9 @@ def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
     return cohorts(runs, max(1, len(runs) // (_COHORTS_PER_JOB * workers)))
 
 
-def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Progress) -> dict[str, Record]:
+def _train_all(
+    runs: Sequence[Run], store: Store, choice: Choice, progress: Progress, figures: Sequence[str]
+) -> dict[str, Record]:
     """Train and record runs; returns the records by run id."""
     check_data(runs)
     groups = plan(runs, choice.workers)
@@ -217,6 +219,7 @@ def _train_all(runs: Sequence[Run], store: Store, choice: Choice, progress: Prog
     sessions = _Sessions(store, choice.mixed)
     records: dict[str, Record] = {}
     progress(0, len(runs))
+    load_in_the_background(figures)
     with choice.executor(len(groups)) as executor:
         for cohort, result in train_cohorts(executor, groups, choice.width):
             if isinstance(result, Failure):

@@ -15,8 +15,8 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.losses import LOSSES
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.nn.schedules import SCHEDULES
-from initlab.plotting.figures import FIGURES
 from initlab.runner.config import load_experiment
+from initlab.runner.figures import FIGURES
 from initlab.runner.grid import expand
 from initlab.runner.reports import resolved_lines
 from initlab.runner.settings import config_schema
