@@ -39,15 +39,20 @@ def cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[FloatArray, Flo
     2.3026
     """
     networks, batch_size, classes = logits.shape
-    chosen = np.broadcast_to(labels, (networks, batch_size)).ravel(), np.arange(networks * batch_size)
-    by_class = logits.reshape(-1, classes).T.copy()  # (C, M B): NumPy is fast along long rows
+    samples = networks * batch_size
+    by_class = logits.reshape(samples, classes).T.copy()  # (C, M B): NumPy is fast along long rows
     by_class -= by_class.max(axis=0)
-    shifted = by_class[chosen]
+    flat, chosen = by_class.reshape(-1), np.arange(samples)
+    # Where the numbers of the labels are.
+    chosen.reshape(networks, batch_size)[...] += np.multiply(labels, samples, dtype=chosen.dtype)
+    shifted = flat[chosen]
     probabilities = np.exp(by_class, out=by_class)
-    totals = reduce(np.add, probabilities)  # class by class: the order of np.sum depends on the shape
+    totals = probabilities[0].copy()
+    for row in probabilities[1:]:  # class by class: the order of np.sum depends on the shape
+        totals += row
     surprises = np.log(totals) - shifted
     probabilities /= totals
-    probabilities[chosen] -= 1
+    flat[chosen] -= 1
     probabilities /= batch_size
     gradient = np.ascontiguousarray(probabilities.T).reshape(logits.shape)
     return surprises.reshape(networks, batch_size).mean(axis=1), gradient

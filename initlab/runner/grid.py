@@ -132,7 +132,7 @@ def _shown(value: Any) -> str:
 
 
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
-    """Group runs that can be trained in one pass: of the same shapes, and of one seed where they fill it.
+    """Group runs that can be trained in one pass: of the same shapes and one seed, or alone in their seed.
 
     Args:
         runs: in any order.

@@ -11,6 +11,7 @@ from initlab.nn.streams import Purpose, stream
 
 Drawing = Literal["with_replacement", "without_replacement", "full"]
 DRAWINGS: tuple[str, ...] = get_args(Drawing)
+_DRAWN_AT_A_TIME = 10_000
 
 
 def batches(examples: int, steps: int, batch_size: int, drawing: Drawing, seed: int) -> Iterator[IntArray]:
@@ -32,7 +33,7 @@ def batches(examples: int, steps: int, batch_size: int, drawing: Drawing, seed: 
         return repeat(np.arange(examples), steps)
     if drawing == "without_replacement":
         return islice(_epochs(rng, examples, min(batch_size, examples)), steps)
-    return (rng.integers(examples, size=batch_size) for _ in range(steps))
+    return islice(_drawn(rng, examples, batch_size), steps)
 
 
 def batches_of(
@@ -55,6 +56,13 @@ def batches_of(
     each = [batches(examples, steps, batch_size, drawing, seed) for seed in distinct]
     place = [distinct.index(seed) for seed in seeds]
     return (np.stack(drawn)[place] for drawn in zip(*each, strict=True))
+
+
+def _drawn(rng: np.random.Generator, examples: int, size: int) -> Iterator[IntArray]:
+    """Batches without end, each example at random; drawn many at a time, which gives the same numbers."""
+    many = max(1, _DRAWN_AT_A_TIME // size)
+    while True:
+        yield from rng.integers(examples, size=(many, size))
 
 
 def _epochs(rng: np.random.Generator, examples: int, size: int) -> Iterator[IntArray]:

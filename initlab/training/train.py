@@ -286,10 +286,11 @@ def _train(
 
 
 def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
-    """Which networks are trained side by side: of one seed where they fill a pass, to share their batches.
+    """Which networks are trained side by side: those of one seed, which share their batches.
 
-    What remains of each seed is put together. Small networks spend half of their time on Python, which a
-    pass spends once, whether they share their batches or not.
+    Networks that would be alone in a pass are put together, each with batches of its own. Measured: for 16x4
+    that takes less than half of the time, because Python's part is spent once; for 100x4 as long as before.
+    Where two or more share their batches, drawing others for each costs as much as Python's part.
 
     Args:
         seeds: of each network.
@@ -298,22 +299,20 @@ def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
     Returns:
         For each pass the positions of its networks.
 
-    >>> [rows.tolist() for rows in passes([0, 0, 0, 1, 1, 1], largest=2)]
+    >>> [rows.tolist() for rows in passes([0, 0, 0, 1, 1, 2], largest=2)]
     [[0, 1], [3, 4], [2, 5]]
     """
     positions: dict[int, list[int]] = defaultdict(list)
     for position, seed in enumerate(seeds):
         positions[seed].append(position)
-    full, remaining = [], []
-    for own in positions.values():
-        filled = len(own) - len(own) % largest
-        full += _chunks(own[:filled], largest)
-        remaining += own[filled:]
-    return full + _chunks(remaining, largest)
+    chunks = [chunk for own in positions.values() for chunk in _chunks(own, largest)]
+    sharing = [chunk for chunk in chunks if len(chunk) > 1]
+    alone = [chunk[0] for chunk in chunks if len(chunk) == 1]
+    return [np.array(chunk) for chunk in [*sharing, *_chunks(alone, largest)]]
 
 
-def _chunks(positions: list[int], size: int) -> list[IntArray]:
-    return [np.array(positions[start : start + size]) for start in range(0, len(positions), size)]
+def _chunks(positions: list[int], size: int) -> list[list[int]]:
+    return [positions[start : start + size] for start in range(0, len(positions), size)]
 
 
 def working_set_bytes(sizes: Sequence[int], batch_size: int, itemsize: int) -> int:
