@@ -27,7 +27,8 @@ class PreparedImages:
     """
 
     def __init__(self, images: npt.NDArray[np.uint8], prepare: Prepare, dtype: str) -> None:
-        self._images, self._prepare, self._dtype = images, prepare, dtype
+        # As a plain array: the class for mapped files spends 60 microseconds of Python on every batch.
+        self._images, self._prepare, self._dtype = images.view(np.ndarray), prepare, dtype
         self.shape = (len(images), self[:1].shape[1])
 
     def __len__(self) -> int:

@@ -50,12 +50,12 @@ def cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[FloatArray, Flo
     totals = probabilities[0].copy()
     for row in probabilities[1:]:  # class by class: the order of np.sum depends on the shape
         totals += row
-    surprises = np.log(totals) - shifted
+    surprises = (np.log(totals) - shifted).reshape(networks, batch_size)
     probabilities /= totals
     flat[chosen] -= 1
     probabilities /= batch_size
     gradient = np.ascontiguousarray(probabilities.T).reshape(logits.shape)
-    return surprises.reshape(networks, batch_size).mean(axis=1), gradient
+    return np.add.reduce(surprises, axis=1) / totals.dtype.type(batch_size), gradient
 
 
 @LOSSES.register()
