@@ -134,7 +134,7 @@ class Bar:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
-        if kind in (KeyboardInterrupt, SystemExit) and self.total:
+        if self.shown and self.total and kind in (KeyboardInterrupt, SystemExit):
             done = f"{self.done} of {self.total} runs"
             say(f"Interrupted after {done}. They are recorded; the same command goes on.")
 

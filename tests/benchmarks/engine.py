@@ -2,10 +2,14 @@
 
     pip install -e '.[bench]' && python tests/benchmarks/engine.py
 
-Every contender trains the same shapes in float32 (the textbook program in float64, as it is) on the same
-batches with plain SGD, on all cores; each is set up and warmed before it is timed. Rounds go through all
-contenders in turn, so that what disturbs the machine disturbs all; a figure is the median of the rounds. "The
-floor" is the matrix products of the same steps, in the same cohorts and workers, with nothing between them.
+Every contender trains networks of the same shapes on batches of MNIST that it draws and prepares itself; see
+`contenders.py`. Each is timed in one process that has all cores, with a process for each core that has one
+thread and an equal share of the networks, and, where it stacks networks, with such processes and initlab's
+cohorts; the best of these counts. Rounds go through all contenders in turn, so that what disturbs the machine
+disturbs all; a round in which other programs took more than a twentieth of the processors is thrown away, and
+counted. A figure is the median of the rounds. "The floor" is the matrix products of the same steps, in
+initlab's cohorts and workers, with nothing between them.
+
 Writes `results/benchmarks/engine.csv`, `growth.csv`, `machine.json` and two figures. The whole command
 against the textbook program is timed by `main_command.py` beside this file.
 """
@@ -13,38 +17,35 @@ against the textbook program is timed by `main_command.py` beside this file.
 import csv
 import json
 import os
-import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+import contenders
 import engine_figures
+import numpy as np
+import psutil
 
-from initlab import Ensemble, Optimizer
-from initlab.init.networks import initialize
-from initlab.nn.streams import Purpose, stream
 from initlab.runner import provenance
-from initlab.runner.executors import open_processes
 from initlab.runner.sweep import available_cores
 from initlab.training.train import CACHE_BYTES, working_set_bytes
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
-ROUNDS = 7
+ROUNDS = 5
 SECONDS = 0.5
-REST = 0.2  # the threads of BLAS, OpenMP and XLA go on spinning for a while
-BATCHES = 20
-LR = 1e-4
+REST = 0.1  # the threads of BLAS, OpenMP and XLA go on spinning for a while
+FOREIGN = 0.05
 CORES = available_cores()
+ONE_THREAD = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
+Run = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -62,262 +63,186 @@ class Workload:
     def sizes(self) -> tuple[int, ...]:
         return (784, *self.hidden, 10)
 
-    def cohorts(self) -> list["Workload"]:
-        """As the runner cuts them: what fits the cache, and four for each worker where there are as many."""
-        fitting = CACHE_BYTES // working_set_bytes(self.sizes, self.batch, 4)
-        size = max(1, min(fitting, self.networks // (4 * CORES)))
+    @property
+    def label(self) -> str:
+        return f"{self.name}, {self.networks} network{'s' * (self.networks > 1)}"
+
+    def cut(self, size: int) -> list["Workload"]:
         full, rest = divmod(self.networks, size)
         return [replace(self, networks=n) for n in [size] * full + [rest] * bool(rest)]
 
+    def whole(self) -> list["Workload"]:
+        return [self]
 
-BOOK = Workload("a: 784-100x4-10 ReLU, batch 128", (100,) * 4, "relu", 128, 20)
-DEEP = Workload("b: 784-100x50-10 tanh, batch 64", (100,) * 50, "tanh", 64, 20)
-SMALL = Workload("c: 784-16x4-10 ReLU, batch 64", (16,) * 4, "relu", 64, 500)
-WORKLOADS = [
-    *(replace(BOOK, networks=n) for n in (1, 4, 20, 60)),
-    DEEP,
-    *(replace(SMALL, networks=n) for n in (60, 500)),
-]
+    def shares(self) -> list["Workload"]:
+        """One for each core."""
+        return self.cut(-(-self.networks // CORES))
 
-
-@lru_cache(maxsize=4)
-def batches(batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (BATCHES, batch, 784) like pixels, and labels."""
-    rng = stream(0, Purpose.BATCHES)
-    inputs = rng.random((BATCHES, batch, 784), dtype=np.float32)
-    return inputs, rng.integers(10, size=(BATCHES, batch))
+    def cohorts(self) -> list["Workload"]:
+        """As the runner cuts them: what fits the cache, and four for each worker where there are as many."""
+        fitting = CACHE_BYTES // working_set_bytes(self.sizes, self.batch, 4)
+        return self.cut(max(1, min(fitting, self.networks // (4 * CORES))))
 
 
-@lru_cache(maxsize=32)
-def ensemble(workload: Workload, number: int) -> Ensemble:
-    seeds = [1000 * number + m for m in range(workload.networks)]
-    schemes = [workload.init] * workload.networks
-    return initialize(workload.sizes, schemes, seeds, workload.activation)
+BOOK = Workload("784-100x4-10 ReLU, batch 128", (100,) * 4, "relu", 128, 20)
+DEEP = Workload("784-100x50-10 tanh, batch 64", (100,) * 50, "tanh", 64, 20)
+SMALL = Workload("784-16x4-10 ReLU, batch 64", (16,) * 4, "relu", 64, 500)
+WORKLOADS = [*(replace(BOOK, networks=n) for n in (1, 20, 60)), DEEP, replace(SMALL, networks=1), SMALL]
+
+WHOLE, SHARES, COHORTS = "one process", "a share for each core", "cohorts for each core"
+ARRANGEMENTS = {
+    "floor": [COHORTS],
+    "initlab": [COHORTS],
+    "jax_scan": [WHOLE, SHARES, COHORTS],
+    "torch_stacked": [WHOLE, SHARES, COHORTS],
+    "torch_compiled": [WHOLE, SHARES],
+    "torch_eager": [WHOLE, SHARES],
+    "textbook32": [WHOLE, SHARES],
+    "textbook64": [WHOLE, SHARES],
+}
+
+_runs: dict[tuple[str, Workload, int], Run] = {}
 
 
-def initlab_steps(workload: Workload, number: int, steps: int) -> None:
-    networks, sgd = ensemble(workload, number), Optimizer("sgd", lr=LR)
-    inputs, labels = batches(workload.batch)
-    with threadpool_limits(1), np.errstate(all="ignore"):
-        for step in range(steps):
-            networks.train_step(inputs[step % BATCHES], labels[step % BATCHES], sgd)
+def take_steps(contender: str, cohorts: list[tuple[int, Workload]], steps: int) -> None:
+    """The task of a worker, which keeps the networks that it has begun."""
+    for number, cohort in cohorts:
+        key = (contender, cohort, number)
+        if key not in _runs:
+            _runs[key] = getattr(contenders, contender)(cohort)
+        _runs[key](steps)
 
 
-def floor_steps(workload: Workload, number: int, steps: int) -> None:
-    """The matrix products of a step alone, in the arrays of the ensemble."""
-    e = ensemble(workload, number)
-    inputs, labels = batches(workload.batch)
-    if not e.activations:
-        e.loss(inputs[0], labels[0])
-    zs, deltas, grads = e.pre_activations, [np.zeros_like(z) for z in e.pre_activations], e.weight_gradients
-    with threadpool_limits(1), np.errstate(all="ignore"):
-        for step in range(steps):
-            signals = [inputs[step % BATCHES], *e.activations]
-            for W, signal, z in zip(e.weights, signals, zs, strict=True):
-                np.matmul(signal, W, out=z)
-            for layer in reversed(range(len(e.weights))):
-                np.matmul(signals[layer].swapaxes(-1, -2), deltas[layer], out=grads[layer])
-                if layer:
-                    np.matmul(deltas[layer], e.weights[layer].swapaxes(-1, -2), out=deltas[layer - 1])
-
-
-def peak_products(size: int, steps: int) -> None:
-    a = np.random.default_rng(0).random((size, size), dtype=np.float32)
-    with threadpool_limits(1):
-        for _ in range(steps):
-            a @ a
-
-
-Run = Callable[[int], None]
+def forget() -> None:
+    _runs.clear()
 
 
 class Pool:
-    """One worker process for each core. A cohort stays with its worker, which keeps its networks."""
+    """Worker processes, each with its own networks.
 
-    def __init__(self, stack: ExitStack) -> None:
-        self.workers = [stack.enter_context(open_processes(1)) for _ in range(CORES)]
+    Args:
+        workers: how many.
+        environment: of each.
+    """
 
-    def run(self, function: Callable[[Workload, int, int], None], workload: Workload) -> Run:
-        cohorts = list(enumerate(workload.cohorts()))
+    def __init__(self, workers: int, environment: dict[str, str]) -> None:
+        with environment_of(environment):
+            self.workers = [ProcessPoolExecutor(1, get_context("spawn")) for _ in range(workers)]
+            self.pids = [worker.submit(os.getpid).result() for worker in self.workers]
+
+    def run(self, contender: str, cohorts: list[Workload]) -> Run:
+        numbered = list(enumerate(cohorts))
+        shares = [(worker, numbered[i :: len(self.workers)]) for i, worker in enumerate(self.workers)]
 
         def steps(count: int) -> None:
-            shares = [(worker, cohorts[i::CORES]) for i, worker in enumerate(self.workers)]
-            tasks = [worker.submit(each, function, share, count) for worker, share in shares if share]
+            tasks = [worker.submit(take_steps, contender, share, count) for worker, share in shares if share]
             for task in tasks:
                 task.result()
 
         return steps
 
-
-def each(
-    function: Callable[[Workload, int, int], None], cohorts: list[tuple[int, Workload]], steps: int
-) -> None:
-    for number, cohort in cohorts:
-        function(cohort, number, steps)
+    def forget(self) -> None:
+        for worker in self.workers:
+            worker.submit(forget).result()
 
 
-def textbook(workload: Workload) -> Run:
-    from textbook import Network
-
-    inputs, labels = batches(workload.batch)
-    inputs = inputs.astype(np.float64)
-    start = ensemble(replace(workload, networks=1), 0)
-    weights, biases = [W[0] for W in start.weights], [b[0] for b in start.biases]
-    networks = [Network(weights, biases, workload.activation) for _ in range(workload.networks)]
-
-    def steps(count: int) -> None:
-        with np.errstate(all="ignore"):
-            for network in networks:
-                for step in range(count):
-                    network.step(inputs[step % BATCHES], labels[step % BATCHES], LR)
-
-    return steps
+@contextmanager
+def environment_of(variables: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
-def torch_eager(workload: Workload) -> Run:
-    """One network after the other, as a tutorial writes it."""
-    import torch
-    from torch import nn
+class Machine:
+    """The processes of the benchmark, and how busy they and others are."""
 
-    inputs, labels = map(torch.from_numpy, batches(workload.batch))
-    function = {"relu": nn.ReLU, "tanh": nn.Tanh}[workload.activation]
+    def __init__(self) -> None:
+        self.wide, self.narrow = Pool(1, {}), Pool(CORES, ONE_THREAD)
+        self.own = [psutil.Process(pid) for pid in (os.getpid(), *self.wide.pids, *self.narrow.pids)]
+        self.thrown_away, self.foreign = 0, [0.0]
 
-    def network():
-        layers = [part for n, m in pairwise(workload.sizes) for part in (nn.Linear(n, m), function())]
-        model = nn.Sequential(*layers[:-1])
-        return model, torch.optim.SGD(model.parameters(), lr=LR)
+    def run(self, contender: str, arrangement: str, workload: Workload) -> Run:
+        if arrangement == WHOLE:
+            return self.wide.run(contender, workload.whole())
+        cohorts = workload.cohorts() if arrangement == COHORTS else workload.shares()
+        return self.narrow.run(contender, cohorts)
 
-    networks, loss = [network() for _ in range(workload.networks)], nn.CrossEntropyLoss()
+    def busy(self) -> tuple[float, float]:
+        """Processor seconds of all programs, and of ours."""
+        all_programs = psutil.cpu_times()
+        idle = all_programs.idle + getattr(all_programs, "iowait", 0.0)
+        return sum(all_programs[:8]) - idle, sum(sum(each.cpu_times()[:2]) for each in self.own)
 
-    def steps(count: int) -> None:
-        for model, optimizer in networks:
-            for step in range(count):
-                optimizer.zero_grad()
-                loss(model(inputs[step % BATCHES]), labels[step % BATCHES]).backward()
-                optimizer.step()
+    def timed(self, run: Run, steps: int) -> float | None:
+        """Seconds of a step; None where others were at work."""
+        time.sleep(REST)
+        (everyone, ours), start = self.busy(), time.perf_counter()
+        run(steps)
+        seconds, (everyone_then, ours_then) = time.perf_counter() - start, self.busy()
+        foreign = ((everyone_then - everyone) - (ours_then - ours)) / (seconds * CORES)
+        if foreign > FOREIGN:
+            self.thrown_away += 1
+            return None
+        self.foreign.append(max(foreign, 0.0))
+        return seconds / steps
 
-    return steps
-
-
-def torch_stacked(workload: Workload) -> Run:
-    """All networks in one stack of batched products; no Python for each network."""
-    import torch
-
-    inputs, labels = map(torch.from_numpy, batches(workload.batch))
-    M, B = workload.networks, workload.batch
-    function = {"relu": torch.relu, "tanh": torch.tanh}[workload.activation]
-    shapes = list(pairwise(workload.sizes))
-    weights = [(torch.randn(M, n, m) * (2 / n) ** 0.5).requires_grad_() for n, m in shapes]
-    biases = [torch.zeros(M, 1, m, requires_grad=True) for _, m in shapes]
-    parameters = weights + biases
-
-    def steps(count: int) -> None:
-        for step in range(count):
-            signal = inputs[step % BATCHES].expand(M, B, 784)
-            for layer, (W, b) in enumerate(zip(weights, biases, strict=True)):
-                z = torch.baddbmm(b, signal, W)
-                signal = z if layer == len(weights) - 1 else function(z)
-            target = labels[step % BATCHES].repeat(M)
-            loss = torch.nn.functional.cross_entropy(signal.reshape(M * B, 10), target) * M
-            gradients = torch.autograd.grad(loss, parameters)
-            with torch.no_grad():
-                torch._foreach_add_(parameters, gradients, alpha=-LR)
-
-    return steps
+    def forget(self) -> None:
+        self.wide.forget()
+        self.narrow.forget()
 
 
-COMPILE_SECONDS: dict[str, float] = {}
-
-
-def jax_compiled(workload: Workload) -> Run:
-    """vmap over the networks, a scan over the batches, compiled once."""
-    import jax
-    import jax.numpy as jnp
-
-    function = {"relu": jax.nn.relu, "tanh": jnp.tanh}[workload.activation]
-    inputs, labels = map(jnp.asarray, batches(workload.batch))
-
-    def loss(parameters, x, y):
-        for layer, (W, b) in enumerate(parameters):
-            z = x @ W + b
-            x = z if layer == len(parameters) - 1 else function(z)
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1)
-        return -chosen.mean()
-
-    gradients = jax.vmap(jax.grad(loss), in_axes=(0, None, None))
-
-    def one(parameters, batch):
-        slopes = gradients(parameters, *batch)
-        return jax.tree.map(lambda w, g: w - LR * g, parameters, slopes), None
-
-    compiled = jax.jit(lambda parameters: jax.lax.scan(one, parameters, (inputs, labels))[0])
-    M, keys = workload.networks, jax.random.split(jax.random.key(0), 99)
-    state = [
-        (jax.random.normal(key, (M, n, m)) * (2 / n) ** 0.5, jnp.zeros((M, m)))
-        for key, (n, m) in zip(keys, pairwise(workload.sizes), strict=False)
-    ]
-    start = time.perf_counter()
-    state = jax.block_until_ready(compiled(state))
-    COMPILE_SECONDS[label(workload)] = time.perf_counter() - start
-
-    def steps(count: int) -> None:
-        nonlocal state
-        for _ in range(max(1, count // BATCHES)):
-            state = jax.block_until_ready(compiled(state))
-
-    return steps
-
-
-def label(workload: Workload) -> str:
-    return f"{workload.name}, {workload.networks} network{'s' * (workload.networks > 1)}"
-
-
-def calibrated(name: str, run: Run) -> tuple[Run, int]:
+def calibrated(contender: str, run: Run) -> tuple[Run, int]:
     """The run, warmed, and how many steps take about half a second: whole scans for JAX."""
-    unit = BATCHES if name == "jax" else 1
-    run(unit)
+    unit = contenders.SCAN if contender == "jax_scan" else 1
+    for _ in range(3):
+        run(unit)
     start = time.perf_counter()
     run(unit)
     each = time.perf_counter() - start
     return run, max(1, min(2000, round(SECONDS / each))) * unit
 
 
-def measure(contenders: dict[str, Run]) -> dict[str, list[float]]:
-    """Seconds of one step of all networks, for each round; the rounds begin with each contender in turn."""
-    ready = {name: calibrated(name, run) for name, run in contenders.items()}
+def measure(machine: Machine, ready: dict[str, tuple[Run, int]]) -> dict[str, list[float]]:
+    """Seconds of one step of all networks, for each round that nobody disturbed."""
     times: dict[str, list[float]] = {name: [] for name in ready}
-    for turn in range(ROUNDS):
+    for turn in range(3 * ROUNDS):
         order = [*ready][turn % len(ready) :] + [*ready][: turn % len(ready)]
-        for name in order:
-            run, steps = ready[name]
-            time.sleep(REST)
-            start = time.perf_counter()
-            run(steps)
-            times[name].append((time.perf_counter() - start) / steps)
+        measured = {name: machine.timed(*ready[name]) for name in order}
+        if None not in measured.values():
+            for name, seconds in measured.items():
+                times[name].append(seconds)
+        if len(times[order[0]]) == ROUNDS:
+            break
     return times
 
 
-def compare(pool: Pool) -> list[dict[str, object]]:
+def compare(machine: Machine, workloads: list[Workload]) -> list[dict[str, object]]:
     rows = []
-    for workload in WORKLOADS:
-        contenders = {
-            "floor": pool.run(floor_steps, workload),
-            "initlab": pool.run(initlab_steps, workload),
-            "torch stacked": torch_stacked(workload),
-            "jax": jax_compiled(workload),
-            "torch eager": torch_eager(workload),
-            "textbook": textbook(workload),
-        }
-        times = measure(contenders)
+    for workload in workloads:
+        ready = {}
+        for contender, arrangements in ARRANGEMENTS.items():
+            for arrangement in arrangements if workload.networks > 1 else arrangements[:1]:
+                run = machine.run(contender, arrangement, workload)
+                try:
+                    ready[f"{contender}, {arrangement}"] = calibrated(contender, run)
+                except Exception as error:
+                    print(f"{workload.label}: {contender} in {arrangement} does not run: {error!r:.200}")
+        times = measure(machine, ready)
+        machine.forget()
+        ours = times[f"initlab, {COHORTS}"]
         for name, values in times.items():
-            ratios = [value / ours for value, ours in zip(values, times["initlab"], strict=True)]
-            row = {"workload": label(workload), "contender": name, "ms_per_step": 1e3 * median(values)}
-            row |= {"ms_low": 1e3 * min(values), "ms_high": 1e3 * max(values)}
+            ratios = [value / own for value, own in zip(values, ours, strict=True)]
+            contender, _, arrangement = name.partition(", ")
+            row: dict[str, object] = {"workload": workload.label, "contender": contender}
+            row |= {"arrangement": arrangement, "ms_per_step": 1e3 * median(values)}
             row |= {"times_initlab": median(ratios), "low": min(ratios), "high": max(ratios)}
-            row["compile_seconds"] = COMPILE_SECONDS[label(workload)] if name == "jax" else ""
-            rows.append(row)
+            rows.append(row | {"rounds": len(values)})
             figures = f"{1e3 * median(values):9.3f} ms {median(ratios):7.2f} x initlab"
-            print(f"{label(workload):48} {name:14} {figures}", flush=True)
+            print(f"{workload.label:44} {name:38} {figures}", flush=True)
     return rows
 
 
@@ -327,8 +252,6 @@ GROWTH = {
     "depth": [replace(BOOK, networks=8, hidden=(100,) * n) for n in (1, 2, 5, 10, 20, 50)],
     "batch": [replace(BOOK, networks=8, batch=n) for n in (8, 16, 32, 64, 128, 256)],
 }
-
-
 SIZE: dict[str, Callable[[Workload], int]] = {
     "networks": lambda w: w.networks,
     "width": lambda w: w.hidden[0],
@@ -337,13 +260,14 @@ SIZE: dict[str, Callable[[Workload], int]] = {
 }
 
 
-def growth(pool: Pool) -> list[dict[str, object]]:
+def growth(machine: Machine) -> list[dict[str, object]]:
     """Milliseconds of a step against one size after the other, with the exponent over the larger half."""
     rows = []
     for quantity, workloads in GROWTH.items():
         sizes = [SIZE[quantity](workload) for workload in workloads]
-        runs = {str(size): pool.run(initlab_steps, w) for size, w in zip(sizes, workloads, strict=True)}
-        times = [median(values) for values in measure(runs).values()]
+        runs = [machine.run("initlab", COHORTS, workload) for workload in workloads]
+        ready = {str(size): calibrated("initlab", run) for size, run in zip(sizes, runs, strict=True)}
+        times = [median(values) for values in measure(machine, ready).values()]
         half = len(sizes) // 2
         exponent = np.polyfit(np.log(sizes[half:]), np.log(times[half:]), 1)[0]
         print(f"time grows with {quantity} as its power {exponent:.2f}")
@@ -351,29 +275,33 @@ def growth(pool: Pool) -> list[dict[str, object]]:
             {"quantity": quantity, "size": size, "ms_per_step": 1e3 * seconds, "exponent": exponent}
             for size, seconds in zip(sizes, times, strict=True)
         ]
+        machine.forget()
     return rows
 
 
-def subnormal_ratio(pool: Pool) -> list[float]:
+def subnormal_ratio(machine: Machine) -> float:
     """A step of 50 tanh layers that start from std=0.01 over one that start from the book's Xavier."""
-    deep = replace(DEEP, networks=4)
-    times = measure(
-        {
-            "tiny": pool.run(initlab_steps, replace(deep, init="std=0.01")),
-            "level": pool.run(initlab_steps, replace(deep, init="book:xavier")),
-        }
-    )
-    return [tiny / level for tiny, level in zip(times["tiny"], times["level"], strict=True)]
+    deep, starts = replace(DEEP, networks=4), ("std=0.01", "xavier")
+    runs = [machine.run("initlab", COHORTS, replace(deep, init=init)) for init in starts]
+    ready = {init: calibrated("initlab", run) for init, run in zip(starts, runs, strict=True)}
+    tiny, level = measure(machine, ready).values()
+    return median(one / other for one, other in zip(tiny, level, strict=True))
 
 
-def sgemm_gflops(pool: Pool, workers: int) -> float:
-    size, steps = 1500, 20
+def products(size: int, count: int) -> None:
+    a = np.random.default_rng(0).random((size, size), dtype=np.float32)
+    for _ in range(count):
+        a @ a
+
+
+def sgemm_gflops(machine: Machine, workers: int) -> float:
+    size, count = 1500, 20
     best = 0.0
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        for task in [worker.submit(peak_products, size, steps) for worker in pool.workers[:workers]]:
+        for task in [worker.submit(products, size, count) for worker in machine.narrow.workers[:workers]]:
             task.result()
-        best = max(best, workers * steps * 2 * size**3 / (time.perf_counter() - start) / 1e9)
+        best = max(best, workers * count * 2 * size**3 / (time.perf_counter() - start) / 1e9)
     return best
 
 
@@ -386,31 +314,31 @@ def write(name: str, rows: list[dict[str, object]]) -> None:
             writer.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
-def main() -> None:
+def versions() -> dict[str, str]:
     import jax
     import torch
 
-    with ExitStack() as stack:
-        pool = Pool(stack)
-        rows = compare(pool)
-        curves = growth(pool)
-        ratios = subnormal_ratio(pool)
-        one, all_cores = sgemm_gflops(pool, 1), sgemm_gflops(pool, CORES)
-    print(f"std=0.01 at 50 layers costs {median(ratios):.2f} times the level case")
-    machine = {
+    return {"torch": torch.__version__, "jax": jax.__version__}
+
+
+def main() -> None:
+    machine = Machine()
+    rows = compare(machine, WORKLOADS)
+    curves, ratio = growth(machine), subnormal_ratio(machine)
+    described = {
         **provenance.fingerprint(),
         "cores": CORES,
-        "torch": torch.__version__,
-        "jax": jax.__version__,
-        "sgemm_gflops_one_core": round(one),
-        "sgemm_gflops_all_cores": round(all_cores),
-        "subnormal_ratio": round(median(ratios), 3),
-        "blas_environment": {k: v for k, v in os.environ.items() if k.startswith("OPENBLAS_")},
+        **versions(),
+        "sgemm_gflops_one_core": round(sgemm_gflops(machine, 1)),
+        "sgemm_gflops_all_cores": round(sgemm_gflops(machine, CORES)),
+        "subnormal_ratio": round(ratio, 3),
+        "timings_thrown_away": machine.thrown_away,
+        "foreign_load_of_the_rest": round(float(np.mean(machine.foreign)), 3),
     }
-    print(json.dumps(machine, indent=1))
+    print(json.dumps(described, indent=1))
     write("engine.csv", rows)
     write("growth.csv", curves)
-    (RESULTS / "machine.json").write_text(json.dumps(machine, indent=1) + "\n")
+    (RESULTS / "machine.json").write_text(json.dumps(described, indent=1) + "\n")
     engine_figures.main()
 
 

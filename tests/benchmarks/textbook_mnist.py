@@ -19,6 +19,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 SIZES, STEPS, BATCH, LR = [784, 100, 100, 100, 100, 10], 2000, 128, 0.01
+LARGEST = 1.8e19
 STDS = {
     "std=1": lambda _: 1.0,
     "std=0.01": lambda _: 0.01,
@@ -48,6 +49,8 @@ def main(figure):
             for _ in range(STEPS):
                 chosen = rng.integers(len(images), size=BATCH)
                 losses.append(network.step(images[chosen], labels[chosen], LR))
+                if not losses[-1] < LARGEST:  # it has diverged, and is stopped, as initlab stops it
+                    break
             print(label, seed, np.mean(losses[-100:]), network.accuracy(test_images, test_labels))
             plt.plot(losses)
     plt.savefig(figure)
