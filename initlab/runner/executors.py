@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -65,6 +66,8 @@ class ProcessExecutor(Executor):
 
     def __init__(self, jobs: int) -> None:
         self._context = multiprocessing.get_context("spawn")
+        # That unblocks Ctrl-C in the thread that does it first, which must not be one that starts a worker.
+        resource_tracker.ensure_running()
         self._lifeline, self._holder = self._context.Pipe(duplex=False)
         self._threads = ThreadPoolExecutor(jobs, initializer=_leave_interrupts_to_the_main_thread)
         self._local = threading.local()
