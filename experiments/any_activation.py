@@ -341,14 +341,29 @@ def auto_is_ahead_at_medium_depth(s, steps):
 
 @exhibit.claim(budgets="long_steps", **NOT_ALL)
 def longer_training_does_not_replace_the_start(s, steps):
-    """Trained longer, the best of the other starts still leave many deep networks untrained."""
-    depth = s.rival_depth
-    return {
-        f"{start} at {depth} layers": np.array(
-            [reached_later(s, start, name, depth, steps).min() >= s.success for name in s.activations]
-        )
-        for start in s.rivals
-    }
+    """Trained longer, the best of the other starts leave many networks of {rival_depth} layers untrained."""
+    return {start: trained_later(s, start, steps) for start in s.rivals}
+
+
+def trained_later(s, start, steps):
+    """For each activation."""
+    lowest = [reached_later(s, start, name, s.rival_depth, steps).min() for name in s.activations]
+    return np.array(lowest) >= s.success
+
+
+@exhibit.claim(
+    budgets="long_steps",
+    quantity="the share of activations whose networks have trained",
+    low=0.9,
+    reason="almost all: at least 0.9",
+    unit="activations",
+)
+def auto_trains_for_longer(s, steps):
+    """From `auto`, networks of {rival_depth} layers train for longer, too.
+
+    The exception is relu, of which one seed diverges early, at the rate that suited the choosing seed.
+    """
+    return trained_later(s, AUTO, steps)
 
 
 SHALLOW = ("he", "xavier", VARIANCE)
