@@ -289,7 +289,7 @@ def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
     """Which networks are trained side by side: those of one seed, which share their batches.
 
     Networks that would be alone in a pass are put together, each with batches of its own. Measured: for 16x4
-    that takes less than half of the time, because Python's part is spent once; for 100x4 as long as before.
+    that takes about half of the time, because Python's part is spent once; for 100x4 as long as before.
     Where two or more share their batches, drawing others for each costs as much as Python's part.
 
     Args:
