@@ -53,7 +53,8 @@ def main() -> None:
     except InitlabError as error:
         fail(str(error), error.exit_code)
     except OSError as error:
-        fail(f"{error.filename or 'input or output'}: {error.strerror or error}", StorageError.exit_code)
+        name = error.filename2 or error.filename or "input or output"
+        fail(f"{name}: {error.strerror or error}", StorageError.exit_code)
     except MemoryError:
         fail("not enough memory for networks or batches of this size", UsageError.exit_code)
 

@@ -159,9 +159,9 @@ def clean(
     results: ResultsOption = Path("results"),
     yes: YesOption = False,
 ) -> None:
-    """Remove the records that a config does not reach, after asking.
+    """Remove records that a config no longer reaches.
 
-    They stem from settings that it once had.
+    They stem from settings that it once had. The command shows them, and asks.
     """
     from initlab.runner.config import load_experiment
     from initlab.runner.reports import unreached

@@ -116,9 +116,8 @@ class ProcessExecutor(Executor):
         self._killed = True
         self._holder.close()
         for pool in self._pools:
-            for process in list(
-                (pool._processes or {}).values()
-            ):  # public as `kill_workers` from Python 3.14
+            # In Python 3.14 this is `kill_workers`.
+            for process in list((pool._processes or {}).values()):
                 process.kill()
         self.shutdown(cancel_futures=True)
 
