@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -193,8 +194,8 @@ class RunsFile:
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """A connection that cannot write; None where there is no file.
 
-        A journal that a killed driver left is not rolled back, and what it would have undone is read: rows
-        that were half written have wrong checksums.
+        A journal that a killed driver left is rolled back in a copy: the next run will do the same, so a
+        reader says what that run will find.
         """
         if not self.path.exists() and not self.path.is_symlink():
             yield None
@@ -209,7 +210,7 @@ class RunsFile:
                     return
                 if not _name(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                     raise
-                with closing(self._connect("ro&immutable=1")) as fixed:
+                with self._copy() as copy, closing(copy._connect("rw")) as fixed:
                     yield fixed
                 return
             yield connection
@@ -228,6 +229,16 @@ class RunsFile:
             yield connection
             files.checkpoint("fsync", self.path)
             connection.execute("COMMIT")
+
+    @contextmanager
+    def _copy(self) -> "Iterator[RunsFile]":
+        """A copy of the file and its journal, for as long as it is needed."""
+        with tempfile.TemporaryDirectory(prefix="initlab-") as folder:
+            copy = RunsFile(Path(folder) / self.path.name)
+            shutil.copyfile(self.path, copy.path)
+            with suppress(FileNotFoundError):  # its driver lives, and has just ended the transaction
+                shutil.copyfile(self._journal(), copy._journal())
+            yield copy
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"

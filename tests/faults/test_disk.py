@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -213,6 +215,21 @@ def described(record):
     return record.identity, record.outcome, numbers, history.losses.tobytes()
 
 
+def die_in_a_transaction(path, journal):
+    """Leave file and journal as a driver killed between writing its rows and removing the journal does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")  # so that the journal is written before the end
+        connection.execute("BEGIN")
+        connection.execute("CREATE TEMP TABLE more AS SELECT * FROM record")
+        for i in range(10):
+            connection.execute(f"UPDATE more SET id = {i} || id")
+            connection.execute("INSERT INTO record SELECT * FROM more")
+        left = journal.read_bytes()
+        connection.execute("COMMIT")
+    journal.write_bytes(left)
+    return left
+
+
 class TestElsewhere:
     """A folder that was received from somebody."""
 
@@ -247,6 +264,16 @@ class TestElsewhere:
             with pytest.raises(StorageError, match="not written by initlab"):
                 attempt()
         assert victim.read_text() == "precious"
+
+    def test_what_a_killed_driver_had_not_committed_is_not_read(self, store, experiment):
+        """The next run undoes it; who reads before says the same, and leaves the folder as it is."""
+        before = store.run_ids()
+        journal = store.runs.path.with_name("runs.sqlite-journal")
+        left = die_in_a_transaction(store.runs.path, journal)
+        assert store.run_ids() == before == [name for name, record in store.records() if record is not None]
+        assert journal.read_bytes() == left
+        assert run_experiment(experiment, store.folder.parent, HERE).trained == 0
+        assert not journal.exists()
 
     def test_a_link_in_the_place_of_the_old_folder_is_not_followed(self, store, experiment, tmp_path):
         (tmp_path / "elsewhere").mkdir()
