@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import numpy as np
@@ -75,6 +77,29 @@ def test_a_full_disk_loses_nothing_and_is_mended_by_room(small_config, expected,
     assert again.returncode == 0, again.stderr
     assert f"{len(kept)} had a record already" in again.stderr
     assert record_bytes(folder / "small") == expected
+
+
+@pytest.mark.long
+def test_a_disk_that_another_fills_at_random_moments(small_config, tmp_path, mounted):
+    overrides = ("train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
+    words = [word for override in overrides for word in ("--set", override)]
+    run_experiment(load_experiment(small_config, overrides), tmp_path / "expected", HERE)
+    folder, rng, codes = mounted("size=10m"), random.Random(0), set()
+    for i in range(20):
+        results = folder / f"r{i}"
+        command = [sys.executable, "-m", "initlab", "run", small_config, "--results", results, *words]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        time.sleep(rng.uniform(0, 5))
+        subprocess.run(["cp", "/dev/zero", folder / "filler"], stderr=subprocess.DEVNULL)
+        stderr = process.communicate(timeout=60)[1]
+        assert "Traceback" not in stderr
+        codes.add(process.returncode)
+        kept = [record for _, record in Store(results, "small").records() if record is not None]
+        (folder / "filler").unlink()
+        assert run_experiment(load_experiment(small_config, overrides), results, HERE).reused == len(kept)
+        assert record_bytes(results / "small") == record_bytes(tmp_path / "expected/small")
+        shutil.rmtree(results)
+    assert codes == {0, 5}
 
 
 def test_a_disk_that_fills_at_each_step_of_writing(small_config, tmp_path, monkeypatch):
