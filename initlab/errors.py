@@ -1,6 +1,6 @@
 """The errors that a person can cause, each with the exit code of the command line.
 
-Every message is one line: what was given, where it stands, what is accepted, and what was perhaps meant.
+Every mistake is one line: what was given, where it stands, what is accepted, and what was perhaps meant.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,14 @@ class UsageError(InitlabError, ValueError):
     """A wrong argument, scheme or config."""
 
     exit_code = 2
+
+
+class ConfigError(UsageError):
+    """All mistakes of a config, one on each line."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = list(dict.fromkeys(mistakes))
+        super().__init__("\n".join(self.mistakes))
 
 
 class DataError(InitlabError):

@@ -65,7 +65,8 @@ def test_the_help_of_each_command_fits_a_line(initlab_here, monkeypatch, words):
 
 def test_a_shipped_config_is_run_by_its_name_from_any_folder(initlab_here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    few = ["--set", "train.steps=2", "--set", "sweep.seed=[0]", "--set", "sweep.init=[he]"]
+    few = ["--set", "name=mnist"]
+    few += ["--set", "train.steps=2", "--set", "sweep.seed=[0]", "--set", "sweep.init=[he]"]
     done = initlab_here("run", "mnist", "--jobs", 0, "--quiet", *few)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results/mnist/loss.png").is_file()
@@ -117,6 +118,7 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
     )
     assert done.returncode == 0
     assert done.stdout.splitlines()[1].startswith("lecun")
+    assert (tmp_path / "small+init-lecun+steps3/loss.png").is_file()
 
 
 @pytest.mark.usefixtures("small_config")
@@ -319,6 +321,8 @@ def test_diagnose_refuses_what_it_cannot_read(initlab_here, arguments, message):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_config, tmp_path, sent, code):
     longer = [
+        "--set",
+        "name=small",
         "--set",
         "train.steps=4000",
         "--set",

@@ -6,7 +6,7 @@ file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `setti
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,30 +16,21 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from initlab.errors import StorageError, UsageError, shortened, unknown_name
+from initlab.errors import ConfigError, StorageError, UsageError, shortened, unknown_name
+from initlab.runner.overrides import apply_override, name_changes, put
+from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import Frame, Settings
 from initlab.runner.shipped import find_config
 from initlab.runner.yaml_text import (
     LARGEST,
     Document,
     Keys,
-    YamlError,
     document_of,
     nearest,
-    read_scalar,
     read_yaml,
 )
 
-MOST_RUNS = 100_000  # more is a slip of the pen; listing them alone would take minutes
 _SEEDS = range(2**64)
-
-
-class ConfigError(UsageError):
-    """All mistakes of a config, one on each line."""
-
-    def __init__(self, mistakes: Iterable[str]) -> None:
-        self.mistakes = list(dict.fromkeys(mistakes))
-        super().__init__("\n".join(self.mistakes))
 
 
 @dataclass(frozen=True)
@@ -218,7 +209,8 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     Args:
         path: a YAML file, or the name of a shipped config, as "mnist".
         overrides: texts like `train.optimizer.lr=1e-3`, read as YAML; a later one wins. A key that is set is
-            no longer swept.
+            no longer swept. An experiment that is changed so has a name of its own, unless one is set: the
+            tables and figures of the first stay.
 
     Raises:
         ConfigError: with all mistakes, each with file, line and column, the value and what is accepted.
@@ -226,7 +218,7 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         StorageError: when the file cannot be read.
 
     >>> load_experiment("mnist", ["sweep.seed=[0]"])
-    <Experiment 'mnist': 4 runs; sweeps init x 4, seed x 1>
+    <Experiment 'mnist+seed0': 4 runs; sweeps init x 4, seed x 1>
     """
     path = find_config(path)
     document = read_yaml(_read_text(path), str(path))
@@ -234,7 +226,8 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
     for override in overrides:
-        _override(document, override)
+        apply_override(document, override)
+    name_changes(document, named=any(override.startswith("name=") for override in overrides))
     _anchor_data_path(document.tree, Path())
     return Experiment._of(document, str(path))
 
@@ -252,70 +245,11 @@ def _read_text(path: Path) -> str:
         raise ConfigError([f"{str(path)[:60]!r}: not a path: {error}"]) from None
 
 
-def _override(document: Document, text: str) -> None:
-    key, equals, value = text.partition("=")
-    keys = _keys(key.strip())
-    shown = text[:100]
-    origin = f"--set {shown}" if shown.isprintable() else f"--set {shown!r}"
-    if not equals or not all(keys):
-        raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
-    try:
-        _put(document.tree, keys, _read_value(value.strip(), origin))
-    except TypeError:
-        raise ConfigError([f"{origin}: {key[:60]!r} lies within a value that is not a mapping"]) from None
-    document.move(keys, origin)
-    document.overridden = True
-    if keys[0] != "sweep":
-        _settle(document.tree.get("sweep"), key.strip(), origin)
-
-
-def _settle(sweep: Any, key: str, origin: str) -> None:
-    """Remove a key that is set from the sweep, together with the keys below it."""
-    if not isinstance(sweep, dict):
-        return
-    zipped = sweep.get("zip")
-    groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
-    for group in [sweep, *groups]:
-        for swept in [str(swept) for swept in group]:
-            if key.startswith(f"{swept}."):
-                raise ConfigError([f"{origin}: {swept!r} is swept as a whole; set sweep.{swept} instead"])
-            if f"{swept}.".startswith(f"{key}."):
-                del group[swept]
-    if groups:
-        sweep["zip"] = [group for group in groups if group]
-
-
-def _keys(dotted: str) -> Keys:
-    """`sweep.train.steps` names the key `train.steps` of the sweep; any other dot leads one level down."""
-    if dotted.startswith("sweep."):
-        return ("sweep", dotted.removeprefix("sweep."))
-    return tuple(dotted.split("."))
-
-
-def _read_value(text: str, origin: str) -> Any:
-    if text.isprintable() and not text.startswith(("[", "{", '"', "'")):
-        return read_scalar(text)
-    try:
-        return read_yaml(text, origin).tree
-    except YamlError as error:
-        raise ConfigError([f"{origin}: cannot read the value: {str(error).rpartition(': ')[2]}"]) from None
-
-
-def _put(tree: dict[str, Any], keys: Keys, value: Any) -> None:
-    for key in keys[:-1]:
-        if key == "init" and isinstance(tree.get("init"), str):
-            tree["init"] = {"scheme": tree["init"]}
-        tree = tree.setdefault(str(key), {})
-        if not isinstance(tree, dict):
-            raise TypeError(key)
-    tree[str(keys[-1])] = value
-
-
 def _with(tree: dict[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The tree with each swept dotted key set to its chosen value."""
     tree = deepcopy(tree)
     for key, value in chosen.items():
-        _put(tree, tuple(key.split(".")), value)
+        put(tree, tuple(key.split(".")), value)
     return tree
 
 
@@ -372,6 +306,18 @@ def _excluded(sweep: Any) -> list[dict[str, Any]]:
     return [values for values in excluded if isinstance(values, dict)] if isinstance(excluded, list) else []
 
 
+def _holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
+    """The sweep and its zipped groups, as far as they are well-formed, with the keys that lead to each."""
+    if not isinstance(sweep, dict):
+        return []
+    zipped = sweep.get("zip")
+    groups = enumerate(zipped if isinstance(zipped, list) else [])
+    inner: list[tuple[dict[str, Any], Keys]] = [
+        (group, ("sweep", "zip", i)) for i, group in groups if isinstance(group, dict)
+    ]
+    return [(sweep, ("sweep",)), *inner]
+
+
 def _axes(sweep: Any) -> list[Axis]:
     """The axes of a sweep as far as it is well-formed."""
     if not isinstance(sweep, dict):
@@ -398,6 +344,9 @@ class _Checker:
     def checked(self) -> tuple[Frame, dict[str, Any], list[Axis]]:
         """The frame around the settings, the settings, and the directions of the sweep."""
         tree = dict(self.document.tree)
+        unread = self.read_ranges(tree.get("sweep"))
+        if unread:
+            raise ConfigError(unread)
         frame_tree = {key: tree.pop(key) for key in Frame.model_fields if key in tree}
         mistakes: list[str] = []
         frame: Frame | None = None
@@ -412,6 +361,18 @@ class _Checker:
         if frame is None or mistakes:
             raise ConfigError(sorted(mistakes, key=_by_place))
         return frame, tree, axes
+
+    def read_ranges(self, sweep: Any) -> list[str]:
+        """Replace each range, as `range(10)`, by its values; returns the mistakes."""
+        mistakes: list[str] = []
+        for holder, keys in _holders(sweep):
+            for key, value in holder.items():
+                if isinstance(value, str):
+                    try:
+                        holder[key] = read_range(value) or value
+                    except UsageError as error:
+                        mistakes.append(f"{self.place((*keys, key))}: {key}: {error}")
+        return mistakes
 
     def axis_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
         """Keys that cannot be swept, or are swept twice; zipped lists of different lengths."""
@@ -523,7 +484,7 @@ _WANTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "string_type": "a text",
-    "string_pattern_mismatch": "a plain name of letters, digits, '.', '_' and '-', at most 64",
+    "string_pattern_mismatch": "a plain name of letters, digits, '.', '_', '-' and '+', at most 64",
     "string_too_long": "at most {max_length} characters long",
     "string_too_short": "at least {min_length} characters long",
     "greater_than_equal": "{ge} or more",
@@ -541,6 +502,8 @@ _WANTED = {
 
 def _wanted(details: Mapping[str, Any]) -> str:
     """The accepted values, in words."""
+    if details["type"] == "list_type" and details["loc"][0] == "sweep":
+        return LIST_OR_RANGE
     if details["type"] in _WANTED:
         return _WANTED[details["type"]].format(**details.get("ctx", {}))
     return str(details["msg"]).lower()

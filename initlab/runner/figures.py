@@ -9,9 +9,9 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from initlab.errors import unknown_name
+from initlab.errors import ConfigError, unknown_name
 from initlab.registry import Registry
-from initlab.runner.config import ConfigError, Experiment
+from initlab.runner.config import Experiment
 from initlab.runner.store import Store
 from initlab.training.history import Condition
 

@@ -275,12 +275,19 @@ class Settings(_Frozen):
         return self.model_dump(mode="json", exclude=irrelevant, exclude_none=True)
 
 
-Values = Annotated[list[Any], Field(min_length=1)]
+_VALUES_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "minItems": 1},
+        {"type": "string", "pattern": r"^(range|linspace|logspace)\s*\("},
+    ]
+}
+Values = Annotated[list[Any], Field(min_length=1), WithJsonSchema(_VALUES_SCHEMA)]
 
 
 class Sweep(BaseModel):
-    """The values of each swept dotted key; every combination is a run.
+    """The values of each swept dotted key, as a list or a range; every combination is a run.
 
+    A range is written `range(10)`, `linspace(0.5, 3, 11)`, or `logspace(-3, 0, 13)` for powers of ten.
     The keys of one entry of `zip` go through their values together. A run that matches an entry of `exclude`
     is left out.
     """
@@ -294,7 +301,7 @@ class Sweep(BaseModel):
 class Frame(_Frozen):
     """The keys of a config besides the settings of its runs."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
     description: str = ""
     sweep: Sweep = Sweep()
     figures: list[str] = []

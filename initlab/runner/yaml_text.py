@@ -44,13 +44,15 @@ class Document:
         tree: nested dicts, lists and scalars.
         places: the place of the value at each path, as `mnist.yaml:12:7`.
         key_places: the same for the key of each value in a mapping.
-        overridden: whether `--set` has changed a value.
+        overridden: whether `--set` has set a value.
+        changes: the text of each dotted key's value that `--set` has changed.
     """
 
     tree: Any = None
     places: dict[Keys, str] = field(default_factory=dict)
     key_places: dict[Keys, str] = field(default_factory=dict)
     overridden: bool = False
+    changes: dict[str, str] = field(default_factory=dict)
 
     def move(self, path: Keys, place: str) -> None:
         """Give the value at a path, and all that it holds, a new place.

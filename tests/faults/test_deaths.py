@@ -85,7 +85,7 @@ def kill_at_each_step(small_config, tmp_path, expected, stride, *overrides):
         check_mended(small_config, results, records, finished(results), *overrides)
 
 
-TWO_RUNS = ("sweep.init=[he]", "train.steps=20", "figures=[]")
+TWO_RUNS = ("name=small", "sweep.init=[he]", "train.steps=20", "figures=[]")
 
 
 def test_killed_at_every_fifth_step_of_writing(small_config, tmp_path, expected):
@@ -94,10 +94,10 @@ def test_killed_at_every_fifth_step_of_writing(small_config, tmp_path, expected)
 
 @pytest.mark.long
 def test_killed_at_every_step_of_writing(small_config, tmp_path, expected):
-    kill_at_each_step(small_config, tmp_path, expected, 1, "train.steps=20")
+    kill_at_each_step(small_config, tmp_path, expected, 1, "name=small", "train.steps=20")
 
 
-LONGER = ("train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
+LONGER = ("name=small", "train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
 LONGER_ARGUMENTS = [word for override in LONGER for word in ("--set", override)]
 
 

@@ -81,7 +81,7 @@ def test_a_full_disk_loses_nothing_and_is_mended_by_room(small_config, expected,
 
 @pytest.mark.long
 def test_a_disk_that_another_fills_at_random_moments(small_config, tmp_path, mounted):
-    overrides = ("train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
+    overrides = ("name=small", "train.steps=1500", "sweep.seed=[0, 1, 2, 3, 4, 5]")
     words = [word for override in overrides for word in ("--set", override)]
     run_experiment(load_experiment(small_config, overrides), tmp_path / "expected", HERE)
     folder, rng, codes = mounted("size=10m"), random.Random(0), set()
@@ -103,7 +103,9 @@ def test_a_disk_that_another_fills_at_random_moments(small_config, tmp_path, mou
 
 
 def test_a_disk_that_fills_at_each_step_of_writing(small_config, tmp_path, monkeypatch):
-    experiment = load_experiment(small_config, ["sweep.init=[he]", "train.steps=20", "figures=[]"])
+    experiment = load_experiment(
+        small_config, ["name=small", "sweep.init=[he]", "train.steps=20", "figures=[]"]
+    )
     run_experiment(experiment, tmp_path / "expected", HERE)
     expected = record_bytes(tmp_path / "expected/small")
     for failing in range(1, 200):

@@ -155,7 +155,7 @@ def test_hostile_labels_are_labels(small_config, tmp_path, label):
     from initlab.runner.sweep import Choice, run_experiment
 
     override = f"sweep.init=[{{scheme: he, label: '{label}'}}]"
-    experiment = load_experiment(small_config, [override, "train.steps=2", "sweep.seed=[0]"])
+    experiment = load_experiment(small_config, ["name=small", override, "train.steps=2", "sweep.seed=[0]"])
     outcome = run_experiment(experiment, tmp_path / "r", Choice(jobs=0))
     assert outcome.conditions[0].label == label
     assert label in (tmp_path / "r/small/summary.csv").read_text()

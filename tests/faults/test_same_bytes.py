@@ -65,7 +65,7 @@ def test_dask_with_two_workers(experiment, expected, tmp_path, dask_cluster):
 @pytest.mark.filterwarnings("default")
 def test_dask_with_a_worker_that_is_killed(small_config, tmp_path, dask_cluster):
     address, workers = dask_cluster
-    longer = load_experiment(small_config, ["train.steps=3000", "sweep.seed=[0, 1, 2, 3]"])
+    longer = load_experiment(small_config, ["name=small", "train.steps=3000", "sweep.seed=[0, 1, 2, 3]"])
     run_experiment(longer, tmp_path / "expected", Choice(jobs=0))
 
     def kill_one(done, _total):

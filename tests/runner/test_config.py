@@ -177,7 +177,10 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         (GOOD.replace("lr: 0.1", "lr: .nan"), "lr must be a finite number, not nan"),
         (GOOD.replace("lr: 0.1", "lr: fast"), "lr must be a number, not 'fast'"),
         (GOOD + "sweep: 5\n", "c.yaml:5:8: sweep must be a mapping"),
-        (GOOD + "sweep: {seed: 5}\n", "c.yaml:5:15: sweep.seed must be a list, not 5"),
+        (
+            GOOD + "sweep: {seed: 5}\n",
+            "c.yaml:5:15: sweep.seed must be a list or a range, as",
+        ),
         (GOOD + "sweep: {seed: []}\n", "a list with at least one value, not []"),
         (
             GOOD + "sweep: {train.steps.x: [1]}\n",

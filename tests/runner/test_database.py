@@ -32,7 +32,9 @@ def rows_of(store, query):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_sqlite_tool_sees_every_loss_to_the_last_bit(small_config, tmp_path, dtype):
-    run_experiment(load_experiment(small_config, [f"train.dtype={dtype}"]), tmp_path / "r", HERE)
+    run_experiment(
+        load_experiment(small_config, ["name=small", f"train.dtype={dtype}"]), tmp_path / "r", HERE
+    )
     store = Store(tmp_path / "r", "small")
     seen = {}
     for name, step, loss in rows_of(store, "SELECT id, step, loss FROM curves ORDER BY id, step"):
@@ -97,7 +99,7 @@ def test_records_are_removed_after_asking(store, tmp_path, initlab_here):
 def test_what_a_config_does_not_reach_is_cleaned(store, small_config, tmp_path, initlab_here):
     words = (small_config, "--results", tmp_path / "r", "--yes")
     assert "nothing to remove" in initlab_here("clean", *words).stderr
-    run_experiment(load_experiment(small_config, ["train.steps=50"]), tmp_path / "r", HERE)
+    run_experiment(load_experiment(small_config, ["name=small", "train.steps=50"]), tmp_path / "r", HERE)
     assert len(store.run_ids()) == 12
     done = initlab_here("clean", *words)
     assert "6 records removed" in done.stderr
@@ -117,7 +119,9 @@ def test_a_reader_beside_an_open_transaction_sees_what_was_there(store):
 
 def test_the_largest_seed_is_kept(small_config, tmp_path):
     """SQLite's own numbers end at 2^63."""
-    experiment = load_experiment(small_config, ["sweep.init=[he]", f"sweep.seed=[{2**64 - 1}, {2**63}, 1]"])
+    experiment = load_experiment(
+        small_config, ["name=small", "sweep.init=[he]", f"sweep.seed=[{2**64 - 1}, {2**63}, 1]"]
+    )
     run_experiment(experiment, tmp_path / "r", HERE)
     seeds = {record.identity["seed"] for _, record in Store(tmp_path / "r", "small").records()}
     assert seeds == {2**64 - 1, 2**63, 1}

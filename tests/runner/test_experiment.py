@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from initlab import Experiment, Scheme
+from initlab.errors import ConfigError
 from initlab.init import scheme as scheme_module
 from initlab.runner import grid
-from initlab.runner.config import ConfigError, load_experiment
+from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts, expand
 from initlab.runner.shipped import shipped_configs
 from initlab.training.train import working_set_bytes
@@ -86,7 +87,7 @@ def test_other_values_of_python():
         ({"network": {"hidden": "8x2"}}, "network: the key 'network.activation' is missing"),
         ({"network": [1]}, "network must be a mapping of keys to values, not [1]"),
         ({"sweep": {"init": ["he", "hee"]}}, "sweep.init.1: init: unknown scheme 'hee'; did you mean 'he'?"),
-        ({"sweep": {"init": {"he"}}}, "sweep.init must be a list, not"),
+        ({"sweep": {"init": {"he"}}}, "sweep.init must be a list or a range, as"),
         ({"seeds": 3}, "seeds: unknown key 'seeds'; did you mean 'seed'?"),
     ],
 )

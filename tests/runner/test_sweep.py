@@ -49,7 +49,7 @@ def test_a_new_seed_trains_only_what_is_new(small_config, tmp_path):
     run_experiment(load_experiment(small_config), tmp_path / "r", choice=HERE)
     before = record_bytes(tmp_path / "r/small")
     more = run_experiment(
-        load_experiment(small_config, ["sweep.seed=[0, 1, 2]"]), tmp_path / "r", choice=HERE
+        load_experiment(small_config, ["name=small", "sweep.seed=[0, 1, 2]"]), tmp_path / "r", choice=HERE
     )
     assert (more.trained, more.reused) == (3, 6)
     after = record_bytes(tmp_path / "r/small")
