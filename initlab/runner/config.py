@@ -169,7 +169,7 @@ class Experiment:
         swept = [key for axis in self.axes for key in axis.keys]
         for key in swept:
             _drop(settings, key.split("."))
-        if any(key.startswith("init.") for key in swept):
+        if "init" in self.tree and any(key.startswith("init.") for key in swept):
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
         return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
@@ -255,7 +255,7 @@ def _with(tree: dict[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 def _drop(tree: dict[str, Any], keys: Sequence[str]) -> None:
     for key in keys[:-1]:
-        tree = tree[key]
+        tree = tree.get(key, {})
     tree.pop(keys[-1], None)
 
 
@@ -266,6 +266,11 @@ def _choose(axes: Sequence[Axis], indices: Sequence[int]) -> dict[str, Any]:
 def _overlap(key: str, other_key: str) -> bool:
     """Whether two dotted keys are the same, or one holds the other."""
     return f"{key}.".startswith(f"{other_key}.") or f"{other_key}.".startswith(f"{key}.")
+
+
+def _is_argument(key: str, earlier: str) -> bool:
+    """Whether a key changes a part of the schemes that an earlier axis goes through, as `init.gain`."""
+    return earlier == "init" and key.startswith("init.") and key not in ("init.scheme", "init.label")
 
 
 def _fits(tree: dict[str, Any], dotted: str) -> bool:
@@ -383,7 +388,7 @@ class _Checker:
                 place = self.document.key_places.get(keys) or self.place(keys)
                 if not _fits(tree, key):
                     mistakes.append(f"{place}: {key!r} lies within a value that holds no keys")
-                if any(_overlap(key, earlier) for earlier in swept):
+                if any(_overlap(key, earlier) for earlier in swept if not _is_argument(key, earlier)):
                     mistakes.append(f"{place}: {key!r} is swept twice")
                 swept.add(key)
             lengths = {key: len(values) for key, values in axis.values.items()}

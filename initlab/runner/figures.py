@@ -53,13 +53,30 @@ def distinct_units(conditions: Sequence[Condition]) -> "Figure":
     return distinct_units_figure(conditions)
 
 
+_MOST_IN_A_PANEL = 4  # as many looks as `plotting.tracking` has for the curves of one panel
+_OF_TRACKED_LAYERS = ("accuracy", "accuracy_panels", "distinct_units")
+
+
 def check_figures(experiment: Experiment) -> None:
-    """Raise a ConfigError with the place of every unknown name among the experiment's figures."""
-    mistakes = [
-        f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}"
-        for i, name in enumerate(experiment.figures)
-        if name not in FIGURES
-    ]
+    """Refuse figures that cannot be drawn of the experiment, before anything is trained.
+
+    Raises:
+        ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked.
+    """
+    points = experiment.points()
+    tracks = all(settings.train.track_every for _, settings in points)
+    others = [{**chosen, "init": None, "seed": None} for chosen, _ in points]
+    curves = set(map(str, others))
+    mistakes = []
+    for i, name in enumerate(experiment.figures):
+        if name not in FIGURES:
+            mistakes.append(f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}")
+        elif name in _OF_TRACKED_LAYERS and not tracks:
+            needs = f"{name} needs train.track_every in every run, as in train: {{track_every: 100}}"
+            mistakes.append(f"{experiment.place('figures', i)}: {needs}")
+        elif name == "accuracy_panels" and len(curves) > _MOST_IN_A_PANEL:
+            most = f"a panel has {_MOST_IN_A_PANEL} curves at most, and these would be {len(curves)}"
+            mistakes.append(f"{experiment.place('figures', i)}: {name}: {most}")
     if mistakes:
         raise ConfigError(mistakes)
 

@@ -54,12 +54,16 @@ class Run:
     @property
     def label(self) -> str:
         """The condition in a few words, for a legend."""
+        settings = dict(self.condition)
+        init = self.settings.init
+        # The text of a scheme has its arguments; a label has them not.
+        of_init = [key for key in settings if key.startswith("init.") and init.label is None]
         shown = [
             value if key == "init" else f"{key.rsplit('.', 1)[-1]} {value}"
-            for key, value in self.condition
-            if value != "None"
+            for key, value in {**({"init": str(init)} if of_init else {}), **settings}.items()
+            if value != "None" and key not in of_init
         ]
-        return ", ".join(shown) or str(self.settings.init)
+        return ", ".join(shown) or str(init)
 
 
 def _shape(hidden: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
+from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
 from initlab.runner.memory import check_memory
@@ -143,10 +144,10 @@ def _outcome(record: Record | None) -> str:
 def export_rows(store: Store) -> list[dict[str, Any]]:
     """For each whole record all settings by dotted key, and all numbers."""
     notes = store.runs.notes()
-    return [
+    return without_constants(
         {
             "run": name,
-            **dict(flattened(record.identity)),
+            **columns(record.identity),
             "outcome": record.outcome,
             **record.numbers(),
             "cause": record.cause,
@@ -154,7 +155,7 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
         }
         for name, record in store.records()
         if record is not None
-    ]
+    )
 
 
 def parquet_bytes(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -182,23 +183,6 @@ def parquet_bytes(rows: Sequence[dict[str, Any]]) -> bytes:
     content = io.BytesIO()
     parquet.write_table(pyarrow.table({key: column([row.get(key) for row in rows]) for key in keys}), content)
     return content.getvalue()
-
-
-def flattened(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted key.
-
-    Args:
-        tree: nested dicts.
-        prefix: of each key.
-
-    >>> dict(flattened({"train": {"steps": 3}, "hidden": [1, 2]}))
-    {'train.steps': 3, 'hidden': '1 2'}
-    """
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from flattened(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +325,7 @@ def resolved_lines(experiment: Experiment) -> list[str]:
 
 def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:
     """A scheme as plain text where it has no label; as it was written where a part of it is swept."""
-    if any(key.startswith("init.") for key in swept):
+    if "init" in experiment.tree and any(key.startswith("init.") for key in swept):
         return experiment.tree["init"]
     return value["scheme"] if isinstance(value, dict) and set(value) == {"scheme"} else value
 

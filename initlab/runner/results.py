@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.errors import UsageError, unknown_name
+from initlab.runner.columns import columns
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.grid import Run, expand
 from initlab.runner.record import Record
@@ -82,8 +83,11 @@ class Results:
         """The swept settings, the seed and the results of each run."""
         for run in self.runs:
             record = self.records[run.id]
+            # Numbers as such, where a legend has texts.
+            values = columns(run.identity)
+            swept = {key: values.get(key, text) for key, text in run.condition}
             seed = {"seed": run.settings.seed}
-            yield {**dict(run.condition), **seed, "outcome": record.outcome, **record.numbers()}
+            yield {**swept, **seed, "outcome": record.outcome, **record.numbers()}
 
     def to_frame(self) -> "DataFrame":
         """A pandas DataFrame with a row for each run: swept settings, seed and results.

@@ -23,6 +23,7 @@ from initlab.data.datasets import DATASETS, canonical_name, first_images, open_d
 from initlab.data.examples import Examples, prepared_examples
 from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
+from initlab.errors import shortened
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import LIBRARY_NAMES, Scheme
 from initlab.nn.activations import ACTIVATIONS
@@ -86,6 +87,21 @@ def _layer_sizes(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _rectangle(hidden: Any, width: Any, depth: Any) -> Any:
+    """The units of each layer, of which the width or the number of layers is given apart."""
+    for name, given, most in (("width", width, 100_000), ("depth", depth, 1000)):
+        if given is not None and not (type(given) is int and 1 <= given <= most):
+            raise ValueError(f"{name} must be a whole number from 1 to {most:,}, not {shortened(given)}")
+    layers = _layer_sizes(hidden) if hidden is not None else ()
+    if not isinstance(layers, tuple):
+        return hidden  # its own message follows
+    if width is None and len(set(layers)) != 1:
+        raise ValueError("depth needs width, or hidden layers of one width")
+    if depth is None and not layers:
+        raise ValueError("width needs depth, or hidden layers")
+    return (layers[0] if width is None else width,) * (len(layers) if depth is None else depth)
+
+
 def _one_line(label: str) -> str:
     if not label.isprintable():
         raise ValueError(f"a label must have no line breaks or control characters: {label[:60]!r}")
@@ -141,7 +157,10 @@ class DataSettings(_Frozen):
 
 
 class NetworkSettings(_Frozen):
-    """The hidden layers; the sizes of input and output follow from the data."""
+    """The hidden layers; the sizes of input and output follow from the data.
+
+    `width` and `depth`, each above 0, may be given in the place of `hidden`, or change it.
+    """
 
     hidden: Annotated[
         tuple[Width, ...],
@@ -151,6 +170,25 @@ class NetworkSettings(_Frozen):
     ]
     activation: Annotated[str, _name_in(ACTIVATIONS), _names(ACTIVATIONS)]
     batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        """`width` and `depth` become `hidden`, so that a record does not depend on how it was written."""
+        if not isinstance(value, dict) or not {"width", "depth"} & set(value):
+            return value
+        others = {key: value[key] for key in value if key not in ("width", "depth", "hidden")}
+        return {**others, "hidden": _rectangle(value.get("hidden"), value.get("width"), value.get("depth"))}
+
+    @property
+    def width(self) -> int | None:
+        """The units of each hidden layer; None where layers differ, or there are none."""
+        return self.hidden[0] if len(set(self.hidden)) == 1 else None
+
+    @property
+    def depth(self) -> int:
+        """The number of hidden layers."""
+        return len(self.hidden)
 
     @property
     def normalization(self) -> BatchNorm | None:
