@@ -17,6 +17,7 @@ from initlab.errors import InitlabError, StorageError, UsageError
 from initlab.cli import run
 from initlab.cli import histogram
 from initlab.cli import depth
+from initlab.cli import plot
 from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
@@ -34,6 +35,7 @@ __all__ = [
     "gallery",
     "histogram",
     "main",
+    "plot",
     "records",
     "run",
     "schemes",

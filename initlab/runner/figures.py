@@ -1,56 +1,86 @@
-"""The figures of an experiment: `figures: [loss]`, conditions -> pictures in the store.
+"""The figures of an experiment: `figures: [loss]`, results -> pictures in the store.
 
-To add one, write a function from conditions to a Figure under `@FIGURES.register()`. It imports its drawing
+To add one, write a function from results to a Figure under `@FIGURES.register()`. It imports its drawing
 when it is called: Matplotlib takes as long to load as a worker to start, and no training waits for it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from initlab.errors import ConfigError, unknown_name
+from initlab.errors import ConfigError, UsageError
 from initlab.registry import Registry
 from initlab.runner.config import Experiment
-from initlab.runner.store import Store
-from initlab.training.history import Condition
+from initlab.runner.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES: "Registry[Callable[[Sequence[Condition]], Figure]]" = Registry("figure")
+FIGURES: "Registry[Callable[..., Figure]]" = Registry("figure")
 
 
 @FIGURES.register()
-def loss(conditions: Sequence[Condition]) -> "Figure":
+def loss(results: Results) -> "Figure":
     """Training loss against the step; see `plotting.loss.loss_figure`."""
     from initlab.plotting.loss import loss_figure
 
-    return loss_figure(conditions)
+    return loss_figure(results.conditions)
 
 
 @FIGURES.register()
-def accuracy(conditions: Sequence[Condition]) -> "Figure":
+def accuracy(results: Results) -> "Figure":
     """Training accuracy against the step; see `plotting.tracking.accuracy_figure`."""
     from initlab.plotting.tracking import accuracy_figure
 
-    return accuracy_figure(conditions)
+    return accuracy_figure(results.conditions)
 
 
 @FIGURES.register()
-def accuracy_panels(conditions: Sequence[Condition]) -> "Figure":
+def accuracy_panels(results: Results) -> "Figure":
     """The same with a panel for each scheme; see `plotting.tracking.accuracy_panels`."""
     from initlab.plotting import tracking
 
-    return tracking.accuracy_panels(conditions)
+    return tracking.accuracy_panels(results.conditions)
 
 
 @FIGURES.register()
-def distinct_units(conditions: Sequence[Condition]) -> "Figure":
+def distinct_units(results: Results) -> "Figure":
     """Different units against the step; see `plotting.tracking.distinct_units_figure`."""
     from initlab.plotting.tracking import distinct_units_figure
 
-    return distinct_units_figure(conditions)
+    return distinct_units_figure(results.conditions)
+
+
+@FIGURES.register("plot")
+def sweep_plot(
+    results: Results,
+    *,
+    x: str,
+    y: str = "test_accuracy",
+    color: str = "",
+    heat: str = "",
+    only: str = "",
+    log: str = "",
+) -> "Figure":
+    """A result against a swept setting; see `plots.Plot`. What `only` holds is written `only=init=he`."""
+    from initlab.runner.plots import Plot, plot, read_only
+
+    return plot([results], Plot(x=x, y=y, color=color, heat=heat, only=read_only([only]), log=log))
+
+
+def _problem(experiment: Experiment, text: str) -> str | None:
+    try:
+        name, arguments = FIGURES.parse(text)
+        if name == "plot":
+            from initlab.runner.plots import Plot, check_plot, read_only
+
+            only = read_only([arguments.pop("only", "")])
+            check_plot(experiment, Plot(only=only, **arguments))
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 _MOST_IN_A_PANEL = 4  # as many looks as `plotting.tracking` has for the curves of one panel
@@ -69,8 +99,9 @@ def check_figures(experiment: Experiment) -> None:
     curves = set(map(str, others))
     mistakes = []
     for i, name in enumerate(experiment.figures):
-        if name not in FIGURES:
-            mistakes.append(f"{experiment.place('figures', i)}: {unknown_name('figure', name, FIGURES)}")
+        problem = _problem(experiment, name)
+        if problem:
+            mistakes.append(f"{experiment.place('figures', i)}: {problem}")
         elif name in _OF_TRACKED_LAYERS and not tracks:
             needs = f"{name} needs train.track_every in every run, as in train: {{track_every: 100}}"
             mistakes.append(f"{experiment.place('figures', i)}: {needs}")
@@ -87,17 +118,25 @@ def load_in_the_background(names: Sequence[str]) -> None:
     Thread(target=lambda: [import_module(module) for module in modules]).start()
 
 
-def draw_figures(names: Sequence[str], conditions: Sequence[Condition], store: Store) -> None:
-    """Draw figures as PNG and SVG into an experiment's folder.
+def figure_name(text: str) -> str:
+    """The name of a figure's files.
+
+    >>> figure_name("loss"), figure_name("plot(x=network.depth, color=init)")
+    ('loss', 'plot-x-network.depth-color-init')
+    """
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:80]
+
+
+def draw_figures(results: Results) -> None:
+    """Draw the figures of an experiment as PNG and SVG into its folder.
 
     Args:
-        names: in `FIGURES`.
-        conditions: the histories to draw.
-        store: the folder.
+        results: of the experiment.
     """
-    if not names:
+    if not results.experiment.figures:
         return
     from initlab.plotting.elements import pictures
 
-    for name in names:
-        store.write_figure(name, pictures(FIGURES[name](conditions)))
+    for text in results.experiment.figures:
+        name, arguments = FIGURES.parse(text)
+        results.store.write_figure(figure_name(text), pictures(FIGURES[name](results, **arguments)))

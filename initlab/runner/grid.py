@@ -58,12 +58,12 @@ class Run:
         init = self.settings.init
         # The text of a scheme has its arguments; a label has them not.
         of_init = [key for key in settings if key.startswith("init.") and init.label is None]
-        shown = [
+        parts = [
             value if key == "init" else f"{key.rsplit('.', 1)[-1]} {value}"
             for key, value in {**({"init": str(init)} if of_init else {}), **settings}.items()
             if value != "None" and key not in of_init
         ]
-        return ", ".join(shown) or str(init)
+        return ", ".join(parts) or str(init)
 
 
 def _shape(hidden: Sequence[int]) -> str:
@@ -95,14 +95,14 @@ def expand(experiment: Experiment) -> list[Run]:
 
 
 def _first_run(chosen: dict[str, Any], settings: Settings) -> Run:
-    shown = {**{key: _shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
+    texts = {**{key: shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
     dataset = open_dataset(settings.data.name, settings.data.path)
     tree = settings.identity()
     tree["data"]["sha256"] = dataset.sha256
     return Run(
         settings=settings,
         identity={"algorithm": ALGORITHM, **tree},
-        condition=tuple((key, shown[key]) for key in chosen if key != "seed"),
+        condition=tuple((key, texts[key]) for key in chosen if key != "seed"),
         data_sha256=dataset.sha256,
         sizes=(dataset.pixels, *settings.network.hidden, dataset.classes),
     )
@@ -128,8 +128,12 @@ def _check_distinct(runs: Iterable[Run]) -> None:
         ids.add(run.id)
 
 
-def _shown(value: Any) -> str:
-    """A swept value in a legend: `adam lr 0.001` for {name: adam, lr: 0.001}."""
+def shown(value: Any) -> str:
+    """A swept value in a legend.
+
+    >>> shown({"name": "adam", "lr": 0.001})
+    'adam lr 0.001'
+    """
     if isinstance(value, dict):
         return " ".join(str(part) for item in value.items() for part in item if part != "name")
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -19,7 +19,7 @@ from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
-from initlab.runner.figures import check_figures, draw_figures, load_in_the_background
+from initlab.runner.figures import check_figures, draw_figures, figure_name, load_in_the_background
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.memory import check_memory
 from initlab.runner.record import Record, record_of
@@ -154,10 +154,11 @@ def run_experiment(
             groups=group_runs(runs, [records[run.id] for run in runs]),
             trained=len(missing),
         )
-        pictures = [f"{name}.{suffix}" for name in experiment.figures for suffix in ("png", "svg")]
+        names = map(figure_name, experiment.figures)
+        pictures = [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
         if not store.is_current(resolved, ["summary.csv", "curves.csv", *pictures]):
             outcome.write_tables()
-            draw_figures(experiment.figures, outcome.conditions, store)
+            draw_figures(outcome)
             store.mark_current(resolved)
     return outcome
 

@@ -1,0 +1,47 @@
+"""`initlab plot`: a figure of a sweep, a result against a setting."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from initlab.cli.terminal import ResultsOption, app, check_suffix, file_name, say, write_figure
+
+
+@app.command()
+def plot(
+    experiments: Annotated[list[str], typer.Argument(help="Experiments that have records.")],
+    x: Annotated[str, typer.Option(metavar="KEY", help="The setting on the horizontal axis, as depth.")],
+    y: Annotated[str, typer.Option(help="test_accuracy, test_loss or final_loss.")] = "test_accuracy",
+    color: Annotated[str, typer.Option(metavar="KEY", help="The setting whose values are lines.")] = "",
+    heat: Annotated[
+        str, typer.Option(metavar="KEY", help="The setting on the vertical axis of a map, instead of lines.")
+    ] = "",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Draw these runs alone; repeatable.")
+    ] = None,
+    log: Annotated[str, typer.Option(metavar="x|y|xy", help="The axes that are logarithmic.")] = "",
+    title: Annotated[str | None, typer.Option(help="The title.", show_default="what is drawn")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/plot/<words>.png")
+    ] = None,
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Draw a result against a swept setting.
+
+    Several experiments stand in one figure; --color experiment tells them apart. The same figure is drawn by
+    `run` of a config with `figures: ["plot(x=depth, color=init)"]`.
+    """
+    from initlab.runner.plots import Plot, read_only
+    from initlab.runner.plots import plot as plot_results
+    from initlab.runner.results import load_results
+    from initlab.runner.store import find_store
+
+    target = (
+        output or results / "plot" / f"{file_name([*experiments, y, x, *filter(None, (color, heat))])}.png"
+    )
+    check_suffix(target)
+    chosen = Plot(x=x, y=y, color=color, heat=heat, only=read_only(only or []), log=log, title=title)
+    folders = [find_store(results, name).folder for name in experiments]
+    write_figure(plot_results([load_results(folder) for folder in folders], chosen), target)
+    say(f"Written: {target}")
