@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from initlab.diagnosis.criteria import CRITERIA, Answer, network_numbers
 from initlab.diagnosis.cures import Proposal, propose
@@ -40,6 +39,7 @@ from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble, hidden_sizes
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS
+from initlab.threads import one_thread
 from initlab.training.tables import html_table
 
 _GOOD_ENOUGH = 1.5  # a severity at which no further proposal is diagnosed: half the limit
@@ -264,7 +264,7 @@ def diagnose(
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(activation, inputs, labels, seeds, optimizer)
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
-    with threadpool_limits(1):
+    with one_thread():
         diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
         if not cure or diagnosis.verdict == "trains":
             return diagnosis

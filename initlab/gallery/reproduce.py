@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from threadpoolctl import threadpool_limits
-
 from initlab.errors import InitlabError, UsageError, unknown_name
 from initlab.gallery.comparison import drifts
 from initlab.gallery.exhibit import Exhibit, part_of
 from initlab.runner.executors import open_processes
 from initlab.runner.store import hold
+from initlab.threads import one_thread
 
 Progress = Callable[[list[str]], None]
 SOURCES = Path("experiments") / "sources.yaml"
@@ -108,7 +107,7 @@ def reproduce(script: Path, results: Path, quick: bool, named: bool = True) -> R
     """
     start = time.monotonic()
     # One thread: products in the experiments are small, and threads would wait for each other.
-    with hold(part_of(results, quick) / "training" / "locks" / script.stem), threadpool_limits(1):
+    with hold(part_of(results, quick) / "training" / "locks" / script.stem), one_thread():
         exhibit = load(script).exhibit
         if exhibit.takes and not named and not quick:
             return Reproduction(name=script.stem, seconds=0.0, left_out=exhibit.takes)

@@ -25,6 +25,7 @@ from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
 from initlab.nn.normalization import BatchNorm, Normalization
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
+from initlab.threads import on_one_thread
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class Ensemble:
                     raise UsageError(f"{name} of layer {layer} have the shape {shapes}")
                 view[...] = array
 
+    @on_one_thread
     def forward(self, inputs: FloatArray, *, training: bool = False) -> FloatArray:
         """`a_0 = inputs; z_l = a_l W_l + b_l; a_{l+1} = phi(z_l)`; the logits are the last z.
 
@@ -230,6 +232,7 @@ class Ensemble:
         self.activation.function(z, a)
         return normalization.forward(a, self._signals[layer], training=training)
 
+    @on_one_thread
     def backward(self, logit_gradient: FloatArray) -> None:
         """Fill `gradients` by the chain rule, from the logits back to the first layer.
 
@@ -266,6 +269,7 @@ class Ensemble:
                 if place == "before":
                     self.normalizations[layer - 1].backward(delta)
 
+    @on_one_thread
     def loss(self, inputs: FloatArray, labels: IntArray, loss: str = "cross_entropy") -> FloatArray:
         """The mean loss (M,) of each network over a batch, with its gradient in `gradients`.
 
@@ -282,6 +286,7 @@ class Ensemble:
         self.backward(logit_gradient)
         return losses
 
+    @on_one_thread
     def train_step(
         self,
         inputs: FloatArray,

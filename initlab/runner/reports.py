@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
@@ -24,6 +23,7 @@ from initlab.runner.record import Record
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
 from initlab.runner.sweep import Choice, Cohort, check_data, plan, recorded, train_settings
+from initlab.threads import one_thread
 
 _CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
 _SECONDS_TO_START = 1.0  # of Python and the workers
@@ -85,7 +85,7 @@ def _estimate(tasks: Sequence[Cohort], workers: int) -> float:
     steps = sample[0].settings.train.steps
     few = min(_CALIBRATION_STEPS, steps)
     try:
-        with threadpool_limits(1):
+        with one_thread():
             train_settings(_shortened(sample, 1))
             once, more = (_seconds(_shortened(sample, count)) for count in (1, 1 + few))
     except MemoryError:

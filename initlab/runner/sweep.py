@@ -11,8 +11,6 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from initlab.data.datasets import open_dataset
 from initlab.errors import DataError, InitlabError
 from initlab.nn.optimizers import Optimizer
@@ -27,6 +25,7 @@ from initlab.runner.results import Results
 from initlab.runner.settings import Settings
 from initlab.runner.store import Store
 from initlab.runner.tables import group_runs
+from initlab.threads import one_thread
 from initlab.training.history import History
 from initlab.training.train import train
 
@@ -360,7 +359,7 @@ def train_cohort(cohort: Cohort) -> Trained:
     data = first.settings.data
     if open_dataset(data.name, data.path).sha256 != first.data_sha256:
         raise DataError(f"{data.path or data.name}: the worker's copy of this dataset differs")
-    with threadpool_limits(1):
+    with one_thread():
         histories = train_settings([run.settings for run in cohort])
     # Files of a person's own are mapped, and may change under a training; those in the cache do not.
     if data.path is not None and open_dataset(data.name, data.path).sha256 != first.data_sha256:

@@ -13,7 +13,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from initlab.data.examples import Examples, examples_of
 from initlab.errors import UsageError, unknown_name
@@ -25,6 +24,7 @@ from initlab.nn.network import Ensemble, StepRule, hidden_sizes
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.schedules import parse_schedule
+from initlab.threads import one_thread
 from initlab.training.batches import DRAWINGS, Drawing
 from initlab.training.histories import Histories
 from initlab.training.history import History
@@ -259,9 +259,7 @@ def _train(
     batch_size = len(examples.train_inputs) if regime.drawing == "full" else regime.batch_size
     largest = CACHE_BYTES // working_set_bytes(candidates.sizes, batch_size, 4)
     parts = passes(candidates.seeds, max(1, largest))
-    # One thread: two give other last bits than a record has, and lose more time than they save on small
-    # products while anything else runs (measured: up to ten times slower).
-    with threadpool_limits(1), _steps_reported(progress, regime.steps * len(parts)) as report:
+    with one_thread(), _steps_reported(progress, regime.steps * len(parts)) as report:
         for rows in parts:
             ensemble = candidates.begin(rows)
             seeds = [candidates.seeds[row] for row in rows]
