@@ -1,5 +1,6 @@
 """`initlab list`, `compare`, `export`, `verify`, `remove`, `clean` and `note`: records of experiments."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from initlab.cli.terminal import (
 from initlab.errors import UsageError, require, shortened
 
 if TYPE_CHECKING:
+    from initlab.runner.pairs import Pairing
     from initlab.runner.store import Store
 
 SHOWN = 20  # names before a question
@@ -48,14 +50,27 @@ def list_records(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="The id of a run, its beginning, or EXPERIMENT/RUN.")],
-    second: Annotated[str, typer.Argument(help="The id of another run.")],
+    first: Annotated[
+        str, typer.Argument(help="An experiment; or the id of a run, its beginning, or EXPERIMENT/RUN.")
+    ],
+    second: Annotated[str, typer.Argument(help="Another experiment, or the id of another run.")],
     results: ResultsOption = Path("results"),
+    by: Annotated[
+        str, typer.Option(help="Of experiments: test_accuracy, test_loss or final_loss.")
+    ] = "test_accuracy",
     as_json: JsonOption = False,
 ) -> None:
-    """Show how two runs differ, and from which step on."""
-    from initlab.runner.reports import compare as compare_runs
+    """Show how two experiments or runs differ.
 
+    Of experiments, the runs of one condition and seed are paired. Of runs, all settings and results are
+    compared, and the steps in which their losses have the same bits.
+    """
+    from initlab.runner.reports import compare as compare_runs
+    from initlab.runner.store import experiments
+
+    if {first, second} <= set(experiments(results)):
+        _compare_experiments(results, first, second, by, as_json)
+        return
     comparison = compare_runs(results, first, second)
     a, b = comparison.first, comparison.second
     left, right = ({"outcome": record.outcome, **record.numbers()} for record in (a, b))
@@ -69,6 +84,33 @@ def compare(
         same_steps = comparison.same_until
         steps = "every step" if same_steps is None else f"the steps before {same_steps}"
         say(f"The losses have the same bits in {steps}.")
+
+
+def _compare_experiments(results: Path, first: str, second: str, by: str, as_json: bool) -> None:
+    from initlab.runner.pairs import differing_settings, paired
+    from initlab.runner.results import load_results
+
+    a, b = (load_results(results / name) for name in (first, second))
+    settings, pairings = differing_settings(a, b), paired(a, b, by)
+    if as_json:
+        conditions = [asdict(pairing) for pairing in pairings]
+        print_json({"settings": settings, "result": by, "conditions": conditions})
+        return
+    for key, (left, right) in settings.items():
+        typer.echo(f"{key}: {plain(left)} | {plain(right)}")
+    header = ["condition", "pairs", "first", "second", "second - first", "diverged"]
+    print_table(header, [_pairing_cells(pairing) for pairing in pairings])
+    decided = sum(pairing.is_decided for pairing in pairings)
+    say(f"{by}; {decided} of {len(pairings)} differences have a 95 % interval over seeds that leaves 0 out.")
+
+
+def _pairing_cells(pairing: "Pairing") -> list[object]:
+    interval = pairing.difference
+    difference = "-" if interval is None else f"{interval.mean:+.4f} ± {interval.half_width:.4f}"
+    if interval is not None and interval.count == 1:
+        difference = f"{interval.mean:+.4f}"
+    lost = "none" if not any(pairing.lost) else "{} | {}".format(*pairing.lost)
+    return [pairing.label, pairing.seeds, pairing.first, pairing.second, difference, lost]
 
 
 @app.command()

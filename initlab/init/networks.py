@@ -18,6 +18,7 @@ from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
+from initlab.threads import on_one_thread
 
 
 class Inputs(Protocol):
@@ -28,6 +29,7 @@ class Inputs(Protocol):
     def __getitem__(self, chosen: IntArray, /) -> FloatArray: ...
 
 
+@on_one_thread
 def initialize(
     sizes: Sequence[int],
     schemes: SchemeLike | Sequence[SchemeLike],

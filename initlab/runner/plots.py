@@ -60,7 +60,7 @@ def plot(results: Sequence[Results], chosen: Plot) -> "Figure":
     """
     from initlab.plotting.sweep import lines_figure, map_figure
 
-    rows = [row for each in results for row in _rows(each.experiment, each.runs, each.records)]
+    rows = [row for each in results for row in rows_of(each)]
     found, names = _arranged(rows, [each.experiment for each in results], chosen)
     if chosen.heat:
         return map_figure(found, names, chosen.title)
@@ -96,10 +96,14 @@ def _arranged(
     return found, Names(x=_short(x), y=chosen.y.replace("_", " "), group=_short(key or ""))
 
 
+def rows_of(results: Results) -> Iterator[dict[str, Any]]:
+    """Settings and results of each run by dotted key; a scheme by its label, or as it was written."""
+    return _rows(results.experiment, results.runs, results.records)
+
+
 def _rows(
     experiment: Experiment, runs: Sequence[Run], records: Mapping[str, Record]
 ) -> Iterator[dict[str, Any]]:
-    """Settings and results of each run, a scheme by its label or as it was written."""
     written = {id(settings): values for values, settings in experiment.points()}
     for run in runs:
         values = written.get(id(run.settings), {})
