@@ -7,7 +7,7 @@ import pytest
 from initlab.errors import UsageError
 from initlab.runner import shipped
 from initlab.runner.config import load_experiment
-from initlab.runner.shipped import find_config, shipped_configs
+from initlab.runner.shipped import find_config, shipped_config, shipped_configs, shipped_folder
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -21,13 +21,14 @@ def test_a_name_is_found_from_any_folder(tmp_path, monkeypatch):
     assert load_experiment("mnist").name == "mnist"
 
 
-def test_a_wheel_holds_the_configs_within_the_package(tmp_path, monkeypatch):
-    for folder in ("package/configs", "configs"):
+def test_a_wheel_holds_the_configs_within_the_package_and_looks_nowhere_else(tmp_path, monkeypatch):
+    for folder in ("package/configs", "configs", "experiments"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "mine.yaml").write_text("")
-    folders = (tmp_path / "package/configs", tmp_path / "configs")
-    monkeypatch.setattr(shipped, "_FOLDERS", folders)
-    assert find_config("mine") == folders[0] / "mine.yaml"
+    (tmp_path / "configs/a_strangers.yaml").write_text("")
+    monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "package")
+    assert shipped_configs() == {"mine": tmp_path / "package/configs/mine.yaml"}
+    assert not shipped_folder("experiments").exists()
 
 
 def test_a_file_comes_before_a_shipped_config_and_a_folder_after(tmp_path, monkeypatch):
@@ -48,3 +49,11 @@ def test_an_unknown_name_comes_with_near_ones():
         UsageError, match=r"unknown config 'mnits'; did you mean 'mnist'\? .*; or give the path"
     ):
         find_config("mnits")
+
+
+def test_shipped_config_knows_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").write_text("")
+    assert shipped_config("mnist") == CONFIGS / "mnist.yaml"
+    with pytest.raises(UsageError, match="did you mean 'mnist'"):
+        shipped_config("mnits")
