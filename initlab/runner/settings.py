@@ -295,6 +295,9 @@ def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
 class Frame(_Frozen):
     """The keys of a config besides the settings of its runs.
 
@@ -306,7 +309,7 @@ class Frame(_Frozen):
         AfterValidator(_not_left),
         Field(description="The config that this one extends: a shipped one by its name, or ./other.yaml."),
     ] = ""
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     sweep: Sweep = Sweep()
     figures: list[str] = []

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from initlab.errors import UsageError, unknown_name
+from initlab.runner.yaml_text import read_yaml, write_yaml
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -47,6 +48,36 @@ def shipped_config(name: str) -> Path:
     if name not in configs:
         raise UsageError(unknown_name("config", name, configs))
     return configs[name]
+
+
+def descriptions() -> dict[str, str]:
+    """The description of each shipped config by its name.
+
+    >>> descriptions()["mnist"]
+    'A 784-100-100-100-100-10 ReLU network on MNIST, from four initial weight distributions'
+    """
+    texts = {name: path.read_text("utf-8") for name, path in shipped_configs().items()}
+    return {name: read_yaml(text, name).tree["description"] for name, text in texts.items()}
+
+
+def renamed_config(source: str, name: str) -> str:
+    """The text of a shipped config under another name, with its comments.
+
+    Args:
+        source: the name of the shipped config.
+        name: that of the experiment in the text.
+
+    Raises:
+        UsageError: for an unknown config.
+
+    >>> print(renamed_config("mnist", "mine")[:79])
+    # The comparison of initial weights on MNIST in "Deep Learning from Scratch" (S
+    """
+    text = shipped_config(source).read_text("utf-8")
+    # The copy has no schema beside it, which the first line names.
+    text = re.sub(r"\A# yaml-language-server: .*\n(#\n)?", "", text)
+    line = write_yaml({"name": name}).strip()
+    return re.sub(r"(?m)^name: \S+(?: +(?=#))?", lambda old: line.ljust(len(old[0])), text, count=1)
 
 
 def is_plain_name(given: str | Path) -> bool:

@@ -7,7 +7,15 @@ import pytest
 from initlab.errors import UsageError
 from initlab.runner import shipped
 from initlab.runner.config import load_experiment
-from initlab.runner.shipped import find_config, shipped_config, shipped_configs, shipped_folder
+from initlab.runner.shipped import (
+    descriptions,
+    find_config,
+    renamed_config,
+    shipped_config,
+    shipped_configs,
+    shipped_folder,
+)
+from initlab.runner.yaml_text import read_yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -57,3 +65,18 @@ def test_shipped_config_knows_no_files(tmp_path, monkeypatch):
     assert shipped_config("mnist") == CONFIGS / "mnist.yaml"
     with pytest.raises(UsageError, match="did you mean 'mnist'"):
         shipped_config("mnits")
+
+
+@pytest.mark.parametrize("source", shipped_configs())
+def test_a_copy_has_another_name_and_the_same_values_and_comments(source):
+    original = shipped_config(source).read_text()
+    copy = renamed_config(source, "true")
+    assert read_yaml(copy, "").tree == {**read_yaml(original, "").tree, "name": "true"}
+    comments = [line.partition("#")[2] for line in original.splitlines() if "#" in line]
+    kept = [line.partition("#")[2] for line in copy.splitlines() if "#" in line]
+    assert kept == [text for text in comments if text and "yaml-language-server" not in text]
+
+
+def test_every_config_is_described():
+    assert set(descriptions()) == set(shipped_configs())
+    assert all(20 < len(text) < 110 for text in descriptions().values())
