@@ -17,6 +17,8 @@ import pytest
 from initlab import __version__
 from initlab.init.scheme import SCHEMES
 from initlab.runner import memory
+from initlab.runner.config import load_experiment
+from initlab.runner.shipped import shipped_configs
 from initlab.runner.store import Store
 
 
@@ -70,6 +72,40 @@ def test_a_shipped_config_is_run_by_its_name_from_any_folder(initlab_here, tmp_p
     done = initlab_here("run", "mnist", "--jobs", 0, "--quiet", *few)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results/mnist/loss.png").is_file()
+
+
+def test_the_shipped_configs_are_listed(initlab_here):
+    done = initlab_here("run", "--list")
+    assert done.returncode == 0
+    assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == set(shipped_configs())
+
+
+def test_new_writes_a_config_that_runs_and_overwrites_nothing(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here("new", "mine.yaml", "--from", "mnist")
+    assert (done.returncode, done.stderr) == (0, "Edit mine.yaml, then train it: initlab run mine.yaml\n")
+    assert load_experiment("mine.yaml").name == "mine"
+    (tmp_path / "mine.yaml").write_text("edited")
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "elsewhere")
+    for name in ("mine", "dangling"):
+        done = initlab_here("new", name)
+        assert (done.returncode, f"{name}.yaml exists already" in done.stderr) == (2, True)
+    assert (tmp_path / "mine.yaml").read_text() == "edited"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling.yaml", "mine.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["../mine"], "'../mine': the name must be a plain name"),
+        (["mine", "--from", "mnits"], "unknown config 'mnits'; did you mean 'mnist'?"),
+        (["mine", "--from", "./other.yaml"], "unknown config './other.yaml'"),
+    ],
+)
+def test_new_refuses_before_it_writes(initlab_here, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here("new", *words)
+    assert (done.returncode, message in done.stderr, list(tmp_path.iterdir())) == (2, True, [])
 
 
 def test_training_loads_no_matplotlib():

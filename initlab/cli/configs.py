@@ -1,16 +1,44 @@
-"""`initlab config`: show a config with every value, and the schema of configs."""
+"""`initlab config` and `initlab new`: a config with every value, the schema of configs, an own config."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import CONFIG_HELP, SetOption, app, print_json
+from initlab.cli.terminal import CONFIG_HELP, SetOption, app, print_json, say
+from initlab.errors import UsageError, require, shortened
 
 config_app = typer.Typer(
     help="Show a config, or the schema of configs.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the new experiment, and of its file.")],
+    source: Annotated[
+        str, typer.Option("--from", metavar="CONFIG", help="A shipped config; initlab run --list.")
+    ] = "mnist",
+) -> None:
+    """Copy a shipped config under a name of its own.
+
+    NAME.yaml is written into the current folder. An existing file is not changed.
+    """
+    from initlab.runner.settings import NAME
+    from initlab.runner.shipped import renamed_config
+
+    name = name.removesuffix(".yaml")
+    wanted = "a plain name of letters, digits, '.', '_', '-' and '+', at most 64"
+    require(re.fullmatch(NAME, name) is not None, f"{shortened(name)}: the name must be {wanted}")
+    text, path = renamed_config(source, name), Path(f"{name}.yaml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; give another name") from None
+    say(f"Edit {path}, then train it: initlab run {path}")
 
 
 @config_app.command()

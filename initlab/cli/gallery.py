@@ -1,4 +1,4 @@
-"""`initlab reproduce` and `initlab claims`: published results, from a checkout."""
+"""`initlab reproduce` and `initlab claims`: published results, from a checkout or from the package."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,21 +30,24 @@ def reproduce(
 ) -> None:
     """Reproduce published results, and decide their claims.
 
-    The experiments come with a checkout: run it there. After an interruption run it again, and it continues.
-    Measurements are kept in the folder `training` of the results, and are used again while their code stays
-    the same. An experiment that takes an hour or more is run only when it is named.
+    The experiments come with initlab; in a folder with experiments of its own, as a checkout, those are run.
+    After an interruption run it again, and it continues. Measurements are kept in the folder `training` of
+    the results, and are used again while their code stays the same. An experiment that takes an hour or more
+    is run only when it is named. Where the results lack an experiment, --check compares with the published
+    results, which come with initlab too.
     """
     from initlab.gallery import reproduce as gallery
     from initlab.gallery.pages import write_index
     from initlab.gallery.sources import read_sources
     from initlab.runner.sweep import available_cores
 
-    scripts = gallery.chosen_experiments(names or [], gallery.experiments())
+    folder = gallery.experiments_folder()
+    scripts = gallery.chosen_experiments(names or [], gallery.experiments(folder))
     if list_:
         rows = [[script.stem, gallery.load(script).exhibit.title] for script in scripts]
         print_table(["experiment", "what it is"], rows)
         return
-    read_sources(gallery.SOURCES)  # what is wrong with it is told before hours of measurements
+    read_sources(folder / gallery.SOURCES)  # what is wrong with it is told before hours of measurements
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [
@@ -54,8 +57,8 @@ def reproduce(
             )
         ]
     if not check and not quick:
-        write_index(results, gallery.SOURCES)
-    _conclude(done, check, results)
+        write_index(results, folder / gallery.SOURCES)
+    _conclude(done, check)
 
 
 class _Progress:
@@ -85,7 +88,7 @@ class _Progress:
         return done
 
 
-def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> None:
+def _conclude(done: "Sequence[Reproduction]", check: bool) -> None:
     """Print what drifted and what failed; the exit code is 1 where anything has."""
     ordered = sorted(done, key=lambda reproduction: reproduction.name)
     drifts = [line for reproduction in ordered for line in reproduction.drifts]
@@ -93,7 +96,7 @@ def _conclude(done: "Sequence[Reproduction]", check: bool, results: Path) -> Non
     for line in drifts:
         typer.echo(line)
     if check:
-        say(f"{len(done)} experiments: {len(drifts) or 'no'} claims drifted from what is in {results}.")
+        say(f"{len(done)} experiments: {len(drifts) or 'no'} claims drifted from the earlier results.")
     for reproduction in failures:
         say(f"initlab: {reproduction.name} failed: {reproduction.failure}")
     raise typer.Exit(1 if drifts or failures else 0)
@@ -105,19 +108,26 @@ def claims(
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
-    """Print the claims with measurements and verdicts."""
+    """Print the claims with measurements and verdicts.
+
+    Where nothing has been reproduced into the results yet, these are the published ones.
+    """
     from initlab.errors import UsageError, unknown_name
     from initlab.gallery.pages import counted, read_exhibits
+    from initlab.gallery.reproduce import with_claims
 
-    exhibits = read_exhibits(results)
+    source = with_claims(results)
+    exhibits = read_exhibits(source)
     for name in names or []:
         if name not in exhibits:
-            raise UsageError(f"{results}: {unknown_name('experiment', name, exhibits)}")
+            raise UsageError(f"{source}: {unknown_name('experiment', name, exhibits)}")
     rows = [{"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]]
     if as_json:
         print_json(rows)
         return
     print_table(["experiment", "verdict", "claim", "measured", "range"], [_row(claim) for claim in rows])
+    if source != results:
+        say(f"{results} holds no claims yet; these are the published ones.")
     say(f"{counted(claim['verdict'] for claim in rows)}.")
 
 

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from initlab.runner.sweep import Choice
 
 
+def _list_configs(wanted: bool) -> None:
+    if wanted:
+        from initlab.runner.shipped import descriptions
+
+        print_table(["config", "what it is"], descriptions().items())
+        raise typer.Exit
+
+
 @app.command()
 def run(
     config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
@@ -51,6 +59,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Train all runs again.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no messages and no progress bar.")] = False,
+    _list: Annotated[
+        bool, typer.Option("--list", callback=_list_configs, is_eager=True, help="List the shipped configs.")
+    ] = False,
 ) -> None:
     """Train an experiment; write tables and figures.
 

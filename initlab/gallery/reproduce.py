@@ -1,8 +1,8 @@
 """Reproduce: the scripts of experiments/ -> run side by side -> results/<name>/ for each.
 
-An experiment is a script in the folder `experiments` of a checkout, with an `exhibit`. It runs in a process
-of its own, with one thread for linear algebra, and reads again what it has measured or trained before. The
-results may also be compared with those that are committed.
+An experiment is a script with an `exhibit`, in the folder `experiments` of a checkout or of the package. It
+runs in a process of its own, with one thread for linear algebra, and reads again what it has measured or
+trained before. The results may also be compared with those that are committed, or came with the package.
 """
 
 import linecache
@@ -20,11 +20,12 @@ from initlab.errors import InitlabError, UsageError, unknown_name
 from initlab.gallery.comparison import drifts
 from initlab.gallery.exhibit import Exhibit, part_of
 from initlab.runner.executors import open_processes
+from initlab.runner.shipped import shipped_folder
 from initlab.runner.store import hold
 from initlab.threads import one_thread
 
 Progress = Callable[[list[str]], None]
-SOURCES = Path("experiments") / "sources.yaml"
+SOURCES = "sources.yaml"  # beside the scripts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +47,22 @@ class Reproduction:
     failure: str | None = None
 
 
-def experiments(folder: Path = Path("experiments")) -> dict[str, Path]:
-    """The scripts of a checkout by name.
+def experiments_folder() -> Path:
+    """The folder `experiments` here, if one of its scripts has an exhibit; else the one of the package."""
+    here = Path("experiments")
+    # Many a project has a folder of that name, whose scripts are not ours to run.
+    has_exhibit = any(b"Exhibit(" in script.read_bytes() for script in here.glob("*.py"))
+    return here if has_exhibit else shipped_folder("experiments")
+
+
+def experiments(folder: Path) -> dict[str, Path]:
+    """The scripts of a folder by name.
 
     Raises:
         UsageError: where there is no such folder.
     """
     if not folder.is_dir():
-        raise UsageError(
-            f"no folder {folder} here: experiments come with a checkout of initlab; run it there"
-        )
+        raise UsageError(f"no folder {folder} of experiments")
     return {path.stem: path for path in sorted(folder.glob("*.py"))}
 
 
@@ -120,7 +127,7 @@ def check(script: Path, results: Path, quick: bool, named: bool = True) -> Repro
 
     Args:
         script: of the experiment.
-        results: with its committed page; nothing in it changes.
+        results: with its committed page, else that of the package counts; nothing in it changes.
         quick: whether the reduced form is meant.
         named: as for `reproduce`.
     """
@@ -129,9 +136,22 @@ def check(script: Path, results: Path, quick: bool, named: bool = True) -> Repro
         done = reproduce(script, fresh, quick, named)
         if done.left_out:
             return done
-        lines = drifts(*(part_of(place, quick) / script.stem for place in (results, fresh)))
+        places = (with_claims(results, script.stem, quick), fresh)
+        lines = drifts(*(part_of(place, quick) / script.stem for place in places))
     drifted = tuple(f"{script.stem}/{line}" for line in lines)
     return Reproduction(name=script.stem, seconds=done.seconds, drifts=drifted)
+
+
+def with_claims(results: Path, name: str = "*", quick: bool = False) -> Path:
+    """The results, if there are claims in them; else the results that came with the package.
+
+    Args:
+        results: the folder of all exhibits.
+        name: of an exhibit that must have claims; by default any.
+        quick: whether the reduced form is meant.
+    """
+    has_claims = any(part_of(results, quick).glob(f"{name}/claims.json"))
+    return results if has_claims else shipped_folder("results")
 
 
 def run_all(

@@ -83,7 +83,7 @@ def tables(sources: Mapping[str, Source], exhibits: Mapping[str, Mapping[str, An
         exhibits: `claims.json` of each exhibit, by name.
 
     Raises:
-        UsageError: for a claim that no exhibit has.
+        UsageError: for a claim that its exhibit does not have.
     """
     claims = {
         f"{name}.{claim['name']}": claim for name, exhibit in exhibits.items() for claim in exhibit["claims"]
@@ -91,20 +91,24 @@ def tables(sources: Mapping[str, Source], exhibits: Mapping[str, Mapping[str, An
     for source in sources.values():
         about = "; by ".join(filter(None, (source.language, source.author)))
         yield from (f"### {source.title}", "", f"{about}.", "", "| it says | claims |", "|---|---|")
-        yield from (f"| {_cell(s.says)} | {_checks(s, claims)} |" for s in source.statements)
+        yield from (f"| {_cell(s.says)} | {_checks(s, claims, exhibits)} |" for s in source.statements)
         yield ""
 
 
-def _checks(statement: Statement, claims: Mapping[str, Mapping[str, Any]]) -> str:
+def _checks(
+    statement: Statement, claims: Mapping[str, Mapping[str, Any]], exhibits: Mapping[str, Any]
+) -> str:
     """The claims that check a statement; else why there are none."""
+    links = []
     for name in statement.claims:
-        if name not in claims:
+        exhibit, _, claim = name.partition(".")
+        if exhibit not in exhibits:
+            links.append(f"{claim.replace('_', ' ')}: not reproduced here")
+        elif name not in claims:
             raise UsageError(f"{statement.says!r}: {unknown_name('claim', name, claims)}")
-    links = [
-        f"[{name.partition('.')[2].replace('_', ' ')}]({name.partition('.')[0]}/README.md): "
-        f"{claims[name]['verdict']}"
-        for name in statement.claims
-    ]
+        else:
+            verdict = claims[name]["verdict"]
+            links.append(f"[{claim.replace('_', ' ')}]({exhibit}/README.md): {verdict}")
     return "; ".join(links) or f"not measured: {_cell(statement.why)}"
 
 

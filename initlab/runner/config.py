@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from initlab.errors import ConfigError, StorageError, UsageError, shortened, unknown_name
+from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import Frame, Settings
@@ -96,7 +97,7 @@ class Experiment:
             raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
         document = document_of({**(config or {}), **keys})
         _anchor_data_path(document.tree, Path())
-        self._read(document, "the config")
+        self._read(with_extended(document, Path(), _read_document), "the config")
 
     @classmethod
     def _of(cls, document: Document, name: str) -> "Experiment":
@@ -221,15 +222,20 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     <Experiment 'mnist+seed0': 4 runs; sweeps init x 4, seed x 1>
     """
     path = find_config(path)
-    document = read_yaml(_read_text(path), str(path))
-    if not isinstance(document.tree, dict):
-        raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
-    _anchor_data_path(document.tree, path.parent)
+    document = with_extended(_read_document(path), path.parent, _read_document)
     for override in overrides:
         apply_override(document, override)
     name_changes(document, named=any(override.startswith("name=") for override in overrides))
     _anchor_data_path(document.tree, Path())
     return Experiment._of(document, str(path))
+
+
+def _read_document(path: Path) -> Document:
+    document = read_yaml(_read_text(path), str(path))
+    if not isinstance(document.tree, dict):
+        raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
+    _anchor_data_path(document.tree, path.parent)
+    return document
 
 
 def _read_text(path: Path) -> str:

@@ -336,10 +336,25 @@ class Sweep(BaseModel):
     exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = []
 
 
-class Frame(_Frozen):
-    """The keys of a config besides the settings of its runs."""
+def _not_left(_: str) -> str:
+    raise ValueError("a config extends another one in its file; it cannot be set")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
+
+
+class Frame(_Frozen):
+    """The keys of a config besides the settings of its runs.
+
+    `extends` is followed, and so removed, before a config is validated: see `runner.extends`.
+    """
+
+    extends: Annotated[
+        str,
+        AfterValidator(_not_left),
+        Field(description="The config that this one extends: a shipped one by its name, or ./other.yaml."),
+    ] = ""
+    name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     sweep: Sweep = Sweep()
     figures: list[str] = []

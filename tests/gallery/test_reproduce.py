@@ -122,10 +122,32 @@ def test_a_script_without_an_exhibit_is_named(checkout):
     assert "Traceback" not in done.stderr
 
 
-def test_outside_a_checkout_the_message_says_so(tmp_path):
-    done = initlab(tmp_path, "reproduce")
-    assert (done.returncode, "come with a checkout" in done.stderr) == (2, True)
-    assert initlab(tmp_path, "claims").returncode == 0
+def test_outside_a_checkout_the_experiments_are_those_of_the_package(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "a_strangers.py").write_text("raise SystemExit('it was run')")
+    done = initlab(tmp_path, "reproduce", "lasagne_list", "--list")
+    assert (done.returncode, done.stdout.splitlines()[1].split()[0]) == (0, "lasagne_list"), done.stderr
+
+
+def test_without_results_the_published_claims_are_printed_and_checked(tmp_path):
+    done = initlab(tmp_path, "claims", "lasagne_list")
+    assert (done.returncode, len(done.stdout.splitlines()) > 1) == (0, True)
+    assert "results holds no claims yet; these are the published ones." in done.stderr
+    done = initlab(tmp_path, "reproduce", "lasagne_list", "--quick", "--check")
+    assert (done.returncode, "no claims drifted from the earlier results" in done.stderr) == (0, True)
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_index_names_the_sources_although_few_experiments_were_reproduced(tmp_path):
+    exhibit("symmetry").run(tmp_path)
+    sources = tmp_path / "sources.yaml"
+    claims = "[symmetry.first, final_weights.mean_is_near_zero]"
+    sources.write_text(
+        f"de: {{title: A, language: German, statements: [{{says: It is so., claims: {claims}}}]}}"
+    )
+    write_index(tmp_path, sources)
+    row = "| It is so. | [first](symmetry/README.md): confirmed; mean is near zero: not reproduced here |"
+    assert row in (tmp_path / "README.md").read_text()
 
 
 def exhibit(name="x", claims=("first",), **settings):
