@@ -9,6 +9,8 @@ import typer
 from initlab.cli.models import Output, diagnosis_of_model, show_model
 from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
+    ACTIVATION_HELP,
+    SCHEME_HELP,
     JsonOption,
     SetOption,
     app,
@@ -19,6 +21,7 @@ from initlab.cli.terminal import (
     write_figure,
 )
 from initlab.errors import UsageError
+from initlab.own_code import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,10 +45,12 @@ def diagnose(
         ),
     ] = None,
     init: Annotated[
-        list[str] | None, typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default="he")
+        list[str] | None,
+        typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he"),
     ] = None,
     activation: Annotated[
-        list[str] | None, typer.Option(help="An activation function; repeatable.", show_default="relu")
+        list[str] | None,
+        typer.Option(help=ACTIVATION_HELP, show_default="relu"),
     ] = None,
     hidden: Annotated[
         str | None,
@@ -187,6 +192,7 @@ def _cases_of_options(
 ) -> list[_Case]:
     from initlab.data.datasets import canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
+    from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.network import hidden_sizes
     from initlab.runner.settings import DataSettings
 
@@ -194,7 +200,7 @@ def _cases_of_options(
     sizes = hidden_sizes(hidden)
     return _distinct(
         _Case(start=Initialization.of(text), activation=name, hidden=sizes, data=source, optimizer=optimizer)
-        for name in activation
+        for name in map(ACTIVATIONS.resolve, activation)
         for text in init
     )
 
@@ -207,7 +213,7 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
     rows = [
         [
             diagnosis.scheme.short,
-            diagnosis.activation,
+            shown(diagnosis.activation),
             _shape(diagnosis.sizes),
             diagnosis.verdict,
             ", ".join(diagnosis.words),
