@@ -7,6 +7,7 @@ is another scheme, with other runs, and a moved file is the same one. `Registry.
 """
 
 import hashlib
+import os
 import re
 import sys
 import traceback
@@ -183,6 +184,16 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
+def refusal(text: str) -> str:
+    """Why code that a config names does not run.
+
+    Args:
+        text: how it is named.
+    """
+    allowed = "read it, then allow it by --allow-code, in Python by allow_code=True"
+    return f"{shortened(text)} is code, which may do anything: {allowed}"
+
+
 def anchored(text: str, folder: Path) -> str:
     """A reference with its path made absolute; it is relative to the folder.
 
@@ -194,7 +205,7 @@ def anchored(text: str, folder: Path) -> str:
     '/lab/mine.py:f(a=2)'
     """
     path, rest = text.strip().split(".py:", 1)
-    return f"{(folder / path).absolute()}.py:{rest}"
+    return f"{os.path.abspath(folder / path)}.py:{rest}"
 
 
 def source_of_file(kind: str, reference: str) -> Source:
@@ -209,7 +220,9 @@ def source_of_file(kind: str, reference: str) -> Source:
     """
     match = _REFERENCE.fullmatch(reference)
     assert match
-    path = Path(match["file"]).expanduser().absolute()
+    if reference.rstrip().endswith(")"):
+        raise UsageError(f"{shortened(reference)}: an activation takes no arguments")
+    path = Path(os.path.abspath(Path(match["file"]).expanduser()))
     return Source(
         kind=kind,
         function=match["function"],

@@ -11,6 +11,7 @@ from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
+    AllowCodeOption,
     JsonOption,
     SetOption,
     app,
@@ -64,6 +65,7 @@ def diagnose(
         ),
     ] = None,
     overrides: SetOption = None,
+    allow_code: AllowCodeOption = False,
     samples: Annotated[int, typer.Option(min=2, help="The number of training images.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")] = 5,
     optimizer: Annotated[
@@ -108,7 +110,7 @@ def diagnose(
         )
     else:
         _refuse_beside_a_config(bool(init or activation or hidden or data), optimizer)
-        cases = _cases_of_config(config, overrides or [])
+        cases = _cases_of_config(config, overrides or [], allow_code)
     if figure and len(cases) > 1:
         raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
@@ -170,10 +172,11 @@ class _Case:
         return try_out(diagnosis, self.data.examples("float32"), steps)
 
 
-def _cases_of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
+def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
     from initlab.runner.config import load_experiment
 
-    points = [settings for _, settings in load_experiment(config, overrides).points()]
+    experiment = load_experiment(config, overrides, allow_code=allow_code)
+    points = [settings for _, settings in experiment.points()]
     return _distinct(
         _Case(
             start=settings.init.initialization,

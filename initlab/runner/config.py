@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from initlab.errors import StorageError, UsageError, shortened, unknown_name
+from initlab.runner.own_code import as_written, load_code
 from initlab.runner.settings import Frame, Settings
 from initlab.runner.shipped import find_config
 from initlab.runner.yaml_text import (
@@ -69,6 +70,7 @@ class Experiment:
         config: a mapping of the keys of a config, as `{"name": "mine", "network": {...}, "sweep": {...}}`. A
             value may also be a `Scheme`, a path, a tuple, a range or a NumPy array.
         keys: the same as keyword arguments; they win over those of `config`.
+        allow_code: whether Python files that the config names, as `./mine.py:f`, may run.
 
     Raises:
         ConfigError: with all mistakes; each names the dotted key, the value and what is accepted.
@@ -100,11 +102,14 @@ class Experiment:
     figures: tuple[str, ...]
     document: Document
 
-    def __init__(self, config: Mapping[str, Any] | None = None, /, **keys: Any) -> None:
+    def __init__(
+        self, config: Mapping[str, Any] | None = None, /, *, allow_code: bool = False, **keys: Any
+    ) -> None:
         if not isinstance(config, Mapping | None):
             raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
         document = document_of({**(config or {}), **keys})
         _anchor_data_path(document.tree, Path())
+        _load_code(document, Path(), allow_code)
         self._read(document, "the config")
 
     @classmethod
@@ -181,7 +186,8 @@ class Experiment:
         if any(key.startswith("init.") for key in swept):
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
-        return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        resolved = {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        return {key: as_written(value) for key, value in resolved.items()}
 
 
 class _SettingsOf:
@@ -212,13 +218,17 @@ class _SettingsOf:
         return shared
 
 
-def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    path: str | Path, overrides: Sequence[str] = (), *, allow_code: bool = False
+) -> Experiment:
     """Read and validate a config.
 
     Args:
         path: a YAML file, or the name of a shipped config, as "mnist".
         overrides: texts like `train.optimizer.lr=1e-3`, read as YAML; a later one wins. A key that is set is
             no longer swept.
+        allow_code: whether Python files that the config names, as `./mine.py:f`, may run; those that an
+            override names always do. A path is relative to the config's folder.
 
     Raises:
         ConfigError: with all mistakes, each with file, line and column, the value and what is accepted.
@@ -233,10 +243,18 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     if not isinstance(document.tree, dict):
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
+    _load_code(document, path.parent, allow_code)
     for override in overrides:
         _override(document, override)
     _anchor_data_path(document.tree, Path())
+    _load_code(document, Path(), allowed=True)
     return Experiment._of(document, str(path))
+
+
+def _load_code(document: Document, folder: Path, allowed: bool) -> None:
+    mistakes = load_code(document, folder, allowed)
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _read_text(path: Path) -> str:
