@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from initlab.runner.results import load_results
     from initlab.runner.sweep import run_experiment
     from initlab.theory.explain import explain
-    from initlab.theory.gains import gain
+    from initlab.theory.gains import gain, gains
     from initlab.theory.layers import predict_layers
     from initlab.theory.mean_field import phase
     from initlab.training.rates import train_at_best_rate
@@ -61,6 +61,7 @@ _HOMES = {
     "diagnose": "initlab.diagnosis.verdict",
     "explain": "initlab.theory.explain",
     "gain": "initlab.theory.gains",
+    "gains": "initlab.theory.gains",
     "histogram_figure": "initlab.plotting.histograms",
     "initialize": "initlab.init.networks",
     "layer_panels": "initlab.measure.histograms",
@@ -98,6 +99,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "depth_figure",
     "explain",
     "gain",
+    "gains",
     "predict_layers",
     "phase",
     "critical_sigma_w2",

@@ -7,7 +7,7 @@ import typer
 
 from initlab.cli.terminal import ACTIVATION_HELP, JsonOption, app, number, print_json, print_table
 from initlab.errors import UsageError
-from initlab.own_code import shown
+from initlab.own_code import installed, package_of, shown
 
 if TYPE_CHECKING:
     from initlab.theory.explain import Explanation, Outlook
@@ -23,7 +23,7 @@ def schemes(as_json: JsonOption = False) -> None:
 
     if as_json:
         names = {name: entry.means for name, entry in LIBRARY_NAMES.items()}
-        print_json({"schemes": _scheme_rows(), "names_elsewhere": names})
+        print_json({"schemes": _scheme_rows(), "names_elsewhere": names, "installed": _installed_rows()})
         return
     typer.echo(
         "n_in: inputs of a unit; n_out: units of the layer. Arguments go in brackets: he(scale=1.8).\n"
@@ -34,6 +34,19 @@ def schemes(as_json: JsonOption = False) -> None:
     typer.echo("\nThe names of other libraries, which `initlab explain` translates:")
     for name, entry in LIBRARY_NAMES.items():
         typer.echo(f"{name}\n    {entry.means}")
+    added = _installed_rows()
+    if added:
+        typer.echo("\nInstalled packages add:")
+        print_table(["name", "kind", "package"], [list(row.values()) for row in added])
+
+
+def _installed_rows() -> list[dict[str, str]]:
+    """The schemes and activations of other packages, none of which is imported."""
+    return [
+        {"name": name, "kind": kind, "package": package_of(point)}
+        for kind in ("scheme", "activation")
+        for name, point in sorted(installed(kind).items())
+    ]
 
 
 def _scheme_rows() -> list[dict[str, Any]]:

@@ -92,10 +92,11 @@ def install_code(sources: Sequence[Source]) -> None:
     """
     for source in sources:
         registry = _REGISTRIES[source.kind]
+        if source.name in registry:
+            continue
         if source.is_installed and registry.known(source.reference) != source.name:
             raise DataError(f"{source.kind} {source.reference}: the worker's copy of the package differs")
-        if source.name not in registry:
-            registry.install(source)
+        registry.install(source)
 
 
 def as_written(value: Any) -> Any:
