@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from initlab.data.datasets import open_dataset
     from initlab.diagnosis.verdict import diagnose
     from initlab.gallery.claims import Claim
+    from initlab.init.critical import critical_sigma_w2
     from initlab.init.networks import initialize
     from initlab.init.per_layer import Initialization
     from initlab.init.scheme import Scheme
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from initlab.measure.layers import measure_layers
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
+    from initlab.own_code import activation, scheme
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.histograms import histogram_figure
     from initlab.plotting.loss import loss_figure
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
     from initlab.runner.results import load_results
     from initlab.runner.sweep import run_experiment
     from initlab.theory.explain import explain
-    from initlab.theory.gains import gain
+    from initlab.theory.gains import gain, gains
     from initlab.theory.layers import predict_layers
-    from initlab.theory.mean_field import critical_sigma_w2, phase
+    from initlab.theory.mean_field import phase
     from initlab.training.rates import train_at_best_rate
     from initlab.training.train import train
 
@@ -52,12 +54,14 @@ _HOMES = {
     "Initialization": "initlab.init.per_layer",
     "Optimizer": "initlab.nn.optimizers",
     "Scheme": "initlab.init.scheme",
-    "critical_sigma_w2": "initlab.theory.mean_field",
+    "activation": "initlab.own_code",
+    "critical_sigma_w2": "initlab.init.critical",
     "depth_figure": "initlab.plotting.depth",
     "depth_profiles": "initlab.measure.depth",
     "diagnose": "initlab.diagnosis.verdict",
     "explain": "initlab.theory.explain",
     "gain": "initlab.theory.gains",
+    "gains": "initlab.theory.gains",
     "histogram_figure": "initlab.plotting.histograms",
     "initialize": "initlab.init.networks",
     "layer_panels": "initlab.measure.histograms",
@@ -70,6 +74,7 @@ _HOMES = {
     "phase": "initlab.theory.mean_field",
     "predict_layers": "initlab.theory.layers",
     "run_experiment": "initlab.runner.sweep",
+    "scheme": "initlab.own_code",
     "train": "initlab.training.train",
     "train_at_best_rate": "initlab.training.rates",
 }
@@ -81,6 +86,8 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "Ensemble",
     "Scheme",
     "Initialization",
+    "scheme",
+    "activation",
     "Optimizer",
     "open_dataset",
     "measure_layers",
@@ -92,6 +99,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "depth_figure",
     "explain",
     "gain",
+    "gains",
     "predict_layers",
     "phase",
     "critical_sigma_w2",

@@ -14,7 +14,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
+from initlab import own_code
 from initlab.errors import UsageError, shortened, unknown_name
+from initlab.own_code import Source
 
 Argument = float | str
 Parameters = Mapping[str, inspect.Parameter]
@@ -47,9 +49,87 @@ class Registry(dict[str, Entry]):
     def __init__(self, kind: str, make: Callable[..., Entry] | None = None) -> None:
         super().__init__()
         self.kind, self._make = kind, make or _function_itself
+        # A person's own entries stand apart: a loop over all names, as in a table of theory, meets ours.
+        self._own: dict[str, Entry] = {}
+        self._sources: dict[str, Source] = {}
+        self._names: dict[Any, str] = {}  # of functions that have no file
+        self._adopt: Callable[..., Entry] | None = None
 
     def __missing__(self, name: str) -> Entry:
-        raise UsageError(unknown_name(self.kind, str(name), self))
+        if name in self._own:
+            return self._own[name]
+        known = [*self, *(own_code.installed(self.kind) if self._adopt else ())]
+        raise UsageError(unknown_name(self.kind, str(name), known))
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._own
+
+    def adopts(self, adopt: Callable[..., Entry]) -> Callable[..., Entry]:
+        """A decorator for `adopt(name=..., function=..., **keywords)`, which makes an entry of a person's own
+        function, or refuses it; the keywords are those of the function's decorator.
+        """
+        self._adopt = adopt
+        return adopt
+
+    def resolve(self, given: str | Callable[..., Any]) -> str:
+        """The registered name of what a person gives, whose code is loaded if it is not yet.
+
+        Args:
+            given: a name; a function in a file, as `./mine.py:mish`, whose code then runs; or a function.
+
+        Raises:
+            UsageError: for an unknown name, or code that fails or does not do what is asked of this kind.
+        """
+        if callable(given):
+            return self._name_of(given)
+        if own_code.is_reference(given):
+            return self.install(own_code.source_of_file(self.kind, given))
+        return self.known(given)
+
+    def known(self, name: str) -> str:
+        """The registered name of a name of ours, or of an installed package's, whose code is loaded.
+
+        Args:
+            name: as it stands in a config; no file's code ever runs.
+
+        Raises:
+            UsageError: for an unknown name.
+        """
+        if name not in self and self._adopt:
+            source = own_code.source_of_installed(self.kind, name)
+            if source:
+                return self.install(source)
+        self[name]
+        return name
+
+    def install(self, source: Source) -> str:
+        """Register the function of a source, and return its name; this runs the code."""
+        if source.name not in self._own:
+            self._own[source.name] = self._adopted(source.name, source.load())
+        self._sources[source.name] = source
+        return source.name
+
+    def source(self, name: str) -> Source | None:
+        """The source of a person's own entry; None for ours, and for a function without a file."""
+        return self._sources.get(name)
+
+    def _name_of(self, function: Callable[..., Any]) -> str:
+        if function not in self._names:
+            # As long as a digest; only a notebook has such names, and no record does.
+            name = f"{own_code.name_in_python(function)}@{len(self._names) + 1:012}"
+            self._own[name] = self._adopted(name, function)
+            self._names[function] = name
+        return self._names[function]
+
+    def _adopted(self, name: str, function: Any) -> Entry:
+        if self._adopt is None:
+            raise UsageError(f"there are no {self.kind}s of one's own")
+        taken = own_code.shown(name)
+        if taken in self:
+            raise UsageError(
+                f"initlab has {own_code.article(self.kind)} {taken!r} already; rename your function"
+            )
+        return self._adopt(name=name, function=function, **own_code.keywords_of(self.kind, function))
 
     def register(self, *names: str, **attributes: Any) -> Callable[[Function], Function]:
         """A decorator that registers a function and returns it unchanged.
@@ -103,7 +183,7 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
     >>> read_call("scheme", "normal(std=1e-2)")
     ('normal', {'std': 0.01})
     """
-    call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
+    call = re.fullmatch(r"\s*((?:.+?\.py:)?[\w:@]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not call:
         raise UsageError(
             f"cannot read the {kind} {shortened(text)}; write it like name or name(argument=0.1)"

@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "initlab"
 FLOORS = {
     "errors": 0,
+    "own_code": 0,
     "registry": 0,
     "files": 0,
     "threads": 0,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import CONFIG_HELP, SetOption, app, print_json, say
+from initlab.cli.terminal import CONFIG_HELP, AllowCodeOption, SetOption, app, print_json, say
 from initlab.errors import UsageError, require, shortened
 
 config_app = typer.Typer(
@@ -45,13 +45,14 @@ def new(
 def show(
     config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
     overrides: SetOption = None,
+    allow_code: AllowCodeOption = False,
 ) -> None:
     """Print every value of a config and its origin."""
     from initlab.runner.config import load_experiment
     from initlab.runner.figures import check_figures
     from initlab.runner.reports import resolved_lines
 
-    experiment = load_experiment(config, overrides or [])
+    experiment = load_experiment(config, overrides or [], allow_code=allow_code)
     check_figures(experiment)
     typer.echo("\n".join(resolved_lines(experiment)))
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.cli.terminal import (
+    ACTIVATION_HELP,
+    SCHEME_HELP,
     JsonOption,
     app,
     check_suffix,
@@ -15,6 +17,7 @@ from initlab.cli.terminal import (
     say,
     write_figure,
 )
+from initlab.own_code import shown
 
 if TYPE_CHECKING:
     from initlab.measure.depth import Profile
@@ -27,11 +30,18 @@ _ACTIVATIONS = ("sigmoid", "tanh", "relu")
 def depth(
     init: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default=", ".join(_SCHEMES)),
+        typer.Option(
+            metavar="SCHEME",
+            help=SCHEME_HELP,
+            show_default=", ".join(_SCHEMES),
+        ),
     ] = None,
     activation: Annotated[
         list[str] | None,
-        typer.Option(help="An activation function; repeatable.", show_default=", ".join(_ACTIVATIONS)),
+        typer.Option(
+            help=ACTIVATION_HELP,
+            show_default=", ".join(_ACTIVATIONS),
+        ),
     ] = None,
     layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
     width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
@@ -53,14 +63,15 @@ def depth(
     """
     from initlab.init.scheme import Scheme
     from initlab.measure.depth import depth_profiles
+    from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.normalization import BatchNorm
     from initlab.plotting.depth import depth_figure
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or _SCHEMES))
-    functions = list(dict.fromkeys(activation or _ACTIVATIONS))
+    functions = [ACTIVATIONS.resolve(name) for name in dict.fromkeys(activation or _ACTIVATIONS)]
     norm = BatchNorm.parse(batch_norm) if batch_norm else None
     words = file_name(
-        [*(scheme.short for scheme in schemes), *functions, *[f"norm-{batch_norm}"] * bool(norm)]
+        [*(scheme.short for scheme in schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)]
     )
     target = output or Path("results", "depth", f"{words}.png")
     check_suffix(target)
@@ -80,7 +91,7 @@ def depth(
 
 def _cells(profile: "Profile") -> list[object]:
     return [
-        profile.activation,
+        shown(profile.activation),
         profile.scheme.short,
         float(profile.activation_std[:, -1].mean()),
         profile.predicted[-1].std if profile.predicted else None,

@@ -9,6 +9,9 @@ import typer
 from initlab.cli.models import Output, diagnosis_of_model, show_model
 from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
+    ACTIVATION_HELP,
+    SCHEME_HELP,
+    AllowCodeOption,
     JsonOption,
     SetOption,
     app,
@@ -19,6 +22,7 @@ from initlab.cli.terminal import (
     write_figure,
 )
 from initlab.errors import UsageError
+from initlab.own_code import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,10 +46,12 @@ def diagnose(
         ),
     ] = None,
     init: Annotated[
-        list[str] | None, typer.Option(metavar="SCHEME", help="A scheme; repeatable.", show_default="he")
+        list[str] | None,
+        typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he"),
     ] = None,
     activation: Annotated[
-        list[str] | None, typer.Option(help="An activation function; repeatable.", show_default="relu")
+        list[str] | None,
+        typer.Option(help=ACTIVATION_HELP, show_default="relu"),
     ] = None,
     hidden: Annotated[
         str | None,
@@ -59,6 +65,7 @@ def diagnose(
         ),
     ] = None,
     overrides: SetOption = None,
+    allow_code: AllowCodeOption = False,
     samples: Annotated[int, typer.Option(min=2, help="The number of training images.")] = 300,
     seeds: Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")] = 5,
     optimizer: Annotated[
@@ -103,7 +110,7 @@ def diagnose(
         )
     else:
         _refuse_beside_a_config(bool(init or activation or hidden or data), optimizer)
-        cases = _cases_of_config(config, overrides or [])
+        cases = _cases_of_config(config, overrides or [], allow_code)
     if figure and len(cases) > 1:
         raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
@@ -165,10 +172,11 @@ class _Case:
         return try_out(diagnosis, self.data.examples("float32"), steps)
 
 
-def _cases_of_config(config: Path, overrides: "Sequence[str]") -> list[_Case]:
+def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
     from initlab.runner.config import load_experiment
 
-    points = [settings for _, settings in load_experiment(config, overrides).points()]
+    experiment = load_experiment(config, overrides, allow_code=allow_code)
+    points = [settings for _, settings in experiment.points()]
     return _distinct(
         _Case(
             start=settings.init.initialization,
@@ -187,6 +195,7 @@ def _cases_of_options(
 ) -> list[_Case]:
     from initlab.data.datasets import canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
+    from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.network import hidden_sizes
     from initlab.runner.settings import DataSettings
 
@@ -194,7 +203,7 @@ def _cases_of_options(
     sizes = hidden_sizes(hidden)
     return _distinct(
         _Case(start=Initialization.of(text), activation=name, hidden=sizes, data=source, optimizer=optimizer)
-        for name in activation
+        for name in map(ACTIVATIONS.resolve, activation)
         for text in init
     )
 
@@ -207,7 +216,7 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
     rows = [
         [
             diagnosis.scheme.short,
-            diagnosis.activation,
+            shown(diagnosis.activation),
             _shape(diagnosis.sizes),
             diagnosis.verdict,
             ", ".join(diagnosis.words),

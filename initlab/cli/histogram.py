@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from initlab.cli.terminal import (
+    ACTIVATION_HELP,
+    SCHEME_HELP,
     JsonOption,
     app,
     check_suffix,
@@ -17,6 +19,7 @@ from initlab.cli.terminal import (
     write_figure,
 )
 from initlab.errors import UsageError
+from initlab.own_code import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,12 +33,17 @@ def histogram(
     init: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SCHEME", help="A scheme, for example he or std=0.01; repeatable.", show_default="he"
+            metavar="SCHEME",
+            help=SCHEME_HELP,
+            show_default="he",
         ),
     ] = None,
     activation: Annotated[
         list[str] | None,
-        typer.Option(help="An activation function; repeatable.", show_default="sigmoid, tanh, relu"),
+        typer.Option(
+            help=ACTIVATION_HELP,
+            show_default="sigmoid, tanh, relu",
+        ),
     ] = None,
     what: Annotated[
         str,
@@ -69,16 +77,20 @@ def histogram(
     from initlab.init.scheme import Scheme
     from initlab.measure.histograms import layer_panels
     from initlab.measure.quantities import QUANTITIES
+    from initlab.nn.activations import ACTIVATIONS
     from initlab.plotting.histograms import histogram_figure
 
     schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
-    words = [scheme.short for scheme in schemes] + (activation or [])
+    functions = [
+        ACTIVATIONS.resolve(name) for name in dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])
+    ]
+    words = [scheme.short for scheme in schemes] + (list(map(shown, functions)) if activation else [])
     words += [what] if what != "activations" else []
     target = output or Path("results", "histogram", f"{file_name(words)}.png")
     check_suffix(target)
     panels = layer_panels(
         schemes,
-        list(dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])),
+        functions,
         what=what,
         depth=depth,
         width=width,
@@ -114,7 +126,7 @@ def _print_panels(panels: "Iterable[Panel]") -> None:
 
 def _cells(panel: "Panel") -> list[object]:
     return [
-        panel.activation,
+        shown(panel.activation),
         panel.label,
         panel.layer,
         number(panel.mean, 4),

@@ -8,6 +8,7 @@ import typer
 
 from initlab.cli.terminal import (
     CONFIG_HELP,
+    AllowCodeOption,
     JsonOption,
     ResultsOption,
     SetOption,
@@ -198,6 +199,7 @@ def remove(
 def clean(
     config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
     overrides: SetOption = None,
+    allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),
     yes: YesOption = False,
 ) -> None:
@@ -209,7 +211,7 @@ def clean(
     from initlab.runner.reports import unreached
     from initlab.runner.store import find_store
 
-    experiment = load_experiment(config, overrides or [])
+    experiment = load_experiment(config, overrides or [], allow_code=allow_code)
     store = find_store(results, experiment.name)
     _remove(store, unreached(experiment, store), yes)
 

@@ -9,6 +9,7 @@ import typer
 
 from initlab.cli.terminal import (
     CONFIG_HELP,
+    AllowCodeOption,
     Bar,
     JsonOption,
     ResultsOption,
@@ -38,6 +39,7 @@ def _list_configs(wanted: bool) -> None:
 def run(
     config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
     overrides: SetOption = None,
+    allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),
     jobs: Annotated[
         int | None,
@@ -70,7 +72,7 @@ def run(
     from initlab.runner.config import load_experiment
     from initlab.runner.sweep import Choice, run_experiment
 
-    experiment = load_experiment(config, overrides or [])
+    experiment = load_experiment(config, overrides or [], allow_code=allow_code)
     choice = Choice(jobs=jobs, dask=dask, mixed=mixed, retry_failed=retry_failed, force=force)
     if dry_run:
         _preview(experiment, results, choice, as_json)

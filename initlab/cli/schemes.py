@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import JsonOption, app, number, print_json, print_table
+from initlab.cli.terminal import ACTIVATION_HELP, JsonOption, app, number, print_json, print_table
 from initlab.errors import UsageError
+from initlab.own_code import installed, package_of, shown
 
 if TYPE_CHECKING:
     from initlab.theory.explain import Explanation, Outlook
@@ -22,7 +23,7 @@ def schemes(as_json: JsonOption = False) -> None:
 
     if as_json:
         names = {name: entry.means for name, entry in LIBRARY_NAMES.items()}
-        print_json({"schemes": _scheme_rows(), "names_elsewhere": names})
+        print_json({"schemes": _scheme_rows(), "names_elsewhere": names, "installed": _installed_rows()})
         return
     typer.echo(
         "n_in: inputs of a unit; n_out: units of the layer. Arguments go in brackets: he(scale=1.8).\n"
@@ -33,6 +34,19 @@ def schemes(as_json: JsonOption = False) -> None:
     typer.echo("\nThe names of other libraries, which `initlab explain` translates:")
     for name, entry in LIBRARY_NAMES.items():
         typer.echo(f"{name}\n    {entry.means}")
+    added = _installed_rows()
+    if added:
+        typer.echo("\nInstalled packages add:")
+        print_table(["name", "kind", "package"], [list(row.values()) for row in added])
+
+
+def _installed_rows() -> list[dict[str, str]]:
+    """The schemes and activations of other packages, none of which is imported."""
+    return [
+        {"name": name, "kind": kind, "package": package_of(point)}
+        for kind in ("scheme", "activation")
+        for name, point in sorted(installed(kind).items())
+    ]
 
 
 def _scheme_rows() -> list[dict[str, Any]]:
@@ -51,6 +65,10 @@ def explain(
         str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers; auto alone depends on it.")] = 20,
+    activation: Annotated[
+        list[str] | None,
+        typer.Option(help=ACTIVATION_HELP, show_default="all of ours"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain a scheme: distribution, other names, effect.
@@ -59,7 +77,7 @@ def explain(
     """
     from initlab.theory.explain import explain as explain_scheme
 
-    explanation = explain_scheme(scheme, _layer_shape(layer), depth)
+    explanation = explain_scheme(scheme, _layer_shape(layer), depth, activation or [])
     if as_json:
         outlooks = [vars(outlook) for outlook in explanation.outlooks]
         starts = [vars(start) for start in explanation.starts]
@@ -85,7 +103,7 @@ def _layer_shape(text: str) -> tuple[int, int]:
 
 
 def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
-    lines = [f"{explanation.text} is {explanation.scheme}: {explanation.formula}"]
+    lines = [f"{explanation.text} is {shown(str(explanation.scheme))}: {explanation.formula}"]
     if explanation.means:
         lines.append(f"There: {explanation.means}.")
     lines.append(f"Source: {explanation.source}")
@@ -112,7 +130,7 @@ def _print_outlooks(outlooks: "list[Outlook]") -> None:
 def _print_starts(explanation: "Explanation") -> None:
     typer.echo(f"\nIn a network of {explanation.depth} hidden layers:")
     rows = [
-        [start.activation, start.scheme, number(start.size, 3), number(start.bias, 3), start.reason]
+        [shown(start.activation), start.scheme, number(start.size, 3), number(start.bias, 3), start.reason]
         for start in explanation.starts
     ]
     print_table(["activation", "start", "size", "bias", "because"], rows)
@@ -123,4 +141,4 @@ def _outlook_cells(outlook: "Outlook") -> list[object]:
     ends = {0.0: "0 (vanishes)", float("inf"): "explodes"}
     length = ends.get(outlook.length, f"{outlook.length:.4g}")
     depth = "any" if outlook.deepest == float("inf") else f"{outlook.deepest:.0f}"
-    return [outlook.activation, length, f"{outlook.chi:.4g}", outlook.regime, depth, outlook.critical]
+    return [shown(outlook.activation), length, f"{outlook.chi:.4g}", outlook.regime, depth, outlook.critical]

@@ -30,9 +30,14 @@ app = typer.Typer(
 )
 
 CONFIG_HELP = "A YAML file, or the name of a shipped config, for example mnist."
+SCHEME_HELP = "A scheme, or yours as ./mine.py:f; repeatable."
+ACTIVATION_HELP = "An activation function, or yours as ./mine.py:f; repeatable."
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config; repeatable."),
+]
+AllowCodeOption = Annotated[
+    bool, typer.Option("--allow-code", help="Run the Python files that the config names.")
 ]
 ResultsOption = Annotated[Path, typer.Option(help="The folder that holds a folder for each experiment.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from initlab.init.critical import critical_of
 from initlab.init.quadrature import Array, expectation, functions_of
 from initlab.init.scheme import Scheme
 from initlab.init.structured import start_for
 from initlab.measure.layers import SATURATED_SLOPE
 from initlab.nn.activations import ACTIVATIONS
+from initlab.own_code import shown
 from initlab.theory.explain import TRAINABLE_SCALES, outlook
 from initlab.theory.layers import predict_layers
 
@@ -57,7 +59,7 @@ def propose(activation: str, depth: int) -> Iterator[Proposal]:
     >>> [str(proposal.scheme) for proposal in propose("relu", 10)]
     ['auto', 'he', 'lsuv']
     """
-    reason = _REASONS[start_for(activation)].format(activation=activation)
+    reason = _REASONS[start_for(activation)].format(activation=shown(activation))
     yield Proposal(Scheme("auto"), reason)
     yield best_variance(activation, depth)
     yield Proposal(Scheme("lsuv"), "each layer is scaled on data until its outputs have variance 1")
@@ -83,14 +85,14 @@ def best_variance(activation: str, depth: int) -> Proposal:
     >>> [str(best_variance(name, 10).scheme) for name in ("relu", "tanh", "sigmoid")]
     ['he', 'lecun', 'variance_scaling(scale=55.4)']
     """
-    critical = ACTIVATIONS[activation].critical
+    critical = critical_of(activation)
     if critical is None:
         return _level_variance(activation, depth)
     if _saturation(activation, critical) > _MOST_SATURATED:
         return _smallest_variance(activation, depth, critical)
     if abs(_log_gradient(activation, critical, depth)) < TRAINABLE_SCALES / 2:
         return Proposal(
-            _scaled(critical), f"sigma_w^2 = {critical:.4g} is critical for {activation} at any depth"
+            _scaled(critical), f"sigma_w^2 = {critical:.4g} is critical for {shown(activation)} at any depth"
         )
     return _level_variance(activation, depth)
 
@@ -105,7 +107,7 @@ def _smallest_variance(activation: str, depth: int, critical: float) -> Proposal
     return Proposal(
         _scaled(smallest),
         f"sigma_w^2 = {smallest:.3g} is the smallest that is good for {_DEPTH_MARGIN} x {depth} layers of "
-        f"{activation}; the critical {critical:.4g} saturates many units",
+        f"{shown(activation)}; the critical {critical:.4g} saturates many units",
     )
 
 
@@ -116,8 +118,8 @@ def _level_variance(activation: str, depth: int) -> Proposal:
     level = math.sqrt(math.prod(_bisect(is_enough, 0.1, 100.0, 1.001)))
     return Proposal(
         _scaled(level),
-        f"with sigma_w^2 = {level:.3g}, the first of {depth} layers of {activation} has as large a gradient "
-        "as the last",
+        f"with sigma_w^2 = {level:.3g}, the first of {depth} layers of {shown(activation)} has as large a "
+        "gradient as the last",
     )
 
 

@@ -33,12 +33,13 @@ from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
-from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble, hidden_sizes
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS
+from initlab.own_code import shown
 from initlab.threads import one_thread
 from initlab.training.tables import html_table
 
@@ -177,7 +178,7 @@ class Diagnosis:
         layers = "-".join(map(str, _runs(self.sizes)))
         words = ", ".join(self.words)
         return (
-            f"{self.start}, {self.activation}, {layers}, {self.optimizer}: {self.verdict} "
+            f"{self.start}, {shown(self.activation)}, {layers}, {self.optimizer}: {self.verdict} "
             f"({words}; severity {self.severity:.1f}{self._range()})"
         )
 
@@ -224,7 +225,7 @@ def layer_range(layers: Sequence[int]) -> str:
 
 def diagnose(
     scheme: SchemeLike,
-    activation: str,
+    activation: ActivationName,
     hidden: str | Sequence[int],
     inputs: FloatArray,
     labels: IntArray,
@@ -238,7 +239,7 @@ def diagnose(
 
     Args:
         scheme: of all weights, as "he", or an `Initialization` with schemes for layers and biases.
-        activation: a name in `ACTIVATIONS`.
+        activation: a name in `ACTIVATIONS`, or a function of your own.
         hidden: units of each hidden layer, at least one, as [100, 100] or "100x2".
         inputs: (B, n_0) as training will show them; some hundreds are enough.
         labels: (B,) from 0 on.
@@ -258,11 +259,12 @@ def diagnose(
     ['healthy'] trains None
     ['vanishing'] does not train auto
     """
-    ACTIVATIONS[activation], OPTIMIZERS[optimizer]  # an unknown name is told here
+    name = ACTIVATIONS.resolve(activation)
+    OPTIMIZERS[optimizer]  # an unknown name is told here
     units = hidden_sizes(hidden)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
-    patient = _Patient(activation, inputs, labels, seeds, optimizer)
+    patient = _Patient(name, inputs, labels, seeds, optimizer)
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
         diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)

@@ -8,9 +8,12 @@ module of the folder, so the import of any one of them fills the registries of s
 """
 
 from initlab.init import (
+    critical,
     data_dependent,
     libraries,
     networks,
+    own_activations,
+    own_schemes,
     per_layer,
     pretraining,
     scheme,
@@ -19,9 +22,12 @@ from initlab.init import (
 )
 
 __all__ = [
+    "critical",
     "data_dependent",
     "libraries",
     "networks",
+    "own_activations",
+    "own_schemes",
     "per_layer",
     "pretraining",
     "scheme",

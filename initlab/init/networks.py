@@ -13,6 +13,7 @@ from initlab.errors import UsageError, require
 from initlab.init.data_dependent import Samples
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import SCHEMES, Scheme
+from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm
@@ -34,7 +35,7 @@ def initialize(
     sizes: Sequence[int],
     schemes: SchemeLike | Sequence[SchemeLike],
     seeds: int | Sequence[int] = 0,
-    activation: str = "relu",
+    activation: ActivationName = "relu",
     dtype: str = "float32",
     *,
     data: Inputs | None = None,
@@ -46,7 +47,7 @@ def initialize(
         sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
         schemes: texts like "he" or "normal(std=0.01)", or `Scheme`s, or `Initialization`s.
         seeds: one seed for all networks, which then share their underlying draws, or one for each network.
-        activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+        activation: the name of the hidden layers' activation function in `ACTIVATIONS`, or your own function.
         dtype: "float32" or "float64"; the draws are the same, rounded.
         data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
             them `mean_square`, which is 1 without data.
@@ -63,6 +64,7 @@ def initialize(
     >>> networks.weights[0].shape
     (2, 784, 100)
     """
+    activation = ACTIVATIONS.resolve(activation)
     initializations = _within_network(as_initializations(schemes), sizes, activation, data)
     networks = len(initializations)
     each_seed = [seeds] * networks if isinstance(seeds, int | np.integer) else list(seeds)

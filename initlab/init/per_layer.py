@@ -1,6 +1,6 @@
 """The schemes of a network: one for all weights, or others for the first and last layer and the biases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -47,15 +47,20 @@ class Initialization:
         require(self.bias is None or self.bias.name in BIAS_SCHEMES, message)
 
     @classmethod
-    def of(cls, given: "str | Scheme | Initialization") -> "Initialization":
+    def of(cls, given: "SchemeLike") -> "Initialization":
         """The initialization with one scheme for all layers; an `Initialization` is returned as it is.
+
+        Args:
+            given: a text, a scheme, or a function of your own; see `initlab.scheme`.
 
         >>> str(Initialization.of("std=0.01"))
         'std=0.01'
         """
         if isinstance(given, Initialization):
             return given
-        return cls(given if isinstance(given, Scheme) else Scheme.parse(given))
+        if isinstance(given, Scheme):
+            return cls(given)
+        return cls(Scheme.of(given) if callable(given) else Scheme.parse(given))
 
     def within(self, **network: Argument) -> "Initialization":
         """The schemes in a network; see `Scheme.within`. The place of a layer is known to `of_layer`."""
@@ -147,9 +152,9 @@ def as_initializations(schemes: "SchemeLike | Sequence[SchemeLike]") -> list[Ini
     >>> [str(start) for start in as_initializations("he")]
     ['he']
     """
-    if isinstance(schemes, str | Scheme | Initialization):
+    if not isinstance(schemes, Iterable) or isinstance(schemes, str):
         schemes = [schemes]
     return [Initialization.of(scheme) for scheme in schemes]
 
 
-SchemeLike = str | Scheme | Initialization
+SchemeLike = str | Scheme | Initialization | Callable[..., FloatArray]

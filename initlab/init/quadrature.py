@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from initlab.nn.activations import ACTIVATIONS
+from initlab.own_code import keywords_of
 
 Array = npt.NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -33,14 +34,17 @@ _PLAIN_FARTHEST, _PLAIN_SMALLEST, _PLAIN_INTERVALS, _PLAIN_NODES = 8.0, 0.01, 16
 def functions_of(activation: ActivationLike) -> tuple[Function, Function]:
     """An activation function and its derivative.
 
-    The derivative of a user's own function is taken by central differences, which are good for q >= 1e-10
-    where the function has kinks.
+    The derivative of a user's own function, unless its decorator gives one, is taken by central differences,
+    which are good for q >= 1e-10 where the function has kinks.
 
     >>> phi, slope = functions_of(np.sin)
     >>> bool(np.isclose(slope(np.array([0.3])), np.cos(0.3)).all())
     True
     """
-    return _named_functions(activation) if isinstance(activation, str) else _own_functions(activation)
+    if isinstance(activation, str):
+        return _named_functions(activation)
+    derivative = keywords_of("activation", activation).get("derivative")
+    return activation, derivative or central_slope(activation)
 
 
 def _named_functions(name: str) -> tuple[Function, Function]:
@@ -55,12 +59,14 @@ def _named_functions(name: str) -> tuple[Function, Function]:
     return phi, slope
 
 
-def _own_functions(phi: Function) -> tuple[Function, Function]:
+def central_slope(phi: Function) -> Function:
+    """The slope of a function by central differences, good for |z| >= 1e-5 beside a kink at 0."""
+
     def slope(u: Array) -> Array:
         step = 1e-5 * np.maximum(1e-3, np.abs(u))
         return (phi(u + step) - phi(u - step)) / (2 * step)
 
-    return phi, slope
+    return slope
 
 
 def _gauss_legendre(ends: Array, nodes: int) -> tuple[Array, Array]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from initlab.errors import UsageError, require, unknown_name
 from initlab.nn.arrays import FloatArray
+from initlab.own_code import installed, is_reference, shown
 from initlab.registry import (
     Argument,
     Parameters,
@@ -118,29 +119,48 @@ class Scheme:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", ALIASES.get(self.name, self.name))
-        if self.name not in SCHEMES:
-            raise UsageError(unknown_name("scheme", self.name, [*SCHEMES, *ALIASES]))
+        object.__setattr__(self, "name", _known(ALIASES.get(self.name, self.name)))
         checked = checked_arguments(self.name, self._law.parameters(), self.arguments)
         object.__setattr__(self, "arguments", checked)
         # A tiny draw refuses values out of range now, rather than when the first network is drawn.
         self._draw_any(np.random.default_rng(0), (2, 3))
 
     @classmethod
+    def of(cls, function: Callable[..., FloatArray], **arguments: Argument) -> "Scheme":
+        """The scheme of your own function, with its arguments.
+
+        Args:
+            function: `f(rng, shape, ...) -> W`; see `initlab.scheme`.
+            arguments: those that differ from their defaults.
+
+        Raises:
+            UsageError: for a function that does not draw such weights, or an unknown argument.
+
+        >>> def flat(rng, shape, bound=1.0):
+        ...     return rng.uniform(-bound, bound, shape)
+        >>> Scheme.of(flat, bound=0.1).short
+        'flat(bound=0.1)'
+        """
+        return cls(SCHEMES.resolve(function), arguments)
+
+    @classmethod
     def parse(cls, text: str, more: Mapping[str, Argument] | None = None) -> "Scheme":
         """The scheme that a text like `he`, `normal(std=0.01)`, or in short `std=0.01`, stands for.
+
+        A text like `./mine.py:f(a=2)` runs the code of that file.
 
         Args:
             text: the scheme as the user wrote it.
             more: further arguments, besides those in the text.
 
         Raises:
-            UsageError: for an unknown law or argument, or a value out of range.
+            UsageError: for an unknown law or argument, a value out of range, or code that fails.
 
         >>> str(Scheme.parse("std=1e-2")), str(Scheme.parse("glorot_normal"))
         ('normal(std=0.01)', 'xavier')
         """
-        return _parse(text) if not more else _read(text, more)
+        # A file may have changed since it was read.
+        return _read(text, more or {}) if more or is_reference(text) else _parse(text)
 
     @property
     def _law(self) -> Law:
@@ -238,14 +258,14 @@ class Scheme:
 
     @property
     def short(self) -> str:
-        """The shortest text: `std=0.01` for `normal(std=0.01)`.
+        """The shortest text, for a reader: `std=0.01` for `normal(std=0.01)`, and no digest of own code.
 
         >>> Scheme("normal", {"std": 0.01}).short
         'std=0.01'
         """
         if self.name == "normal" and set(self.arguments) == {"std"}:
             return f"std={written_value(self.arguments['std'])}"
-        return str(self)
+        return shown(str(self))
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -255,6 +275,15 @@ class Scheme:
 
     def __repr__(self) -> str:
         return f"Scheme.parse({str(self)!r})"
+
+
+def _known(name: str) -> str:
+    """The registered name of a scheme; an unknown one is refused with all names, aliases too."""
+    if name in SCHEMES:
+        return name
+    if name not in installed("scheme"):
+        raise UsageError(unknown_name("scheme", name, [*SCHEMES, *ALIASES, *installed("scheme")]))
+    return SCHEMES.known(name)
 
 
 @lru_cache(maxsize=1024)
@@ -267,6 +296,8 @@ def _read(text: str, more: Mapping[str, Argument]) -> Scheme:
     short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
     name, given = read_call("scheme", f"normal({text})" if short else text)
     arguments = _merged(given, more)
+    if is_reference(name):
+        return Scheme(SCHEMES.resolve(name), arguments)
     if name in ALIASES or name in SCHEMES or ":" not in name:
         return Scheme(name, arguments)
     return _translated(name, arguments)

@@ -13,9 +13,10 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from initlab.errors import UsageError, require
+from initlab.init.critical import critical_of
 from initlab.init.scheme import OWN, SCHEMES, Shape
-from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.arrays import FloatArray
+from initlab.own_code import shown
 
 
 @SCHEMES.register(
@@ -383,10 +384,10 @@ def random_walk(rng: np.random.Generator, shape: Shape, *, activation: WalkActiv
 
 
 def _critical_scale(activation: str) -> float:
-    critical = ACTIVATIONS[activation].critical
+    critical = critical_of(activation)
     if critical is None:
         raise UsageError(
-            f"no variance is critical for {activation} without biases; give one, as he(gain=1.1)"
+            f"no variance is critical for {shown(activation)} without biases; give one, as he(gain=1.1)"
         )
     return critical
 
@@ -401,7 +402,7 @@ def critical(rng: np.random.Generator, shape: Shape, *, activation: str = OWN) -
     """`W ~ N(0, s / n_in)` at the border of order and chaos, where gradients and differences pass any depth.
 
     The scale s is 1 for tanh and identity (`lecun`), 2 for ReLU (`he`), 103 for the sigmoid, pi / 4 for erf;
-    gelu and swish have none. See `Activation.critical`.
+    gelu and swish have none. See `critical.critical_of`.
 
     Args:
         rng: the generator to draw from.

@@ -22,6 +22,8 @@ from initlab.nn.arrays import FloatArray
 from initlab.registry import Registry
 
 Function = Callable[[FloatArray, FloatArray | None], FloatArray]
+# How a person names an activation: as in `ACTIVATIONS`, as `./mine.py:mish`, or as their own function.
+ActivationName = str | Callable[..., Any]
 Derivative = Callable[[FloatArray, FloatArray], npt.NDArray[np.floating[Any] | np.bool]]
 
 
@@ -38,7 +40,8 @@ class Activation:
         steepest: the largest slope of phi. A unit is called saturated where its slope is below 5 % of it.
         formula: phi in plain text.
         critical: the sigma_w^2 = n_in Var W at which deep wide layers without biases neither shrink nor
-            stretch differences and gradients (`theory.mean_field.critical_sigma_w2`); None if there is none.
+            stretch differences and gradients (`init.critical.critical_sigma_w2`); None if there is none, nan
+            if it is to be computed. Read it by `init.critical.critical_of`.
     """
 
     name: str

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from initlab.measure.depth import Profile
 from initlab.nn.arrays import FloatArray
+from initlab.own_code import shown
 from initlab.plotting.elements import headline
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
 
@@ -46,7 +47,7 @@ def _draw_row(left: Axes, right: Axes, row: Sequence[Profile]) -> None:
         stds, gradients = [layer.std for layer in predicted], [layer.gradient for layer in predicted]
         _draw(left, profile.activation_std, stds, style, profile.label)
         _draw(right, profile.gradient_std, gradients, style, profile.label)
-    left.set_ylabel(f"{row[0].activation}\nstd of activations")
+    left.set_ylabel(f"{shown(row[0].activation)}\nstd of activations")
     right.set_ylabel("std of gradients\nrelative to the last layer's")
     for axes in (left, right):
         axes.set(yscale="log", xlabel="layer")
@@ -56,14 +57,14 @@ def _draw(axes: Axes, measured: FloatArray, predicted: Sequence[float], style: L
     layers = np.arange(1, measured.shape[1] + 1)
     if predicted and min(predicted) > 0:
         axes.plot(layers, predicted, color=style.color, linestyle=style.dash, linewidth=1)
-    shown = np.unique(np.linspace(0, len(layers) - 1, _MOST_POINTS).round().astype(int))
+    drawn = np.unique(np.linspace(0, len(layers) - 1, _MOST_POINTS).round().astype(int))
     # A logarithmic axis holds neither zeros nor infinities.
-    drawable = (measured[:, shown] > 0) & np.isfinite(measured[:, shown])
-    values = np.where(drawable, measured[:, shown], np.nan)
+    drawable = (measured[:, drawn] > 0) & np.isfinite(measured[:, drawn])
+    values = np.where(drawable, measured[:, drawn], np.nan)
     middle = values.mean(axis=0)
     bars = np.abs(np.stack([middle - values.min(axis=0), values.max(axis=0) - middle]))
     axes.errorbar(
-        layers[shown],
+        layers[drawn],
         middle,
         bars,
         color=style.color,

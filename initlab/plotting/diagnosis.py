@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from initlab.diagnosis.limits import FACTOR_LIMIT, FACTORS, Numbers, symptoms_of
 from initlab.diagnosis.verdict import Diagnosis
+from initlab.own_code import shown
 from initlab.plotting.elements import headline
 from initlab.plotting.style import Figure, plain, styled
 
@@ -21,7 +22,7 @@ _WELL, _ILL = "#0072B2", "#D55E00"
 def network_figure(diagnosis: Diagnosis) -> Figure:
     """The layers of one of our own networks; see `diagnosis_figure`."""
     names = [str(layer.layer) for layer in diagnosis.layers]
-    title = f"{diagnosis.start}, {diagnosis.activation}, {diagnosis.optimizer}: {diagnosis.verdict}"
+    title = f"{diagnosis.start}, {shown(diagnosis.activation)}, {diagnosis.optimizer}: {diagnosis.verdict}"
     return diagnosis_figure([layer.numbers for layer in diagnosis.layers], names, title)
 
 

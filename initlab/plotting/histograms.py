@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from initlab.errors import UsageError
 from initlab.measure.histograms import Panel
 from initlab.nn.activations import ACTIVATIONS
+from initlab.own_code import shown
 from initlab.plotting.elements import headline
 from initlab.plotting.style import Figure, look, plain, styled
 
@@ -78,7 +79,7 @@ def _draw_row(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
     for axes in axes_row[len(row) :]:
         axes.set_visible(False)
     axes_row[0].set_ylim(bottom=0)
-    axes_row[0].set_ylabel(plain(f"{row[0].activation}\n{row[0].label}"))
+    axes_row[0].set_ylabel(plain(f"{shown(row[0].activation)}\n{row[0].label}"))
 
 
 def _head_columns(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:

@@ -17,6 +17,8 @@ import matplotlib as mpl
 from matplotlib import figure as matplotlib_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from initlab.own_code import shown
+
 _STYLE = Path(__file__).with_name("style.mplstyle")
 # A date or a version in a file would make the same figure differ from day to day.
 _METADATA: dict[str, dict[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
@@ -99,8 +101,8 @@ def look(scheme: str) -> Look:
     >>> look("he(scale=1.8)") == look("he")
     True
     """
-    # Python's own hash of a text differs from process to process.
-    number = int(hashlib.sha256(scheme.encode()).hexdigest(), 16)
+    # A file that changed keeps its look. Python's own hash of a text differs from process to process.
+    number = int(hashlib.sha256(shown(scheme).encode()).hexdigest(), 16)
     hashed = Look(_COLORS[number % 3], _MARKERS[number % len(_MARKERS)], _DASHES[number % len(_DASHES)])
     return _own_look(scheme) or hashed
 

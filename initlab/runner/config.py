@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from initlab.errors import ConfigError, StorageError, UsageError, shortened, unknown_name
 from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
+from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import Frame, Settings
 from initlab.runner.shipped import find_config
@@ -61,6 +62,7 @@ class Experiment:
         config: a mapping of the keys of a config, as `{"name": "mine", "network": {...}, "sweep": {...}}`. A
             value may also be a `Scheme`, a path, a tuple, a range or a NumPy array.
         keys: the same as keyword arguments; they win over those of `config`.
+        allow_code: whether Python files that the config names, as `./mine.py:f`, may run.
 
     Raises:
         ConfigError: with all mistakes; each names the dotted key, the value and what is accepted.
@@ -92,12 +94,16 @@ class Experiment:
     figures: tuple[str, ...]
     document: Document
 
-    def __init__(self, config: Mapping[str, Any] | None = None, /, **keys: Any) -> None:
+    def __init__(
+        self, config: Mapping[str, Any] | None = None, /, *, allow_code: bool = False, **keys: Any
+    ) -> None:
         if not isinstance(config, Mapping | None):
             raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
         document = document_of({**(config or {}), **keys})
         _anchor_data_path(document.tree, Path())
-        self._read(with_extended(document, Path(), _read_document), "the config")
+        _load_code(document, Path(), allow_code)
+        read = partial(_read_document, allow_code=allow_code)
+        self._read(with_extended(document, Path(), read), "the config")
 
     @classmethod
     def _of(cls, document: Document, name: str) -> "Experiment":
@@ -173,7 +179,8 @@ class Experiment:
         if "init" in self.tree and any(key.startswith("init.") for key in swept):
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
-        return {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        resolved = {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        return {key: as_written(value) for key, value in resolved.items()}
 
 
 class _SettingsOf:
@@ -204,7 +211,9 @@ class _SettingsOf:
         return shared
 
 
-def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    path: str | Path, overrides: Sequence[str] = (), *, allow_code: bool = False
+) -> Experiment:
     """Read and validate a config.
 
     Args:
@@ -212,6 +221,8 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         overrides: texts like `train.optimizer.lr=1e-3`, read as YAML; a later one wins. A key that is set is
             no longer swept. An experiment that is changed so has a name of its own, unless one is set: the
             tables and figures of the first stay.
+        allow_code: whether Python files that the config names, as `./mine.py:f`, may run; those that an
+            override names always do. A path is relative to the config's folder.
 
     Raises:
         ConfigError: with all mistakes, each with file, line and column, the value and what is accepted.
@@ -222,20 +233,29 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
     <Experiment 'mnist+seed0': 4 runs; sweeps init x 4, seed x 1>
     """
     path = find_config(path)
-    document = with_extended(_read_document(path), path.parent, _read_document)
+    read = partial(_read_document, allow_code=allow_code)
+    document = with_extended(read(path), path.parent, read)
     for override in overrides:
         apply_override(document, override)
     name_changes(document, named=any(override.startswith("name=") for override in overrides))
     _anchor_data_path(document.tree, Path())
+    _load_code(document, Path(), allowed=True)
     return Experiment._of(document, str(path))
 
 
-def _read_document(path: Path) -> Document:
+def _read_document(path: Path, allow_code: bool = False) -> Document:
     document = read_yaml(_read_text(path), str(path))
     if not isinstance(document.tree, dict):
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
+    _load_code(document, path.parent, allow_code)
     return document
+
+
+def _load_code(document: Document, folder: Path, allowed: bool) -> None:
+    mistakes = load_code(document, folder, allowed)
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _read_text(path: Path) -> str:

@@ -18,7 +18,9 @@ import numpy as np
 from initlab.data.datasets import open_dataset
 from initlab.errors import UsageError
 from initlab.nn.streams import ALGORITHM
+from initlab.own_code import Source, shown
 from initlab.runner.config import Experiment
+from initlab.runner.own_code import sources_of
 from initlab.runner.settings import Settings
 from initlab.training.train import CACHE_BYTES, passes, working_set_bytes
 
@@ -32,6 +34,7 @@ class Run:
         identity: everything that its record depends on: settings without labels, and the digest of the data.
         condition: the swept keys except the seed, with their values as a reader sees them.
         data_sha256: the digest of the dataset.
+        code: the sources of a person's own schemes and activation.
         sizes: (n_0, ..., n_{L+1}), by which the work is estimated; n_0 counts the pixels, also where an
             input preparation changes their number.
     """
@@ -40,6 +43,7 @@ class Run:
     identity: dict[str, Any]
     condition: tuple[tuple[str, str], ...]
     data_sha256: str
+    code: tuple[Source, ...] = ()
     sizes: tuple[int, ...]
 
     @cached_property
@@ -47,9 +51,11 @@ class Run:
         """A readable name that ends in a hash of the identity, as `he-relu-100x4-seed0-1f2e3d4c5b6a`."""
         text = json.dumps(self.identity, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        scheme = re.sub(r"[^a-z0-9.]+", "-", str(self.settings.init.scheme).lower()).strip("-.")[:30]
+        scheme = re.sub(r"[^a-z0-9.]+", "-", shown(str(self.settings.init.scheme)).lower()).strip("-.")[:30]
         network = self.settings.network
-        return f"{scheme}-{network.activation}-{_shape(network.hidden)}-seed{self.settings.seed}-{digest}"
+        return (
+            f"{scheme}-{shown(network.activation)}-{_shape(network.hidden)}-seed{self.settings.seed}-{digest}"
+        )
 
     @property
     def label(self) -> str:
@@ -95,7 +101,7 @@ def expand(experiment: Experiment) -> list[Run]:
 
 
 def _first_run(chosen: dict[str, Any], settings: Settings) -> Run:
-    texts = {**{key: shown(value) for key, value in chosen.items()}, "init": str(settings.init)}
+    texts = {**{key: swept_text(value) for key, value in chosen.items()}, "init": str(settings.init)}
     dataset = open_dataset(settings.data.name, settings.data.path)
     tree = settings.identity()
     tree["data"]["sha256"] = dataset.sha256
@@ -104,6 +110,7 @@ def _first_run(chosen: dict[str, Any], settings: Settings) -> Run:
         identity={"algorithm": ALGORITHM, **tree},
         condition=tuple((key, texts[key]) for key in chosen if key != "seed"),
         data_sha256=dataset.sha256,
+        code=sources_of(settings),
         sizes=(dataset.pixels, *settings.network.hidden, dataset.classes),
     )
 
@@ -128,15 +135,15 @@ def _check_distinct(runs: Iterable[Run]) -> None:
         ids.add(run.id)
 
 
-def shown(value: Any) -> str:
+def swept_text(value: Any) -> str:
     """A swept value in a legend.
 
-    >>> shown({"name": "adam", "lr": 0.001})
+    >>> swept_text({"name": "adam", "lr": 0.001})
     'adam lr 0.001'
     """
     if isinstance(value, dict):
         return " ".join(str(part) for item in value.items() for part in item if part != "name")
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else shown(str(value))
 
 
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:

@@ -8,7 +8,7 @@ from initlab.errors import UsageError, require, unknown_name
 from initlab.init.scheme import Scheme
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand, shown
+from initlab.runner.grid import Run, expand, swept_text
 from initlab.runner.record import Record
 from initlab.runner.results import Results
 from initlab.runner.yaml_text import read_scalar
@@ -110,7 +110,7 @@ def _rows(
         init = values.get("init", run.settings.init.label or str(run.settings.init.scheme))
         yield {
             **columns(run.identity),
-            **{key: shown(value) for key, value in values.items() if isinstance(value, dict)},
+            **{key: swept_text(value) for key, value in values.items() if isinstance(value, dict)},
             "init": _init(init),
             EXPERIMENT: experiment.name,
             **(records[run.id].numbers() if records else dict.fromkeys(RESULTS)),

@@ -19,6 +19,7 @@ from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
 from initlab.runner.memory import check_memory
+from initlab.runner.own_code import as_written
 from initlab.runner.record import Record
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
@@ -320,7 +321,8 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     lines += ["sweep:"] if sweep else []
     lines += [_line("  ", key, value, experiment.place("sweep", key)) for key, value in sweep.items()]
     figures = experiment.place("figures") if experiment.figures else "default"
-    return [*lines, _line("", "figures", list(experiment.figures), figures)]
+    lines.append(_line("", "figures", list(experiment.figures), figures))
+    return list(map(as_written, lines))
 
 
 def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:

@@ -121,11 +121,12 @@ class Results:
         return html_table(condition_table(self.conditions))
 
 
-def load_results(folder: str | Path) -> Results:
+def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:
     """The results in an experiment's folder.
 
     Args:
         folder: as `results/mnist`, written by `run_experiment`.
+        allow_code: whether Python files that the experiment names may run.
 
     Raises:
         StorageError: when it holds no experiment.
@@ -133,7 +134,7 @@ def load_results(folder: str | Path) -> Results:
         DataError: when the dataset cannot be opened; the identity of a run holds its digest.
     """
     place = Path(folder)
-    experiment = load_experiment(place / "experiment.yaml")
+    experiment = load_experiment(place / "experiment.yaml", allow_code=allow_code)
     store = Store(place.parent, place.name)
     expanded = expand(experiment)
     records = {

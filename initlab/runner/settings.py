@@ -23,15 +23,16 @@ from initlab.data.datasets import DATASETS, canonical_name, first_images, open_d
 from initlab.data.examples import Examples, prepared_examples
 from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
-from initlab.errors import shortened
+from initlab.errors import require, shortened
 from initlab.init.per_layer import Initialization
-from initlab.init.scheme import LIBRARY_NAMES, Scheme
+from initlab.init.scheme import LIBRARY_NAMES, SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import hidden_sizes
 from initlab.nn.normalization import PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
+from initlab.own_code import is_reference, names_in, refusal, shown
 from initlab.registry import Registry, parameters_of
 
 
@@ -47,6 +48,12 @@ def _name_in(registry: Registry[Any]) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+def _activation(name: str) -> str:
+    """Accepts a name of ours, of an installed package's, or of code that has been loaded already."""
+    require(not is_reference(name), refusal(name))
+    return _with_source(ACTIVATIONS.known(name))
 
 
 def _parsed(registry: Registry[Any]) -> AfterValidator:
@@ -139,6 +146,24 @@ _INIT_SCHEMA = {
 }
 
 
+_ACTIVATION_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "enum": sorted(ACTIVATIONS)},
+            {"type": "string", "pattern": r"\.py:\w+$", "description": "Your own, as ./mine.py:mish."},
+        ]
+    }
+)
+
+
+def _with_width_and_depth(schema: dict[str, Any]) -> None:
+    """Add to the schema of a network what may stand in the place of `hidden`."""
+    for name, most in (("width", 100_000), ("depth", 1000)):
+        schema["properties"][name] = {"type": "integer", "minimum": 1, "maximum": most}
+    schema["required"].remove("hidden")
+    schema["anyOf"] = [{"required": ["hidden"]}, {"required": ["width", "depth"]}]
+
+
 class DataSettings(_Frozen):
     """The data: a dataset by name or a folder of IDX files, and how its images become inputs."""
 
@@ -168,8 +193,10 @@ class NetworkSettings(_Frozen):
         Field(max_length=1000),
         WithJsonSchema(_HIDDEN_SCHEMA),
     ]
-    activation: Annotated[str, _name_in(ACTIVATIONS), _names(ACTIVATIONS)]
+    activation: Annotated[str, AfterValidator(_activation), _ACTIVATION_SCHEMA]
     batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
+
+    model_config = ConfigDict(json_schema_extra=_with_width_and_depth)
 
     @model_validator(mode="before")
     @classmethod
@@ -242,12 +269,29 @@ class TrainSettings(_Frozen):
     track_every: Annotated[int, Field(ge=1)] | None = None
 
 
+def _with_source(text: str) -> str:
+    """Refuse functions of a notebook, whose names are no digests, and which no worker could load."""
+    for name in names_in(text):
+        message = f"{shown(name)} has no file, of which a record could hold the digest; write it into one"
+        require(bool(SCHEMES.source(name) or ACTIVATIONS.source(name)), message)
+    return text
+
+
 def _scheme(value: Any) -> Scheme:
     if isinstance(value, Scheme):
+        _with_source(str(value))
         return value
     if not isinstance(value, str):
         raise ValueError("a scheme is written like he or normal(std=0.1)")
-    return Scheme.parse(value)
+    return _parsed_scheme(value)
+
+
+def _parsed_scheme(text: str, more: Mapping[str, Any] | None = None) -> Scheme:
+    """A scheme without a file's code, which `runner.own_code` has replaced where it is allowed."""
+    require(not is_reference(text), refusal(text))
+    scheme = Scheme.parse(text, more)
+    _with_source(str(scheme))
+    return scheme
 
 
 SchemeField = Annotated[
@@ -273,12 +317,12 @@ class InitSettings(_Frozen):
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
             is_library_name = value.partition("(")[0].strip() in LIBRARY_NAMES
-            return {"scheme": Scheme.parse(value), "label": value.strip()[:40] if is_library_name else None}
+            return {"scheme": _parsed_scheme(value), "label": value.strip()[:40] if is_library_name else None}
         if not isinstance(value, dict) or not isinstance(value.get("scheme"), str | Scheme):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
         fields = {key: value[key] for key in cls.model_fields if key in value}
         arguments = {key: value[key] for key in value if key not in fields}
-        scheme = Scheme.parse(str(value["scheme"]), arguments) if arguments else _scheme(value["scheme"])
+        scheme = _parsed_scheme(str(value["scheme"]), arguments) if arguments else _scheme(value["scheme"])
         return {**fields, "scheme": scheme}
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, o
 from initlab.runner.figures import check_figures, draw_figures, figure_name, load_in_the_background
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.memory import check_memory
+from initlab.runner.own_code import install_code
 from initlab.runner.record import Record, record_of
 from initlab.runner.results import Results
 from initlab.runner.settings import Settings
@@ -155,11 +156,19 @@ def run_experiment(
         )
         names = map(figure_name, experiment.figures)
         pictures = [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
-        if not store.is_current(resolved, ["summary.csv", "curves.csv", *pictures]):
+        code = _code_of(runs)
+        # Where a file of code went back to an earlier state, all records are there, but not their tables.
+        tables_of = {**resolved, "code": sorted(code)} if code else resolved
+        if not store.is_current(tables_of, ["summary.csv", "curves.csv", *pictures]):
             outcome.write_tables()
             draw_figures(outcome)
-            store.mark_current(resolved)
+            store.mark_current(tables_of)
     return outcome
+
+
+def _code_of(runs: Sequence[Run]) -> dict[str, str]:
+    """The sources of a person's own code, by their names."""
+    return {source.name: source.text for run in runs for source in run.code}
 
 
 def recorded(runs: Sequence[Run], store: Store, retry_failed: bool = False) -> dict[str, Record]:
@@ -216,7 +225,8 @@ def _train_all(
     groups = plan(runs, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)
-    sessions = _Sessions(store, choice.mixed)
+    code = _code_of(runs)
+    sessions = _Sessions(store, choice.mixed, {"own_code": code} if code else {})
     records: dict[str, Record] = {}
     progress(0, len(runs))
     load_in_the_background(figures)
@@ -238,11 +248,12 @@ class _Sessions:
     Args:
         store: that has them.
         mixed: whether other processors and linear algebra libraries than ours are accepted.
+        more: what else is written down of each session.
     """
 
-    def __init__(self, store: Store, mixed: bool) -> None:
-        self.store, self.mixed, self.ours = store, mixed, provenance.origin()
-        self.keys = {repr(self.ours): store.open_session(provenance.describe())}
+    def __init__(self, store: Store, mixed: bool, more: dict[str, Any]) -> None:
+        self.store, self.mixed, self.more, self.ours = store, mixed, more, provenance.origin()
+        self.keys = {repr(self.ours): store.open_session(provenance.describe() | more)}
 
     def training(self, origin: provenance.Origin | None = None, seconds: float = 0.0) -> dict[str, Any]:
         """When and in which session runs were trained.
@@ -270,7 +281,7 @@ class _Sessions:
                     f"the worker on {origin.host} may compute other last digits ({other}); --mixed takes its "
                     "results, and `verify` tells them apart"
                 )
-            described = provenance.describe() | {"host": origin.host, "fingerprint": theirs}
+            described = provenance.describe() | self.more | {"host": origin.host, "fingerprint": theirs}
             self.keys[repr(origin)] = self.store.open_session(described)
         return self.keys[repr(origin)]
 
@@ -356,6 +367,7 @@ def _cause(error: Exception) -> str:
 def train_cohort(cohort: Cohort) -> Trained:
     """The task of a worker: train a cohort."""
     first, start = cohort[0], time.perf_counter()
+    install_code([source for run in cohort for source in run.code])
     data = first.settings.data
     if open_dataset(data.name, data.path).sha256 != first.data_sha256:
         raise DataError(f"{data.path or data.name}: the worker's copy of this dataset differs")

@@ -5,16 +5,18 @@ factor and the depth to which a network stays trainable.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from initlab.errors import UsageError
+from initlab.init.critical import critical_of
 from initlab.init.quadrature import functions_of
 from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, Shape
 from initlab.init.shaping import find_mirror, find_shift
 from initlab.init.structured import start_for
-from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.theory.mean_field import Phase, phase
 
 # Networks train up to about 6 depth scales: a fit of Schoenholz et al. 2017, section 5, to their experiments.
@@ -100,13 +102,16 @@ class Explanation:
     depth: int
 
 
-def explain(text: str, shape: Shape = (100, 100), depth: int = 20) -> Explanation:
+def explain(
+    text: str, shape: Shape = (100, 100), depth: int = 20, activations: Sequence[ActivationName] = ()
+) -> Explanation:
     """Explain a scheme: its distribution, its other names, its effect on deep networks.
 
     Args:
         text: any scheme, in initlab's words or another library's.
         shape: (n_in, n_out) of the layer.
         depth: hidden layers of the network; `auto` alone depends on it.
+        activations: of which the effect is predicted, names or functions of your own; by default all of ours.
 
     Raises:
         UsageError: for an unknown scheme, or a size below 1.
@@ -119,6 +124,7 @@ def explain(text: str, shape: Shape = (100, 100), depth: int = 20) -> Explanatio
     """
     if min(shape) < 1:
         raise UsageError(f"a layer has at least one input and one unit, not {shape[0]}x{shape[1]}")
+    names = [ACTIVATIONS.resolve(activation) for activation in activations] or list(ACTIVATIONS)
     scheme = Scheme.parse(text)
     law, library_name = SCHEMES[scheme.name], LIBRARY_NAMES.get(_name(text))
     variance = scheme.variance(shape) if scheme.has_theory and not scheme.open_arguments else None
@@ -134,8 +140,8 @@ def explain(text: str, shape: Shape = (100, 100), depth: int = 20) -> Explanatio
         sigma_w2=None if variance is None else shape[0] * variance,
         equals=equals,
         equals_here=[name for name in others if name not in equals and _same(scheme, name, (shape,))],
-        outlooks=_outlooks(scheme, shape) if scheme.has_theory else [],
-        starts=[_start(name, depth) for name in ACTIVATIONS] if scheme.name == "auto" else [],
+        outlooks=_outlooks(scheme, shape, names) if scheme.has_theory else [],
+        starts=[_start(name, depth) for name in names] if scheme.name == "auto" else [],
         depth=depth,
     )
 
@@ -166,12 +172,12 @@ def _name(text: str) -> str:
     return text.partition("(")[0].strip()
 
 
-def _outlooks(scheme: Scheme, shape: Shape) -> list[Outlook]:
+def _outlooks(scheme: Scheme, shape: Shape, names: Sequence[str]) -> list[Outlook]:
     """One for each activation for which the scheme has a variance."""
     return [
         outlook(name, shape[0] * scheme.within(activation=name).variance(shape))
-        for name, activation in ACTIVATIONS.items()
-        if not scheme.open_arguments or activation.critical is not None
+        for name in names
+        if not scheme.open_arguments or critical_of(name) is not None
     ]
 
 
@@ -212,7 +218,7 @@ def outlook(activation: str, sigma_w2: float) -> Outlook:
         chi=end.chi,
         regime=regime,
         deepest=math.inf if regime == "critical" else _trainable_depth(end),
-        critical=ACTIVATIONS[activation].critical,
+        critical=critical_of(activation),
     )
 
 

@@ -18,6 +18,7 @@ from initlab.data.examples import Examples, examples_of
 from initlab.errors import UsageError, unknown_name
 from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
+from initlab.nn.activations import ActivationName
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import Ensemble, StepRule, hidden_sizes
@@ -44,7 +45,7 @@ def train(
     *,
     steps: int,
     hidden: str | Sequence[int] = "100x4",
-    activation: str = "relu",
+    activation: ActivationName = "relu",
     batch_norm: BatchNorm | None = None,
     dtype: str = "float32",
     inputs: str = "unit",
@@ -74,7 +75,7 @@ def train(
             perhaps followed by (test inputs, test labels).
         steps: how many updates.
         hidden: units of each hidden layer, [100, 100] or "100x2"; for schemes.
-        activation: of the hidden layers; for schemes.
+        activation: of the hidden layers, a name or a function of your own; for schemes.
         batch_norm: Batch Normalization of the hidden layers; for schemes.
         dtype: "float32" or "float64"; for schemes.
         inputs: how images become floats, a name in `INPUTS`.

@@ -56,6 +56,21 @@ def test_processes(experiment, expected, tmp_path, jobs):
 
 
 @pytest.mark.filterwarnings("default")
+def test_dask_with_code_of_ones_own(small_config, tmp_path, dask_cluster):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "def bent(z): return abs(z) / 2\ndef draws(rng, shape): return rng.normal(0, 0.3, shape)\n"
+    )
+    changes = [f"sweep.init=[he, {file}:draws]", f"network.activation={file}:bent", "name=small"]
+    experiment = load_experiment(small_config, changes)
+    file.unlink()
+    run_experiment(experiment, tmp_path / "expected", Choice(jobs=0))
+    outcome = run_experiment(experiment, tmp_path / "r", Choice(dask=dask_cluster[0]))
+    assert not outcome.failed
+    assert record_bytes(tmp_path / "r/small") == record_bytes(tmp_path / "expected/small")
+
+
+@pytest.mark.filterwarnings("default")
 def test_dask_with_two_workers(experiment, expected, tmp_path, dask_cluster):
     address, _ = dask_cluster
     run_experiment(experiment, tmp_path / "r", Choice(dask=address))

@@ -14,7 +14,7 @@ from initlab.measure.layers import measure_layers
 from initlab.nn.activations import ACTIVATIONS
 from initlab.theory import mean_field as theory
 from initlab.theory.finite_width import predict_spreads
-from initlab.theory.gains import gain
+from initlab.theory.gains import gain, gains
 from initlab.theory.layers import predict_gradient_shares, predict_layers, predict_shares
 
 LENGTHS = [1e-8, 1e-4, 1e-2, 1.0, 10.0, 1e2, 1e4, 1e6]
@@ -161,6 +161,25 @@ class TestPublishedPoints:
         assert gain("tanh", "backward") < gain("tanh", "both") < gain("tanh")
         with pytest.raises(UsageError, match="unknown direction 'back'; did you mean 'backward'"):
             gain("relu", "back")
+
+    def test_gains_of_any_function_and_how_deep_they_carry(self):
+        def bent(z):
+            return np.maximum(z, 0.5 * z)
+
+        each = gains(bent)
+        exact = math.sqrt(2 / (1 + 0.5**2))
+        for carried in (each.forward, each.backward, each.critical):
+            assert carried.gain == pytest.approx(exact, rel=1e-6)
+            assert carried.gradient_scale > 1e5
+        own, ours = gains(lambda z: np.tanh(z)), gains("tanh")
+        for name in ("forward", "backward"):
+            assert vars(getattr(own, name)) == pytest.approx(vars(getattr(ours, name)), rel=1e-4)
+        assert own.critical.gain == pytest.approx(ours.critical.gain, rel=1e-6)
+        assert ours.forward.gradient_scale == pytest.approx(1 / math.log(ours.forward.chi))
+        assert gains("gelu").critical is None
+        assert "critical" in repr(gains("gelu"))
+        with pytest.raises(UsageError, match="is not elementwise"):
+            gains(lambda z: z / np.abs(z).max() + z.sum())
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
