@@ -47,7 +47,7 @@ _UNTRUNCATED = {"truncated_normal": "corrected_truncated_normal", "uniform": "un
 
 
 @LIBRARY_NAMES.register(
-    "torch:linear", means="the default of nn.Linear; its biases are drawn from the same range"
+    "torch:linear", means="the default of nn.Linear; its biases are drawn from the same range", bias="classic"
 )
 def torch_linear() -> Scheme:
     """`kaiming_uniform_(W, a=sqrt(5))`, which amounts to `U(+-1 / sqrt(n_in))`: sigma_w^2 = 1/3, not 2."""

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from initlab.errors import require
-from initlab.init.scheme import Place, Scheme, Shape
+from initlab.init.scheme import Place, Scheme, Shape, library_name
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
@@ -24,6 +24,7 @@ class Initialization:
         last: for the weights of the last layer, which gives the logits.
         bias: for all biases, besides those that belong to a scheme, as to `shift`; 0 by default. PyTorch's
             nn.Linear has `classic`, U(+-1 / sqrt(n_in)).
+        words: how the person wrote it, for a reader; by default the text of the schemes.
 
     Raises:
         UsageError: when `first` or `last` looks at data, or when `bias` is not in `BIAS_SCHEMES`.
@@ -38,6 +39,7 @@ class Initialization:
     first: Scheme | None = None
     last: Scheme | None = None
     bias: Scheme | None = None
+    words: str | None = None
 
     def __post_init__(self) -> None:
         for name, scheme in (("first", self.first), ("last", self.last)):
@@ -50,17 +52,25 @@ class Initialization:
     def of(cls, given: "SchemeLike") -> "Initialization":
         """The initialization with one scheme for all layers; an `Initialization` is returned as it is.
 
+        Another library's name keeps its words, and has the biases of that library's layer.
+
         Args:
             given: a text, a scheme, or a function of your own; see `initlab.scheme`.
 
-        >>> str(Initialization.of("std=0.01"))
-        'std=0.01'
+        >>> str(Initialization.of("std=0.01")), Initialization.of("torch:linear").bias
+        ('std=0.01', Scheme.parse('classic'))
         """
         if isinstance(given, Initialization):
             return given
         if isinstance(given, Scheme):
             return cls(given)
-        return cls(Scheme.of(given) if callable(given) else Scheme.parse(given))
+        if callable(given):
+            return cls(Scheme.of(given))
+        scheme, library = Scheme.parse(given), library_name(given)
+        if library is None:
+            return cls(scheme)
+        bias = None if library.bias is None else Scheme.parse(library.bias)
+        return cls(scheme, bias=bias, words=given.strip())
 
     def within(self, **network: Argument) -> "Initialization":
         """The schemes in a network; see `Scheme.within`. The place of a layer is known to `of_layer`."""
@@ -78,6 +88,8 @@ class Initialization:
         return {name: scheme for name, scheme in schemes.items() if scheme is not None}
 
     def __str__(self) -> str:
+        if self.words is not None:
+            return self.words
         exceptions = {"first": self.first, "last": self.last, "bias": self.bias}
         parts = [f"{name} {scheme.short}" for name, scheme in exceptions.items() if scheme is not None]
         return ", ".join([self.scheme.short, *parts])

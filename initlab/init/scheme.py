@@ -317,11 +317,13 @@ class LibraryName:
         name: the name with its library, `torch:linear`.
         translate: a function from the library's arguments to a scheme.
         means: what the name draws, in plain words, above all where it may surprise.
+        bias: the scheme of the biases, for a name of a whole layer; None for one of weights alone.
     """
 
     name: str
     translate: Callable[..., Scheme]
     means: str
+    bias: str | None = None
 
     def parameters(self) -> Parameters:
         """The parameters of the library's function."""
@@ -332,11 +334,22 @@ class LibraryName:
         return required_of(self.parameters())
 
 
-def _library_name(*, name: str, function: Callable[..., Scheme], means: str) -> LibraryName:
-    return LibraryName(name=name, translate=function, means=means)
+def _library_name(
+    *, name: str, function: Callable[..., Scheme], means: str, bias: str | None = None
+) -> LibraryName:
+    return LibraryName(name=name, translate=function, means=means, bias=bias)
 
 
 LIBRARY_NAMES: Registry[LibraryName] = Registry("scheme", _library_name)
+
+
+def library_name(text: str) -> LibraryName | None:
+    """The entry of another library's name, perhaps with arguments; None for any other text.
+
+    >>> library_name("torch:linear").bias, library_name("he")
+    ('classic', None)
+    """
+    return LIBRARY_NAMES.get(text.partition("(")[0].strip())
 
 
 def _translated(name: str, arguments: Mapping[str, Argument]) -> Scheme:

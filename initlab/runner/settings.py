@@ -25,7 +25,7 @@ from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
 from initlab.errors import require, shortened
 from initlab.init.per_layer import Initialization
-from initlab.init.scheme import LIBRARY_NAMES, SCHEMES, Scheme
+from initlab.init.scheme import SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import hidden_sizes
@@ -299,11 +299,20 @@ SchemeField = Annotated[
 ]
 
 
+def _of_library(text: str | Scheme) -> dict[str, str]:
+    """What another library's name says besides its scheme: the words, and the biases of its layer."""
+    library = library_name(text) if isinstance(text, str) else None
+    if not isinstance(text, str) or library is None:
+        return {}
+    label = {"label": text.strip()[:40]}
+    return label if library.bias is None else {**label, "bias": library.bias}
+
+
 class InitSettings(_Frozen):
     """A scheme, as `he`, `normal(std=0.01)` or `std=0.01`; or a mapping with more.
 
     In a mapping, `first` and `last` are the schemes of the first and the last layer's weights, `bias` is that
-    of all biases, and `label` is the name in figures and tables.
+    of all biases, and `label` is the name in figures and tables. `torch:linear` has the biases of nn.Linear.
     """
 
     scheme: SchemeField
@@ -316,14 +325,13 @@ class InitSettings(_Frozen):
     @classmethod
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
-            is_library_name = value.partition("(")[0].strip() in LIBRARY_NAMES
-            return {"scheme": _parsed_scheme(value), "label": value.strip()[:40] if is_library_name else None}
+            return {**_of_library(value), "scheme": _parsed_scheme(value)}
         if not isinstance(value, dict) or not isinstance(value.get("scheme"), str | Scheme):
             raise ValueError("a scheme is written he, std=0.01, or {scheme: he, label: Mine}")
         fields = {key: value[key] for key in cls.model_fields if key in value}
         arguments = {key: value[key] for key in value if key not in fields}
         scheme = _parsed_scheme(str(value["scheme"]), arguments) if arguments else _scheme(value["scheme"])
-        return {**fields, "scheme": scheme}
+        return {**_of_library(value["scheme"]), **fields, "scheme": scheme}
 
     @model_validator(mode="after")
     def _check(self) -> "InitSettings":

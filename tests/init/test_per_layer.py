@@ -9,6 +9,8 @@ from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.init.per_layer import BIAS_SCHEMES, Initialization
 from initlab.init.scheme import SCHEMES
+from initlab.runner.config import load_experiment
+from initlab.runner.grid import expand
 from initlab.theory.layers import predict_layers
 
 SIZES = [300, 200, 200, 100]
@@ -68,3 +70,31 @@ def test_a_scheme_in_the_wrong_place_is_refused():
         Initialization(Scheme("he"), bias=Scheme("orthogonal"))
     with pytest.raises(UsageError, match="first: lsuv looks at data"):
         Initialization(Scheme("he"), first=Scheme("lsuv"))
+
+
+def test_the_default_of_a_library_has_its_biases_and_keeps_its_words():
+    start = Initialization.of("torch:linear")
+    network = initialize([400, 300, 10], [start, "classic"])
+    assert (str(start), str(start.scheme)) == ("torch:linear", "classic")
+    assert np.array_equal(network.weights[0][0], network.weights[0][1])
+    biases = network.biases[0]  # U(+-1 / sqrt(400)): its standard deviation is 1 / sqrt(3 * 400)
+    assert 0.049 < np.abs(biases[0]).max() <= 0.05
+    assert biases[0].std() == pytest.approx(1 / 1200**0.5, rel=0.1)
+    assert not biases[1].any()
+    assert Initialization.of("torch:kaiming_normal").bias is None  # a function for weights alone
+    assert start != Initialization.of("classic")
+
+
+def test_a_config_has_the_biases_of_a_library_unless_it_says_otherwise(small_config):
+    inits = (
+        "[torch:linear, {scheme: torch:linear, bias: zeros, label: none}, classic, {scheme: torch:linear}]"
+    )
+    overrides = [f"sweep.init={inits}", "sweep.seed=[0]"]
+    with pytest.raises(UsageError, match="twice|both called 'torch:linear'"):
+        expand(load_experiment(small_config, overrides))  # the first and the last are the same
+    overrides[0] = overrides[0].replace(", {scheme: torch:linear}]", "]")
+    runs = expand(load_experiment(small_config, overrides))
+    assert [run.label for run in runs] == ["torch:linear", "none", "classic"]
+    biases = [run.identity["init"].get("bias") for run in runs]
+    assert biases == ["classic", "zeros", None]
+    assert len({run.id for run in runs}) == 3
