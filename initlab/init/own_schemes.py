@@ -5,6 +5,7 @@ Every draw is checked, because a function may fail for some shapes alone.
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,9 @@ def own_law(
     parameters = _parameters(name, function)
 
     def draw(rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray:
-        again = np.random.default_rng()
-        again.bit_generator.state = rng.bit_generator.state
+        again = deepcopy(rng) if shape[0] * shape[1] <= _TINY else None
         W = _checked(name, shape, outcome_of(name, function, rng, shape, **arguments))
-        if W.size <= _TINY:
+        if again is not None:
             repeated = outcome_of(name, function, again, shape, **arguments)
             same = np.array_equal(W, repeated)
             require(same, f"{shown(name)} draws other weights the second time; it must draw from rng alone")

@@ -14,6 +14,7 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.own_code import Source
 from initlab.runner import own_code
 from initlab.runner.grid import expand
+from initlab.runner.settings import Settings
 from initlab.runner.sweep import Choice, run_experiment
 
 MINE = """
@@ -247,3 +248,22 @@ def test_a_worker_loads_what_it_was_sent():
         own_code.install_code(
             [Source(kind="scheme", function="x", reference="gone", text="", is_installed=True)]
         )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"init": "./code/mine.py:draws"},
+        {"init": {"scheme": "he", "last": "./code/mine.py:draws"}},
+        {"init": {"scheme": "./code/mine.py:draws", "a": 2}},
+        {"init": "he", "network": {"hidden": "8x2", "activation": "./code/mine.py:bent"}},
+    ],
+)
+def test_settings_alone_load_no_file(config, trace, monkeypatch, given):
+    """So a place that the search through a config missed could run nothing."""
+    monkeypatch.chdir(config.parent)
+    shared = {"network": {"hidden": "8x2", "activation": "relu"}}
+    shared["train"] = {"steps": 1, "batch_size": 1, "optimizer": {"lr": 0.1}}
+    with pytest.raises(ValueError, match="is code, which may do anything"):
+        Settings.model_validate({**shared, **given})
+    assert not trace.exists()
