@@ -56,6 +56,21 @@ def test_the_version_loads_neither_numpy_nor_matplotlib():
     assert done.stdout == f"initlab {__version__}\n"
 
 
+@pytest.mark.parametrize("words", ["initlab re", "initlab run --"])
+def test_completion_loads_neither_numpy_nor_matplotlib(words):
+    code = (
+        "import sys; sys.argv = ['initlab']\n"
+        "from initlab.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "assert not {'numpy', 'matplotlib', 'scipy', 'yaml'} & set(sys.modules)"
+    )
+    asked = {"_INITLAB_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert {b"reproduce", b"--set"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("words", [[], ["config"]], ids=["initlab", "initlab config"])
 def test_the_help_of_each_command_fits_a_line(initlab_here, monkeypatch, words):
     monkeypatch.setenv("COLUMNS", "80")
