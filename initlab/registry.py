@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import UsageError, require, shortened, unknown_name
 
 Argument = float | str
 Parameters = Mapping[str, inspect.Parameter]
@@ -27,12 +27,13 @@ def _function_itself(*, name: str, function: Any) -> Any:  # noqa: ARG001
 
 
 class Registry(dict[str, Entry]):
-    """A dict from names to entries. Its message for an unknown name proposes a similar name and lists all.
+    """A dict from names to entries. Its message for an unknown name proposes similar names.
 
     Args:
         kind: what the names stand for, as messages write it: "scheme", "optimizer".
         make: `make(name=..., function=..., **attributes)` builds an entry; by default the entry is the
             decorated function.
+        lists: the command that lists the names, for a message where they are many.
 
     >>> GREETINGS = Registry("greeting")
     >>> @GREETINGS.register()
@@ -44,12 +45,17 @@ class Registry(dict[str, Entry]):
     initlab.errors.UsageError: unknown greeting 'hullo'; did you mean 'hello'? Known: hello
     """
 
-    def __init__(self, kind: str, make: Callable[..., Entry] | None = None) -> None:
+    def __init__(self, kind: str, make: Callable[..., Entry] | None = None, lists: str = "") -> None:
         super().__init__()
-        self.kind, self._make = kind, make or _function_itself
+        self.kind, self.lists, self._make = kind, lists, make or _function_itself
+
+    def __getitem__(self, name: str) -> Entry:
+        if not isinstance(name, str):
+            raise UsageError(f"the {self.kind} must be one name, not {shortened(name)}")
+        return super().__getitem__(name)
 
     def __missing__(self, name: str) -> Entry:
-        raise UsageError(unknown_name(self.kind, str(name), self))
+        raise UsageError(unknown_name(self.kind, str(name), self, self.lists))
 
     def register(self, *names: str, **attributes: Any) -> Callable[[Function], Function]:
         """A decorator that registers a function and returns it unchanged.
@@ -103,12 +109,22 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
     >>> read_call("scheme", "normal(std=1e-2)")
     ('normal', {'std': 0.01})
     """
+    require(isinstance(text, str), f"the {kind} must be a text, not {shortened(text)}")
     call = re.fullmatch(r"\s*([\w:]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not call:
-        raise UsageError(
-            f"cannot read the {kind} {shortened(text)}; write it like name or name(argument=0.1)"
-        )
+        several = len(parts_of(text)) > 1
+        form = "give each by itself" if several else "write it like name or name(argument=0.1)"
+        raise UsageError(f"cannot read the {kind} {shortened(text)}; {form}")
     return call.group(1), _arguments(call.group(2) or "")
+
+
+def parts_of(text: str) -> list[str]:
+    """The parts of a text between its commas, except those in brackets.
+
+    >>> parts_of("he, normal(std=1, mean=2)")
+    ['he', 'normal(std=1, mean=2)']
+    """
+    return [part.strip() for part in re.split(r",(?![^(]*\))", text)]
 
 
 def written_call(name: str, arguments: Mapping[str, Argument]) -> str:
@@ -186,7 +202,12 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
     return {argument: value for argument, value in typed.items() if value != parameters[argument].default}
 
 
-def _number(text: str) -> Argument:
+def read_number(text: str) -> Argument:
+    """The number that a text stands for, or the text.
+
+    >>> read_number("1e-2"), read_number("tanh")
+    (0.01, 'tanh')
+    """
     try:
         return float(text)
     except ValueError:
@@ -199,7 +220,7 @@ def _arguments(text: str) -> dict[str, Argument]:
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
             raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
-        arguments[name] = _number(value)
+        arguments[name] = read_number(value)
     return arguments
 
 

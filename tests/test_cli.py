@@ -124,13 +124,16 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
     ("arguments", "code", "message"),
     [
         (["run", "nowhere.yaml"], 5, "nowhere.yaml: cannot read the config: No such file"),
-        (["run", "nowhere"], 2, "unknown config 'nowhere'; known: activations, "),
+        (["run", "nowhere"], 2, "unknown config 'nowhere'; `initlab config list` lists all"),
         (["run", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
+        (["run", "smal"], 2, "unknown config 'smal'; did you mean 'small.yaml'?"),
+        (["run", "smal.yaml"], 5, "No such file or directory; did you mean 'small.yaml'?"),
+        (["run", "mnist.yaml"], 5, "No such file or directory; did you mean 'mnist'?"),
         (["config", "show", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
         (["run", "."], 5, "cannot read the config: Is a directory"),
-        (["run", "broken.yaml"], 2, "broken.yaml:2:6: mapping values are not allowed"),
+        (["run", "broken.yaml"], 2, "broken.yaml:2:6: a ':' where no key may stand"),
         (["run", "small.yaml", "--set", "trian.steps=1"], 2, "unknown key 'trian'; did you mean 'train'?"),
-        (["run", "small.yaml", "--set", "init=xaveir"], 2, "did you mean 'xavier'?"),
+        (["run", "small.yaml", "--set", "init=xaveir"], 2, "did you mean 'xavier', '"),
         (
             ["run", "small.yaml", "--set", "network.hidden=[-8]"],
             2,
@@ -158,6 +161,17 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["histogram", "--range", "wide"], 2, "--range wide: write two numbers"),
         (["histogram", "--output", "a.txt"], 2, "--output a.txt: the name must end in .png, .svg or .pdf"),
         (["histogram", "--output", "small.yaml/a.png"], 5, "small.yaml"),
+        (["histogram", "--init", "He"], 2, "'He'; did you mean 'he'? `initlab schemes` lists all"),
+        (["histogram", "--init", "0.01"], 2, "cannot read the scheme '0.01'; did you mean std=0.01?"),
+        (["histogram", "--init", "he,std=1"], 2, "repeat the option, as in --init he --init std=1"),
+        (["depth", "--init", "he, lecun"], 2, "repeat the option, as in --init he --init lecun"),
+        (["depth", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
+        (["histogram", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
+        (["explain", "torch:lin"], 2, "`initlab schemes --source torch` lists all"),
+        (["list"], 5, "results: there is no such folder of results; `initlab run` makes one"),
+        (["compare", "a", "b"], 5, "results: there is no such folder of results"),
+        (["claims"], 2, "results: no claims here; `initlab reproduce` measures them"),
+        (["fetch", "kmnist", "mnits"], 2, "unknown dataset 'mnits'; did you mean 'mnist'?"),
         (["hist"], 2, "No such command 'hist'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -176,6 +190,22 @@ def test_a_mistake_is_reported_in_words_with_its_exit_code(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 or "Usage" in done.stderr
+
+
+def test_a_run_or_experiment_that_nobody_recorded_is_told_with_similar_names(
+    initlab_here, small_config, tmp_path
+):
+    few = ["--set", "train.steps=2", "--jobs", 0, "--quiet", "--results", tmp_path / "r"]
+    assert initlab_here("run", small_config, *few).returncode == 0
+    compared = initlab_here("compare", "smal", "he-relu", "--results", tmp_path / "r")
+    assert "no run is called 'smal'; did you mean 'small" in compared.stderr
+    listed = initlab_here("list", "smal", "--results", tmp_path / "r")
+    assert "unknown experiment 'smal'; did you mean 'small'?" in listed.stderr
+
+
+def test_what_is_shipped_needs_no_fetching(initlab_here):
+    done = initlab_here("fetch", "mnist")
+    assert (done.returncode, done.stderr) == (0, "mnist: shipped; there is nothing to fetch\n")
 
 
 def test_a_run_that_cannot_be_trained_is_recorded_with_its_cause_while_the_rest_goes_on(

@@ -1,16 +1,31 @@
-"""`initlab config`: show a config with every value, and the schema of configs."""
+"""`initlab config`: list the shipped configs, show one with every value, and the schema of configs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import CONFIG_HELP, SetOption, app, print_json
+from initlab.cli.terminal import CONFIG_HELP, JsonOption, SetOption, app, print_json, print_table
 
 config_app = typer.Typer(
-    help="Show a config, or the schema of configs.", no_args_is_help=True, rich_markup_mode=None
+    help="List or show configs, or print their schema.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
+
+
+@config_app.command("list")
+def list_configs(as_json: JsonOption = False) -> None:
+    """List the shipped configs."""
+    from initlab.runner.config import load_experiment
+    from initlab.runner.shipped import shipped_configs
+
+    rows = [
+        {"config": name, "about": load_experiment(name).description} for name in sorted(shipped_configs())
+    ]
+    if as_json:
+        print_json({"configs": rows})
+    else:
+        print_table(["config", "about"], [list(row.values()) for row in rows])
 
 
 @config_app.command()

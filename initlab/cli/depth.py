@@ -12,6 +12,7 @@ from initlab.cli.terminal import (
     file_name,
     print_json,
     print_table,
+    repeated,
     say,
     write_figure,
 )
@@ -56,8 +57,8 @@ def depth(
     from initlab.nn.normalization import BatchNorm
     from initlab.plotting.depth import depth_figure
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or _SCHEMES))
-    functions = list(dict.fromkeys(activation or _ACTIVATIONS))
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or _SCHEMES)))
+    functions = repeated("--activation", activation or _ACTIVATIONS)
     norm = BatchNorm.parse(batch_norm) if batch_norm else None
     words = file_name(
         [*(scheme.short for scheme in schemes), *functions, *[f"norm-{batch_norm}"] * bool(norm)]

@@ -110,6 +110,8 @@ def claims(
     from initlab.gallery.pages import counted, read_exhibits
 
     exhibits = read_exhibits(results)
+    if not exhibits:
+        raise UsageError(f"{results}: no claims here; `initlab reproduce` measures them, from a checkout")
     for name in names or []:
         if name not in exhibits:
             raise UsageError(f"{results}: {unknown_name('experiment', name, exhibits)}")

@@ -13,6 +13,7 @@ from initlab.cli.terminal import (
     number,
     print_json,
     print_table,
+    repeated,
     say,
     write_figure,
 )
@@ -71,14 +72,14 @@ def histogram(
     from initlab.measure.quantities import QUANTITIES
     from initlab.plotting.histograms import histogram_figure
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or ["he"])))
     words = [scheme.short for scheme in schemes] + (activation or [])
     words += [what] if what != "activations" else []
     target = output or Path("results", "histogram", f"{file_name(words)}.png")
     check_suffix(target)
     panels = layer_panels(
         schemes,
-        list(dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])),
+        repeated("--activation", activation or ["sigmoid", "tanh", "relu"]),
         what=what,
         depth=depth,
         width=width,

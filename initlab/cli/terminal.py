@@ -5,6 +5,7 @@ Tables and JSON go to standard output, messages to standard error.
 
 import json
 import math
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ import typer
 
 from initlab import __version__
 from initlab.errors import UsageError
+from initlab.registry import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +54,24 @@ def _options(
     ] = False,
 ) -> None:
     """The options of `initlab` itself."""
+
+
+def repeated(option: str, values: "Iterable[str]") -> list[str]:
+    """The different values of an option that may be repeated, in their order.
+
+    Args:
+        option: its name.
+        values: as they were given.
+
+    Raises:
+        UsageError: for several values in one, as `he,xavier`.
+    """
+    for value in values:
+        parts = [part for part in parts_of(value) if part]
+        if len(parts) > 1:
+            again = " ".join(f"{option} {shlex.quote(part)}" for part in parts)
+            raise UsageError(f"{option} {plain(value)}: repeat the option, as in {plain(again)}")
+    return list(dict.fromkeys(values))
 
 
 def number(value: object, digits: int = 5) -> str:

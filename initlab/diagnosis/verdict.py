@@ -35,7 +35,7 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble, hidden_sizes
 from initlab.nn.normalization import BatchNorm
@@ -260,6 +260,7 @@ def diagnose(
     """
     ACTIVATIONS[activation], OPTIMIZERS[optimizer]  # an unknown name is told here
     units = hidden_sizes(hidden)
+    inputs, labels = as_floats("inputs", inputs, None), np.asarray(labels)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(activation, inputs, labels, seeds, optimizer)

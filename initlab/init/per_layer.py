@@ -1,10 +1,10 @@
 """The schemes of a network: one for all weights, or others for the first and last layer and the biases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-from initlab.errors import require
+from initlab.errors import require, shortened
 from initlab.init.scheme import Place, Scheme, Shape
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
@@ -55,7 +55,12 @@ class Initialization:
         """
         if isinstance(given, Initialization):
             return given
-        return cls(given if isinstance(given, Scheme) else Scheme.parse(given))
+        if isinstance(given, Scheme):
+            return cls(given)
+        is_number = isinstance(given, int | float)
+        hint = f"; did you mean 'std={given}'?" if is_number else ""
+        require(isinstance(given, str), f"a scheme is a text, as 'he', not {shortened(given)}{hint}")
+        return cls(Scheme.parse(given))
 
     def within(self, **network: Argument) -> "Initialization":
         """The schemes in a network; see `Scheme.within`. The place of a layer is known to `of_layer`."""
@@ -149,6 +154,7 @@ def as_initializations(schemes: "SchemeLike | Sequence[SchemeLike]") -> list[Ini
     """
     if isinstance(schemes, str | Scheme | Initialization):
         schemes = [schemes]
+    require(isinstance(schemes, Iterable), f"schemes are texts, as ['he'], not {shortened(schemes)}")
     return [Initialization.of(scheme) for scheme in schemes]
 
 

@@ -81,7 +81,7 @@ def _columns(name: str, values: FloatArray, predicted: float | None) -> dict[str
 
 def depth_profiles(
     schemes: SchemeLike | Sequence[SchemeLike],
-    activations: Sequence[str],
+    activations: str | Sequence[str],
     *,
     depth: int = 20,
     width: int = 100,
@@ -94,7 +94,7 @@ def depth_profiles(
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01"; biases are 0, unless an
             `Initialization` has others.
-        activations: names in `ACTIVATIONS`.
+        activations: one name in `ACTIVATIONS`, or several.
         depth: hidden layers, from 2 on.
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
@@ -114,8 +114,9 @@ def depth_profiles(
     check_at_least(2, depth=depth)
     check_at_least(1, width=width, samples=samples, seeds=seeds)
     starts = as_initializations(schemes)
+    functions = [activations] if isinstance(activations, str) else activations
     probe = _Probe(equal_layers(depth, width), samples, batch_norm)
-    return [_profile(start, name, probe, seeds) for name in activations for start in starts]
+    return [_profile(start, name, probe, seeds) for name in functions for start in starts]
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _check_edges(edges: Edges, bins: int) -> None:
 
 def layer_panels(
     schemes: SchemeLike | Sequence[SchemeLike],
-    activations: Sequence[str] = ("sigmoid", "tanh", "relu"),
+    activations: str | Sequence[str] = ("sigmoid", "tanh", "relu"),
     *,
     what: str = "activations",
     depth: int = 5,
@@ -164,7 +164,7 @@ def layer_panels(
 
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01".
-        activations: names in `ACTIVATIONS`.
+        activations: one name in `ACTIVATIONS`, or several.
         what: a name in `QUANTITIES`. Gradients are those of the cross-entropy of ten random classes: of each
             sample with respect to pre-activations, of the mean over samples with respect to weights.
         depth: how many hidden layers.
@@ -189,9 +189,10 @@ def layer_panels(
     view = _View(what, bins, edges)
     check_at_least(1, depth=depth, width=width, samples=samples)
     starts = as_initializations(schemes)
+    functions = [activations] if isinstance(activations, str) else activations
     inputs, labels = random_probe(seed, samples, width)
     sizes, panels = equal_layers(depth, width), []
-    for name in activations:
+    for name in functions:
         ACTIVATIONS[name]
         with np.errstate(over="ignore"):
             ensemble = initialize(sizes, starts, seed, name, data=inputs)

@@ -12,14 +12,14 @@ layer gives the logits and has no activation function.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, require, shortened
+from initlab.errors import UsageError, is_whole, require, shortened
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
@@ -130,9 +130,11 @@ class Ensemble:
     def _allocate(
         self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str, batch_norm: BatchNorm | None
     ) -> None:
-        positive = len(sizes) >= 2 and min(sizes) >= 1
-        require(positive, f"sizes must be at least two numbers from 1 on, not {list(sizes)}")
+        positive = len(sizes) >= 2 and all(map(is_whole, sizes)) and min(sizes) >= 1
+        require(positive, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
         require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
+        rule = batch_norm is None or isinstance(batch_norm, BatchNorm)
+        require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {batch_norm!r}")
         self.sizes = sizes
         self.activation = ACTIVATIONS[activation]
         affine = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
@@ -206,6 +208,8 @@ class Ensemble:
             The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
         inputs = np.asarray(inputs, self.dtype)
+        if inputs.ndim not in (2, 3) or inputs.shape[-1] != self.sizes[0]:
+            raise UsageError(f"inputs must have the shape (B, {self.sizes[0]}), not {inputs.shape}")
         self._make_room(inputs.shape[-2])
         self._inputs = inputs
         hidden: list[FloatArray | None] = [*self.activations, None]
@@ -377,6 +381,8 @@ def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
     ((100, 100, 100, 100), (30, 20))
     """
     if not isinstance(given, str):
+        layers = isinstance(given, Iterable) and all(map(is_whole, given := list(given)))
+        require(layers, f"hidden layers are given as [100, 100] or '100x2', not {shortened(given)}")
         return tuple(int(units) for units in given)
     short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", given)
     if short:

@@ -125,7 +125,8 @@ def test_a_script_without_an_exhibit_is_named(checkout):
 def test_outside_a_checkout_the_message_says_so(tmp_path):
     done = initlab(tmp_path, "reproduce")
     assert (done.returncode, "come with a checkout" in done.stderr) == (2, True)
-    assert initlab(tmp_path, "claims").returncode == 0
+    none = initlab(tmp_path, "claims")
+    assert (none.returncode, "`initlab reproduce` measures them" in none.stderr) == (2, True)
 
 
 def exhibit(name="x", claims=("first",), **settings):
