@@ -98,7 +98,7 @@ def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(initlab_h
 
 def test_run_json_is_for_programs(initlab_here, small_config, tmp_path):
     done = initlab_here("run", small_config, "--jobs", 0, "--results", tmp_path / "r", "--json", "--quiet")
-    assert [row["label"] for row in json.loads(done.stdout)] == ["he", "std=0.01", "huge"]
+    assert [row["label"] for row in json.loads(done.stdout)["conditions"]] == ["he", "std=0.01", "huge"]
     assert done.stderr == ""
 
 
@@ -230,20 +230,21 @@ def test_histogram_draws_and_prints_the_same_numbers(initlab_here, tmp_path, mon
     words = ["histogram", "--init", "he", "--init", "std=1", "--depth", 3]
     table = initlab_here(*words)
     assert table.returncode == 0, table.stderr
-    assert len(table.stdout.splitlines()) == 1 + 3 * 2 * 3
+    lines = [line for line in table.stdout.splitlines() if line.startswith(("he ", "std=1 "))]
+    assert len(lines) == 3 * 2 * 3
     assert (tmp_path / "results/histogram/he-std=1.png").is_file()
-    rows = json.loads(initlab_here(*words, "--json", "--output", "a.svg").stdout)
+    rows = json.loads(initlab_here(*words, "--json", "--output", "a.svg").stdout)["layers"]
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
-    for row, line in zip(rows, table.stdout.splitlines()[1:], strict=True):
-        assert f"{row['std']:.4g}" in line.split()
-        assert f"{row['above_range']:,}" == line.split()[-1]
+    for row, line in zip(rows, lines, strict=True):
+        assert f"{row['std']:.3g}" in line.split()
+        assert f"{row['below_range'] + row['above_range']:,}" == line.split()[-1]
 
 
 def test_histogram_options(initlab_here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--activation", "tanh", "--depth", 2, "--width", 30, "--samples", 50, "--bins", 7, "--seed", 3]
     done = initlab_here("histogram", *options, "--range", "0,1", "--json")
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["layers"]
     assert [row["layer"] for row in rows] == [1, 2]
     assert 0.3 < rows[0]["clipped"] < 0.7
     assert rows[0]["below_range"] == round(rows[0]["clipped"] * 30 * 50)
@@ -254,9 +255,9 @@ def test_depth_draws_and_prints_predicted_and_measured(initlab_here, tmp_path, m
     words = ["depth", "--init", "he", "--activation", "relu", "--depth", 6, "--width", 50, "--seeds", 3]
     done = initlab_here(*words)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1].split()[-1] == "1"
+    assert done.stdout.splitlines()[-1].split()[-1] == "1"
     assert (tmp_path / "results/depth/he-relu.png").is_file()
-    rows = json.loads(initlab_here(*words, "--json").stdout)
+    rows = json.loads(initlab_here(*words, "--json").stdout)["layers"]
     assert [row["layer"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[0]["activation_std_low"] <= rows[0]["activation_std"] <= rows[0]["activation_std_high"]
 
@@ -284,8 +285,19 @@ def test_schemes_lists_all_with_formula_and_source(initlab_here):
     listed = json.loads(initlab_here("schemes", "--json").stdout)
     rows = listed["schemes"]
     assert {row["name"] for row in rows} == set(SCHEMES)
-    text = initlab_here("schemes").stdout
-    assert all(row["formula"] in text and row["source"] in text for row in rows)
+    text = " ".join(initlab_here("schemes").stdout.split())
+    assert all(text.count(f"{row['formula']} {row['source']}") == 1 for row in rows)
+
+
+def test_schemes_are_filtered_by_words_and_by_source(initlab_here):
+    he = json.loads(initlab_here("schemes", "he", "--json").stdout)
+    assert [row["name"] for row in he["schemes"]] == ["he", "he_uniform", "slide:he"]
+    assert "torch:kaiming_normal_" in he["names_elsewhere"]
+    torch = json.loads(initlab_here("schemes", "--source", "torch", "--json").stdout)
+    assert all(name.startswith("torch:") for name in torch["names_elsewhere"])
+    assert "he" not in [row["name"] for row in torch["schemes"]]
+    none = initlab_here("schemes", "zzz")
+    assert (none.returncode, "no scheme has 'zzz'" in none.stderr) == (2, True)
 
 
 def test_explain_prints_law_names_and_theory(initlab_here):
@@ -304,7 +316,7 @@ def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
     text = initlab_here("diagnose", *options).stdout
     assert text.startswith("std=0.01, tanh, 784-20x6-10, sgd: does not train (vanishing; severity ")
     assert "\nTry auto, which is healthy here: " in text
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 30
     longer = initlab_here("diagnose", *options, "--layers", "--train", "40", "--optimizer", "adam").stdout
     assert "784-20x6-10, adam: " in longer
     first, second = (line for line in longer.splitlines() if line.startswith("After 40 steps from "))
@@ -316,7 +328,7 @@ def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
 
 def test_diagnose_for_programs(initlab_here):
     run = initlab_here("diagnose", "--init", "zeros", "--hidden", "50,20", "--json", "--train", "20")
-    (diagnosis,) = json.loads(run.stdout)
+    (diagnosis,) = json.loads(run.stdout)["networks"]
     assert (diagnosis["sizes"], diagnosis["words"][0]) == ([784, 50, 20, 10], "symmetric")
     assert diagnosis["cure"]["scheme"] == "auto"
     assert [trained["start"] for trained in diagnosis["trained"]] == ["zeros", "auto"]
@@ -334,6 +346,9 @@ def test_diagnose_reads_a_config(initlab_here):
         (["--hidden", "100xx3"], "write units and layers"),
         (["--activation", "rleu"], "did you mean 'relu'"),
         (["--data", "nowhere"], "no such folder"),
+        (["--data", "mnits"], "unknown dataset 'mnits'; did you mean 'mnist'?"),
+        (["--init", "he,xavier"], "repeat the option"),
+        (["--init", "he", "xavier"], "xavier: give either a config"),
         (["configs.yaml", "--init", "he"], "either a config"),
         (["--set", "name=x"], "no config is given"),
         (["mnist", "--optimizer", "adam"], "the config names the optimizer"),
@@ -379,3 +394,73 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
 def test_sizes_that_no_memory_holds_are_refused(initlab_here, words):
     refused = initlab_here(*words)
     assert (refused.returncode, f"Invalid value for '{words[1]}'" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["schemes"],
+        ["explain", "torch:kaiming_normal"],
+        ["explain", "auto"],
+        ["explain", "mirror"],
+        ["config", "list"],
+        ["fetch"],
+        ["run", "mnist", "--dry-run"],
+        ["claims", "--results", Path(__file__).parents[1] / "results"],
+        ["diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "20x6", "--layers"],
+        ["histogram", "--init", "book:xavier", "--init", "std=0.01", "--activation", "leaky_relu"],
+        ["depth", "--init", "xavier_sigmoid_uniform", "--depth", 3],
+    ],
+    ids=lambda words: " ".join(map(str, words[:2])),
+)
+def test_what_is_printed_fits_eighty_columns(initlab_here, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here(*words)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_claims_show_the_statements(initlab_here):
+    results = Path(__file__).parents[1] / "results"
+    listed = json.loads(initlab_here("claims", "symmetry", "--results", results, "--json").stdout)["claims"]
+    text = " ".join(initlab_here("claims", "symmetry", "--results", results).stdout.split())
+    for claim in listed:
+        assert f"{claim['verdict']}: symmetry.{claim['name']} {claim['statement']}" in text
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+    ids=["no terminal", "forced", "refused"],
+)
+def test_verdicts_are_coloured_where_somebody_sees_them(initlab_here, monkeypatch, environment, coloured):
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    results = Path(__file__).parents[1] / "results"
+    text = initlab_here("claims", "symmetry", "--results", results).stdout
+    assert ("\x1b[32mconfirmed\x1b[0m" in text) == coloured
+    assert ("\x1b" in text) == coloured
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["schemes", "he"], "schemes"),
+        (["config", "list"], "configs"),
+        (["run", "mnist", "--dry-run"], "runs"),
+        (["claims", "symmetry", "--results", Path(__file__).parents[1] / "results"], "claims"),
+        (["verify", "--results", "."], "experiments"),
+        (["list", "--results", "."], "experiments"),
+        (["diagnose", "--hidden", "5x2"], "networks"),
+        (["histogram", "--depth", 1], "layers"),
+        (["depth", "--depth", 2], "layers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_json_is_an_object_with_a_named_list(initlab_here, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout)[name], list)

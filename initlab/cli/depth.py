@@ -72,9 +72,10 @@ def depth(
     title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
     write_figure(depth_figure(profiles, title), target)
     if as_json:
-        print_json([row for profile in profiles for row in profile.rows()])
+        print_json({"layers": [row for profile in profiles for row in profile.rows()]})
     else:
-        header = ["activation", "scheme", "last layer's std", "predicted", "gradient factor", "predicted"]
+        header = ["activation", "scheme", "last layer's std", "std in theory"]
+        header += ["gradient factor", "factor in theory"]
         print_table(header, [_cells(profile) for profile in profiles])
     say(f"Written: {target}")
 

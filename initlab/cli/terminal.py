@@ -5,8 +5,11 @@ Tables and JSON go to standard output, messages to standard error.
 
 import json
 import math
+import os
 import shlex
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,12 +27,16 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
     epilog="Exit codes: 0 done; 1 runs failed, records damaged or claims drifted; 2 usage or config; 3 data; "
-    "4 locked; 5 input or output; 130 and 143 interrupted.",
+    "4 locked; 5 input or output; 130 and 143 interrupted.\n\n"
+    '--json prints an object: lists have names, as in {"runs": [...]}. Completion of commands and options in '
+    "your shell: initlab --install-completion. NO_COLOR and FORCE_COLOR are respected.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_COLUMNS = 80
 
 CONFIG_HELP = "A YAML file, or the name of a shipped config, for example mnist."
 SetOption = Annotated[
@@ -120,7 +127,58 @@ def print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> 
     """
     from initlab.training.tables import aligned
 
-    typer.echo(aligned([list(header), *(list(map(number, row)) for row in rows)]))
+    table = aligned([list(header), *(list(map(number, row)) for row in rows)], screen_width(), painted)
+    typer.echo(table, color=has_colours())
+
+
+_COLOURS = {
+    "confirmed": "green",
+    "trains": "green",
+    "mixed": "yellow",
+    "undecided": "yellow",
+    "in doubt": "yellow",
+    "diverged": "yellow",
+    "refuted": "red",
+    "does not train": "red",
+    "failed": "red",
+    "damaged": "red",
+}
+
+
+def has_colours() -> bool:
+    """Whether output is coloured: on a terminal, unless NO_COLOR is set; anywhere where FORCE_COLOR is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def painted(word: str) -> str:
+    """A word in the colour of what it says, if it is an outcome or a verdict and colours are shown."""
+    return typer.style(word, fg=_COLOURS[word]) if word in _COLOURS and has_colours() else word
+
+
+def screen_width() -> int:
+    """The columns of the terminal; 80 where standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
+
+
+def print_text(text: str, indent: int = 0) -> None:
+    """Print a paragraph in lines that fit the terminal.
+
+    Args:
+        text: of one paragraph.
+        indent: of all lines, in characters.
+    """
+    margin = " " * indent
+    wrapped = textwrap.wrap(
+        text,
+        max(screen_width(), 40),
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    typer.echo("\n".join(wrapped))
 
 
 def say(message: str) -> None:
