@@ -219,9 +219,17 @@ def _arguments(text: str) -> dict[str, Argument]:
     for part in filter(str.strip, text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
-            raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
+            problem = f"cannot read {shortened(part.strip())}; write name=value, each name once"
+            raise UsageError(f"{problem}{_with_a_point(arguments, part.strip())}")
         arguments[name] = read_number(value)
     return arguments
+
+
+def _with_a_point(earlier: Mapping[str, Argument], part: str) -> str:
+    """What was meant by std=0,01, of which the comma made two."""
+    name, value = list(earlier.items())[-1] if earlier else ("", "")
+    is_decimal = isinstance(value, float) and value.is_integer() and part.isdigit()
+    return f"; did you mean {name}={written_value(value)}.{part}?" if is_decimal else ""
 
 
 def _typed(name: str, value: Argument, annotation: Any) -> Any:

@@ -105,6 +105,7 @@ def test_the_canonical_text_has_the_order_of_the_signature_and_reads_back(noises
             "cannot read the noise 'gaussian(std=1'; write it like name or name(argument=0.1)",
         ),
         ("", "cannot read the noise ''"),
+        ("gaussian(std=0,01)", "cannot read '01'; write name=value, each name once; did you mean std=0.01?"),
         ("salt(count=2.5)", "count must be a whole number, not 2.5"),
         ("salt(side=hig)", "unknown side 'hig'; did you mean 'high'? Known: high, low"),
         ("salt(side=1)", "unknown side '1.0'"),

@@ -269,12 +269,13 @@ def find_run(results: Path, name: str) -> tuple[Store, str]:
         raise UsageError(_no_run(name, [*names, *(run_id for _, run_id in runs)]))
     if len(matches) > 1:
         some = ", ".join(f"{store.folder.name}/{run_id}" for store, run_id in matches[:3])
-        raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}, ...; name one of them")
+        others = ", ..." if len(matches) > 3 else ""
+        raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}{others}; name one of them")
     return matches[0]
 
 
 def _no_run(name: str, names: Sequence[str]) -> str:
-    nearest = similar(name, names, 3)
+    nearest = similar(name, [each for each in names if each != name], 3)
     hint = f"; did you mean {alternatives(map(repr, nearest))}?" if nearest else ";"
     return f"no run is called {shortened(name)}{hint} `initlab list EXPERIMENT` lists the ids of its runs"
 
