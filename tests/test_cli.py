@@ -172,6 +172,7 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["compare", "a", "b"], 5, "results: there is no such folder of results"),
         (["claims"], 2, "results: no claims here; `initlab reproduce` measures them"),
         (["fetch", "kmnist", "mnits"], 2, "unknown dataset 'mnits'; did you mean 'mnist'?"),
+        (["histogram", "--init", "he", "xavier"], 2, "(xavier); repeat an option for another value"),
         (["hist"], 2, "No such command 'hist'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
