@@ -124,7 +124,9 @@ def claims(
         raise UsageError(f"{results}: no claims here; `initlab reproduce` measures them, from a checkout")
     for name in names or []:
         if name not in exhibits:
-            raise UsageError(f"{results}: {unknown_name('experiment', name, exhibits)}")
+            raise UsageError(
+                f"{results}: {unknown_name('experiment', name, exhibits, 'initlab reproduce --list')}"
+            )
     rows = [{"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]]
     if as_json:
         print_json({"claims": rows})
