@@ -5,6 +5,7 @@ Every mistake is one line: what was given, where it stands, what is accepted, an
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
 
 
 class InitlabError(Exception):
@@ -61,6 +62,15 @@ def require(condition: bool, message: str) -> None:
         raise UsageError(message)
 
 
+def is_whole(value: object) -> bool:
+    """Whether a value counts something: a whole number, which True and False are not.
+
+    >>> is_whole(3), is_whole(3.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def shortened(value: object) -> str:
     """A value as it appears in a message: quoted, and cut to sixty characters.
 
@@ -71,19 +81,73 @@ def shortened(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def unknown_name(kind: str, given: str, accepted: Iterable[str]) -> str:
-    """The message for an unknown name: first the most similar name, if there is one, then all names.
+_FEW = 8  # names that a message lists
+# What other programs and books call things.
+_ELSEWHERE = {
+    "gaussian": "normal",
+    "learning_rate": "lr",
+    "linear": "identity",
+    "logistic": "sigmoid",
+    "msra": "he",
+    "mse": "squared_error",
+    "nll": "cross_entropy",
+    "silu": "swish",
+    "softmax": "cross_entropy",
+}
+_NEAREST = 3  # names that it proposes where there are more
+
+
+def unknown_name(kind: str, given: str, accepted: Iterable[str], lists: str = "") -> str:
+    """The message for an unknown name: similar names, then all names, or the command that lists them.
 
     Args:
         kind: what the name stands for, for example "activation".
         given: the name that nobody registered.
         accepted: the names that exist.
+        lists: the command that lists all names; with it, a message does not list more than a few.
 
     >>> unknown_name("activation", "rleu", ["relu", "tanh"])
     "unknown activation 'rleu'; did you mean 'relu'? Known: relu, tanh"
+    >>> unknown_name("scheme", "he_nrmal", ["he", "he_normal", *"abcdefgh"], lists="initlab schemes")
+    "unknown scheme 'he_nrmal'; did you mean 'he_normal'? `initlab schemes` lists all"
     """
     names = sorted(accepted)
+    if not names:
+        return f"unknown {kind} {shortened(given)}; there is none"
+    brief = bool(lists) and len(names) > _FEW
+    nearest = similar(given, names, _NEAREST if brief else 1)
+    hint = f"; did you mean {alternatives(map(repr, nearest))}? " if nearest else "; "
+    known = "Known" if nearest else "known"
+    return f"unknown {kind} {shortened(given)}{hint}" + (
+        f"`{lists}` lists all" if brief else f"{known}: {', '.join(names)}"
+    )
+
+
+def alternatives(texts: Iterable[str]) -> str:
+    """Texts in a row.
+
+    >>> alternatives(["a", "b", "c"])
+    'a, b or c'
+    """
+    *others, last = texts
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def similar(given: str, names: Iterable[str], count: int) -> list[str]:
+    """The names most like a given one, the most similar first; alone, the same in another case or elsewhere.
+
+    Args:
+        given: as the user wrote it.
+        names: that exist.
+        count: the most names.
+
+    >>> similar("He", ["he", "lecun", "her"], 3), similar("trunc", ["truncated_normal", "tanh"], 3)
+    (['he'], ['truncated_normal'])
+    """
+    names = list(names)
     # A damaged config may hold a name of thousands of characters, of which the message shows only the first.
-    nearest = get_close_matches(given[:60].lower(), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}? Known: " if nearest else "; known: "
-    return f"unknown {kind} {shortened(given)}{hint}{', '.join(names)}"
+    start = given[:60].lower()
+    same = [name for name in names if name.lower() == start or name == _ELSEWHERE.get(start)]
+    holding = [name for name in names if len(start) >= 3 and start in name.lower()]
+    close = get_close_matches(start, names, n=count, cutoff=0.5)
+    return (same or list(dict.fromkeys([*close, *holding])))[:count]

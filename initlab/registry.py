@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from initlab import own_code
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import UsageError, require, shortened, unknown_name
 from initlab.own_code import Source
 
 Argument = float | str
@@ -29,12 +29,13 @@ def _function_itself(*, name: str, function: Any) -> Any:  # noqa: ARG001
 
 
 class Registry(dict[str, Entry]):
-    """A dict from names to entries. Its message for an unknown name proposes a similar name and lists all.
+    """A dict from names to entries. Its message for an unknown name proposes similar names.
 
     Args:
         kind: what the names stand for, as messages write it: "scheme", "optimizer".
         make: `make(name=..., function=..., **attributes)` builds an entry; by default the entry is the
             decorated function.
+        lists: the command that lists the names, for a message where they are many.
 
     >>> GREETINGS = Registry("greeting")
     >>> @GREETINGS.register()
@@ -46,20 +47,25 @@ class Registry(dict[str, Entry]):
     initlab.errors.UsageError: unknown greeting 'hullo'; did you mean 'hello'? Known: hello
     """
 
-    def __init__(self, kind: str, make: Callable[..., Entry] | None = None) -> None:
+    def __init__(self, kind: str, make: Callable[..., Entry] | None = None, lists: str = "") -> None:
         super().__init__()
-        self.kind, self._make = kind, make or _function_itself
+        self.kind, self.lists, self._make = kind, lists, make or _function_itself
         # A person's own entries stand apart: a loop over all names, as in a table of theory, meets ours.
         self._own: dict[str, Entry] = {}
         self._sources: dict[str, Source] = {}
         self._names: dict[Any, str] = {}  # of functions that have no file
         self._adopt: Callable[..., Entry] | None = None
 
+    def __getitem__(self, name: str) -> Entry:
+        if not isinstance(name, str):
+            raise UsageError(f"the {self.kind} must be one name, not {shortened(name)}")
+        return super().__getitem__(name)
+
     def __missing__(self, name: str) -> Entry:
         if name in self._own:
             return self._own[name]
         known = [*self, *(own_code.installed(self.kind) if self._adopt else ())]
-        raise UsageError(unknown_name(self.kind, str(name), known))
+        raise UsageError(unknown_name(self.kind, str(name), known, self.lists))
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in self._own
@@ -82,6 +88,7 @@ class Registry(dict[str, Entry]):
         """
         if callable(given):
             return self._name_of(given)
+        require(isinstance(given, str), f"the {self.kind} must be one name, not {shortened(given)}")
         if own_code.is_reference(given):
             return self.install(own_code.source_of_file(self.kind, given))
         return self.known(given)
@@ -183,12 +190,22 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
     >>> read_call("scheme", "normal(std=1e-2)")
     ('normal', {'std': 0.01})
     """
+    require(isinstance(text, str), f"the {kind} must be a text, not {shortened(text)}")
     call = re.fullmatch(r"\s*((?:.+?\.py:)?[\w:@]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not call:
-        raise UsageError(
-            f"cannot read the {kind} {shortened(text)}; write it like name or name(argument=0.1)"
-        )
+        several = len(parts_of(text)) > 1
+        form = "give each by itself" if several else "write it like name or name(argument=0.1)"
+        raise UsageError(f"cannot read the {kind} {shortened(text)}; {form}")
     return call.group(1), _arguments(call.group(2) or "")
+
+
+def parts_of(text: str) -> list[str]:
+    """The parts of a text between its commas, except those in brackets.
+
+    >>> parts_of("he, normal(std=1, mean=2)")
+    ['he', 'normal(std=1, mean=2)']
+    """
+    return [part.strip() for part in re.split(r",(?![^(]*\))", text)]
 
 
 def written_call(name: str, arguments: Mapping[str, Argument]) -> str:
@@ -266,7 +283,12 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
     return {argument: value for argument, value in typed.items() if value != parameters[argument].default}
 
 
-def _number(text: str) -> Argument:
+def read_number(text: str) -> Argument:
+    """The number that a text stands for, or the text.
+
+    >>> read_number("1e-2"), read_number("tanh")
+    (0.01, 'tanh')
+    """
     try:
         return float(text)
     except ValueError:
@@ -278,9 +300,17 @@ def _arguments(text: str) -> dict[str, Argument]:
     for part in filter(str.strip, text.split(",")):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
-            raise UsageError(f"cannot read {shortened(part.strip())}; write name=value, each name once")
-        arguments[name] = _number(value)
+            problem = f"cannot read {shortened(part.strip())}; write name=value, each name once"
+            raise UsageError(f"{problem}{_with_a_point(arguments, part.strip())}")
+        arguments[name] = read_number(value)
     return arguments
+
+
+def _with_a_point(earlier: Mapping[str, Argument], part: str) -> str:
+    """What was meant by std=0,01, of which the comma made two."""
+    name, value = list(earlier.items())[-1] if earlier else ("", "")
+    is_decimal = isinstance(value, float) and value.is_integer() and part.isdigit()
+    return f"; did you mean {name}={written_value(value)}.{part}?" if is_decimal else ""
 
 
 def _typed(name: str, value: Argument, annotation: Any) -> Any:

@@ -92,7 +92,8 @@ def test_a_shipped_config_is_run_by_its_name_from_any_folder(initlab_here, tmp_p
 def test_the_shipped_configs_are_listed(initlab_here):
     done = initlab_here("run", "--list")
     assert done.returncode == 0
-    assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == set(shipped_configs())
+    names = [line.split()[0] for line in done.stdout.splitlines()[1:] if not line.startswith(" ")]
+    assert names == sorted(shipped_configs())
 
 
 def test_new_writes_a_config_that_runs_and_overwrites_nothing(initlab_here, tmp_path, monkeypatch):
@@ -150,7 +151,7 @@ def test_run_prints_a_table_writes_everything_and_trains_nothing_twice(initlab_h
 
 def test_run_json_is_for_programs(initlab_here, small_config, tmp_path):
     done = initlab_here("run", small_config, "--jobs", 0, "--results", tmp_path / "r", "--json", "--quiet")
-    assert [row["label"] for row in json.loads(done.stdout)] == ["he", "std=0.01", "huge"]
+    assert [row["label"] for row in json.loads(done.stdout)["conditions"]] == ["he", "std=0.01", "huge"]
     assert done.stderr == ""
 
 
@@ -177,13 +178,16 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
     ("arguments", "code", "message"),
     [
         (["run", "nowhere.yaml"], 5, "nowhere.yaml: cannot read the config: No such file"),
-        (["run", "nowhere"], 2, "unknown config 'nowhere'; known: activations, "),
+        (["run", "nowhere"], 2, "unknown config 'nowhere'; `initlab run --list` lists all"),
         (["run", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
+        (["run", "smal"], 2, "unknown config 'smal'; did you mean 'small.yaml'?"),
+        (["run", "smal.yaml"], 5, "No such file or directory; did you mean 'small.yaml'?"),
+        (["run", "mnist.yaml"], 5, "No such file or directory; did you mean 'mnist'?"),
         (["config", "show", "mnits"], 2, "unknown config 'mnits'; did you mean 'mnist'?"),
         (["run", "."], 5, "cannot read the config: Is a directory"),
-        (["run", "broken.yaml"], 2, "broken.yaml:2:6: mapping values are not allowed"),
+        (["run", "broken.yaml"], 2, "broken.yaml:2:6: a ':' where no key may stand"),
         (["run", "small.yaml", "--set", "trian.steps=1"], 2, "unknown key 'trian'; did you mean 'train'?"),
-        (["run", "small.yaml", "--set", "init=xaveir"], 2, "did you mean 'xavier'?"),
+        (["run", "small.yaml", "--set", "init=xaveir"], 2, "did you mean 'xavier', '"),
         (
             ["run", "small.yaml", "--set", "network.hidden=[-8]"],
             2,
@@ -211,6 +215,18 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["histogram", "--range", "wide"], 2, "--range wide: write two numbers"),
         (["histogram", "--output", "a.txt"], 2, "--output a.txt: the name must end in .png, .svg or .pdf"),
         (["histogram", "--output", "small.yaml/a.png"], 5, "small.yaml"),
+        (["histogram", "--init", "He"], 2, "'He'; did you mean 'he'? `initlab schemes` lists all"),
+        (["histogram", "--init", "0.01"], 2, "cannot read the scheme '0.01'; did you mean std=0.01?"),
+        (["histogram", "--init", "he,std=1"], 2, "repeat the option, as in --init he --init std=1"),
+        (["depth", "--init", "he, lecun"], 2, "repeat the option, as in --init he --init lecun"),
+        (["depth", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
+        (["histogram", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
+        (["explain", "torch:lin"], 2, "`initlab schemes --source torch` lists all"),
+        (["list"], 5, "results: there is no such folder of results; `initlab run` makes one"),
+        (["compare", "a", "b"], 5, "results: there is no such folder of results"),
+        (["claims", "symetry"], 2, "unknown experiment 'symetry'; did you mean 'symmetry'"),
+        (["fetch", "kmnist", "mnits"], 2, "unknown dataset 'mnits'; did you mean 'mnist'?"),
+        (["histogram", "--init", "he", "xavier"], 2, "(xavier); repeat an option for another value"),
         (["hist"], 2, "No such command 'hist'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -229,6 +245,23 @@ def test_a_mistake_is_reported_in_words_with_its_exit_code(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 or "Usage" in done.stderr
+
+
+def test_a_run_or_experiment_that_nobody_recorded_is_told_with_similar_names(
+    initlab_here, small_config, tmp_path
+):
+    few = ["--set", "name=small", "--set", "train.steps=2", "--jobs", 0, "--quiet"]
+    few += ["--results", tmp_path / "r"]
+    assert initlab_here("run", small_config, *few).returncode == 0
+    compared = initlab_here("compare", "smal", "he-relu", "--results", tmp_path / "r")
+    assert "no run is called 'smal'; did you mean 'small" in compared.stderr
+    listed = initlab_here("list", "smal", "--results", tmp_path / "r")
+    assert "unknown experiment 'smal'; did you mean 'small'?" in listed.stderr
+
+
+def test_what_is_shipped_needs_no_fetching(initlab_here):
+    done = initlab_here("fetch", "mnist")
+    assert (done.returncode, done.stderr) == (0, "mnist: shipped; there is nothing to fetch\n")
 
 
 def test_a_run_that_cannot_be_trained_is_recorded_with_its_cause_while_the_rest_goes_on(
@@ -253,20 +286,21 @@ def test_histogram_draws_and_prints_the_same_numbers(initlab_here, tmp_path, mon
     words = ["histogram", "--init", "he", "--init", "std=1", "--depth", 3]
     table = initlab_here(*words)
     assert table.returncode == 0, table.stderr
-    assert len(table.stdout.splitlines()) == 1 + 3 * 2 * 3
+    lines = [line for line in table.stdout.splitlines() if line.startswith(("he ", "std=1 "))]
+    assert len(lines) == 3 * 2 * 3
     assert (tmp_path / "results/histogram/he-std=1.png").is_file()
-    rows = json.loads(initlab_here(*words, "--json", "--output", "a.svg").stdout)
+    rows = json.loads(initlab_here(*words, "--json", "--output", "a.svg").stdout)["layers"]
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
-    for row, line in zip(rows, table.stdout.splitlines()[1:], strict=True):
-        assert f"{row['std']:.4g}" in line.split()
-        assert f"{row['above_range']:,}" == line.split()[-1]
+    for row, line in zip(rows, lines, strict=True):
+        assert f"{row['std']:.3g}" in line.split()
+        assert f"{row['below_range'] + row['above_range']:,}" == line.split()[-1]
 
 
 def test_histogram_options(initlab_here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--activation", "tanh", "--depth", 2, "--width", 30, "--samples", 50, "--bins", 7, "--seed", 3]
     done = initlab_here("histogram", *options, "--range", "0,1", "--json")
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout)["layers"]
     assert [row["layer"] for row in rows] == [1, 2]
     assert 0.3 < rows[0]["clipped"] < 0.7
     assert rows[0]["below_range"] == round(rows[0]["clipped"] * 30 * 50)
@@ -277,9 +311,9 @@ def test_depth_draws_and_prints_predicted_and_measured(initlab_here, tmp_path, m
     words = ["depth", "--init", "he", "--activation", "relu", "--depth", 6, "--width", 50, "--seeds", 3]
     done = initlab_here(*words)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1].split()[-1] == "1"
+    assert done.stdout.splitlines()[-1].split()[-1] == "1"
     assert (tmp_path / "results/depth/he-relu.png").is_file()
-    rows = json.loads(initlab_here(*words, "--json").stdout)
+    rows = json.loads(initlab_here(*words, "--json").stdout)["layers"]
     assert [row["layer"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[0]["activation_std_low"] <= rows[0]["activation_std"] <= rows[0]["activation_std_high"]
 
@@ -307,8 +341,19 @@ def test_schemes_lists_all_with_formula_and_source(initlab_here):
     listed = json.loads(initlab_here("schemes", "--json").stdout)
     rows = listed["schemes"]
     assert {row["name"] for row in rows} == set(SCHEMES)
-    text = initlab_here("schemes").stdout
-    assert all(row["formula"] in text and row["source"] in text for row in rows)
+    text = " ".join(initlab_here("schemes").stdout.split())
+    assert all(text.count(f"{row['formula']} {row['source']}") == 1 for row in rows)
+
+
+def test_schemes_are_filtered_by_words_and_by_source(initlab_here):
+    he = json.loads(initlab_here("schemes", "he", "--json").stdout)
+    assert [row["name"] for row in he["schemes"]] == ["he", "he_uniform", "slide:he"]
+    assert "torch:kaiming_normal_" in he["names_elsewhere"]
+    torch = json.loads(initlab_here("schemes", "--source", "torch", "--json").stdout)
+    assert all(name.startswith("torch:") for name in torch["names_elsewhere"])
+    assert "he" not in [row["name"] for row in torch["schemes"]]
+    none = initlab_here("schemes", "zzz")
+    assert (none.returncode, "no scheme has 'zzz'" in none.stderr) == (2, True)
 
 
 def test_explain_prints_law_names_and_theory(initlab_here):
@@ -327,7 +372,7 @@ def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
     text = initlab_here("diagnose", *options).stdout
     assert text.startswith("std=0.01, tanh, 784-20x6-10, sgd: does not train (vanishing; severity ")
     assert "\nTry auto, which is healthy here: " in text
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 30
     longer = initlab_here("diagnose", *options, "--layers", "--train", "40", "--optimizer", "adam").stdout
     assert "784-20x6-10, adam: " in longer
     first, second = (line for line in longer.splitlines() if line.startswith("After 40 steps from "))
@@ -339,7 +384,7 @@ def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
 
 def test_diagnose_for_programs(initlab_here):
     run = initlab_here("diagnose", "--init", "zeros", "--hidden", "50,20", "--json", "--train", "20")
-    (diagnosis,) = json.loads(run.stdout)
+    (diagnosis,) = json.loads(run.stdout)["networks"]
     assert (diagnosis["sizes"], diagnosis["words"][0]) == ([784, 50, 20, 10], "symmetric")
     assert diagnosis["cure"]["scheme"] == "auto"
     assert [trained["start"] for trained in diagnosis["trained"]] == ["zeros", "auto"]
@@ -357,6 +402,9 @@ def test_diagnose_reads_a_config(initlab_here):
         (["--hidden", "100xx3"], "write units and layers"),
         (["--activation", "rleu"], "did you mean 'relu'"),
         (["--data", "nowhere"], "no such folder"),
+        (["--data", "mnits"], "unknown dataset 'mnits'; did you mean 'mnist'?"),
+        (["--init", "he,xavier"], "repeat the option"),
+        (["--init", "he", "xavier"], "xavier: give either a config"),
         (["configs.yaml", "--init", "he"], "either a config"),
         (["--set", "name=x"], "no config is given"),
         (["mnist", "--optimizer", "adam"], "the config names the optimizer"),
@@ -404,3 +452,71 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
 def test_sizes_that_no_memory_holds_are_refused(initlab_here, words):
     refused = initlab_here(*words)
     assert (refused.returncode, f"Invalid value for '{words[1]}'" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["schemes"],
+        ["explain", "torch:kaiming_normal"],
+        ["explain", "auto"],
+        ["explain", "mirror"],
+        ["fetch"],
+        ["run", "mnist", "--dry-run"],
+        ["claims", "--results", Path(__file__).parents[1] / "results"],
+        ["diagnose", "--init", "std=0.01", "--activation", "tanh", "--hidden", "20x6", "--layers"],
+        ["histogram", "--init", "book:xavier", "--init", "std=0.01", "--activation", "leaky_relu"],
+        ["depth", "--init", "xavier_sigmoid_uniform", "--depth", 3],
+    ],
+    ids=lambda words: " ".join(map(str, words[:2])),
+)
+def test_what_is_printed_fits_eighty_columns(initlab_here, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here(*words)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_claims_show_the_statements(initlab_here):
+    results = Path(__file__).parents[1] / "results"
+    listed = json.loads(initlab_here("claims", "symmetry", "--results", results, "--json").stdout)["claims"]
+    text = " ".join(initlab_here("claims", "symmetry", "--results", results).stdout.split())
+    for claim in listed:
+        assert f"{claim['verdict']}: symmetry.{claim['name']} {claim['statement']}" in text
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+    ids=["no terminal", "forced", "refused"],
+)
+def test_verdicts_are_coloured_where_somebody_sees_them(initlab_here, monkeypatch, environment, coloured):
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    results = Path(__file__).parents[1] / "results"
+    text = initlab_here("claims", "symmetry", "--results", results).stdout
+    assert ("\x1b[32mconfirmed\x1b[0m" in text) == coloured
+    assert ("\x1b" in text) == coloured
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["schemes", "he"], "schemes"),
+        (["run", "mnist", "--dry-run"], "runs"),
+        (["claims", "symmetry", "--results", Path(__file__).parents[1] / "results"], "claims"),
+        (["verify", "--results", "."], "experiments"),
+        (["list", "--results", "."], "experiments"),
+        (["diagnose", "--hidden", "5x2"], "networks"),
+        (["histogram", "--depth", 1], "layers"),
+        (["depth", "--depth", 2], "layers"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_json_is_an_object_with_a_named_list(initlab_here, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    done = initlab_here(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout)[name], list)

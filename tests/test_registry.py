@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from initlab.errors import UsageError, require, shortened, unknown_name
+from initlab.errors import UsageError, require, shortened, similar, unknown_name
 from initlab.registry import Registry, written_call
 
 
@@ -105,6 +105,7 @@ def test_the_canonical_text_has_the_order_of_the_signature_and_reads_back(noises
             "cannot read the noise 'gaussian(std=1'; write it like name or name(argument=0.1)",
         ),
         ("", "cannot read the noise ''"),
+        ("gaussian(std=0,01)", "cannot read '01'; write name=value, each name once; did you mean std=0.01?"),
         ("salt(count=2.5)", "count must be a whole number, not 2.5"),
         ("salt(side=hig)", "unknown side 'hig'; did you mean 'high'? Known: high, low"),
         ("salt(side=1)", "unknown side '1.0'"),
@@ -133,6 +134,45 @@ def test_a_family_of_partial_functions_keeps_the_checks_of_its_law(noises):
 def test_numbers_are_written_in_their_shortest_form():
     arguments = {"a": 2.0, "b": 0.5, "c": 3, "d": "tanh", "e": 1e-7}
     assert written_call("f", arguments) == "f(a=2, b=0.5, c=3, d=tanh, e=1e-07)"
+
+
+def test_where_names_are_many_a_message_proposes_three_and_the_command_that_lists_all():
+    names = [f"name{number}" for number in range(20)] + ["other", "Trunk"]
+    few = unknown_name("thing", "name", names, "initlab things")
+    assert few.count("'name") == 4, few
+    assert few.endswith("`initlab things` lists all")
+    assert (
+        unknown_name("thing", "zzz", names, "initlab things")
+        == "unknown thing 'zzz'; `initlab things` lists all"
+    )
+    assert "other" in unknown_name("thing", "zzz", names)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("HE", ["he"]),
+        ("trunc", ["truncated_normal"]),
+        ("msra", ["he"]),
+        ("zzz", []),
+        ("he_nrm", ["he_normal", "he"]),
+    ],
+)
+def test_similar_names(given, meant):
+    assert similar(given, ["he", "he_normal", "truncated_normal", "tanh"], 2) == meant
+
+
+def test_a_text_of_several_names_is_no_name(noises):
+    with pytest.raises(UsageError, match="cannot read the noise 'salt,pepper'; give each by itself"):
+        noises.parse("salt,pepper")
+
+
+@pytest.mark.parametrize("value", [3, None, ["salt"]])
+def test_a_name_must_be_a_text(noises, value):
+    with pytest.raises(UsageError, match="must be a text, not"):
+        noises.parse(value)
+    with pytest.raises(UsageError, match="must be one name, not"):
+        noises[value]
 
 
 def test_long_values_are_cut_in_messages():

@@ -20,8 +20,20 @@ def fetch(
     if not names:
         _list()
         return
-    for name in names:
+    for name in _to_fetch(names):
         _fetch(name)
+
+
+def _to_fetch(names: list[str]) -> list[str]:
+    """Those of the datasets that come from elsewhere; an unknown one is refused before any is fetched."""
+    from initlab.data.datasets import DATASETS, whereabouts
+    from initlab.data.downloads import SOURCES
+
+    for name in names:
+        DATASETS[name]
+        if name not in SOURCES:
+            say(f"{name}: {whereabouts(name)}; there is nothing to fetch")
+    return [name for name in dict.fromkeys(names) if name in SOURCES]
 
 
 def _list() -> None:

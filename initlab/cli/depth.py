@@ -14,6 +14,7 @@ from initlab.cli.terminal import (
     file_name,
     print_json,
     print_table,
+    repeated,
     say,
     write_figure,
 )
@@ -67,8 +68,8 @@ def depth(
     from initlab.nn.normalization import BatchNorm
     from initlab.plotting.depth import depth_figure
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or _SCHEMES))
-    functions = [ACTIVATIONS.resolve(name) for name in dict.fromkeys(activation or _ACTIVATIONS)]
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or _SCHEMES)))
+    functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     norm = BatchNorm.parse(batch_norm) if batch_norm else None
     words = file_name(
         [*(scheme.short for scheme in schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)]
@@ -82,9 +83,10 @@ def depth(
     title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
     write_figure(depth_figure(profiles, title), target)
     if as_json:
-        print_json([row for profile in profiles for row in profile.rows()])
+        print_json({"layers": [row for profile in profiles for row in profile.rows()]})
     else:
-        header = ["activation", "scheme", "last layer's std", "predicted", "gradient factor", "predicted"]
+        header = ["activation", "scheme", "last layer's std", "std in theory"]
+        header += ["gradient factor", "factor in theory"]
         print_table(header, [_cells(profile) for profile in profiles])
     say(f"Written: {target}")
 

@@ -1,5 +1,6 @@
 """`initlab diagnose`: the symptoms of a network before training, and a cure."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,11 +18,14 @@ from initlab.cli.terminal import (
     app,
     check_suffix,
     number,
+    plain,
     print_json,
     print_table,
+    print_text,
+    repeated,
     write_figure,
 )
-from initlab.errors import UsageError
+from initlab.errors import DataError, UsageError, unknown_name
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
@@ -35,56 +39,65 @@ if TYPE_CHECKING:
     from initlab.training.history import History
 
 
+ConfigOrModel = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[CONFIG|MODULE:MODEL]",
+        help="A config, for example mnist; or a model of a Python module, or a function that builds "
+        "one. Importing a module runs its code.",
+    ),
+]
+InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
+ActivationOption = Annotated[list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default="relu")]
+HiddenOption = Annotated[
+    str | None,
+    typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A dataset, or a folder of IDX files; for a model MODULE:BATCH, of (inputs, targets).",
+        show_default="mnist",
+    ),
+]
+SamplesOption = Annotated[int, typer.Option(min=2, help="The number of training images.")]
+SeedsOption = Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")]
+OptimizerOption = Annotated[
+    str | None, typer.Option(help="The optimizer that will train.", show_default="sgd")
+]
+LayersOption = Annotated[bool, typer.Option("--layers", help="Print the numbers of every layer.")]
+TrainOption = Annotated[
+    int | None, typer.Option(min=1, metavar="STEPS", help="Train the network and its cure.")
+]
+FigureOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the layers: a .png, .svg or .pdf.")
+]
+CureOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the lines that cure a model of your own.")
+]
+LibraryOption = Annotated[
+    str | None,
+    typer.Option(help="Whose models a function builds: torch, keras or flax.", show_default="torch"),
+]
+
+
 @app.command()
 def diagnose(
-    config: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[CONFIG|MODULE:MODEL]",
-            help="A config, for example mnist; or a model of a Python module, or a function that builds "
-            "one. Importing a module runs its code.",
-        ),
-    ] = None,
-    init: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he"),
-    ] = None,
-    activation: Annotated[
-        list[str] | None,
-        typer.Option(help=ACTIVATION_HELP, show_default="relu"),
-    ] = None,
-    hidden: Annotated[
-        str | None,
-        typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="A dataset, or a folder of IDX files; for a model MODULE:BATCH, of (inputs, targets).",
-            show_default="mnist",
-        ),
-    ] = None,
+    config: ConfigOrModel = None,
+    init: InitOption = None,
+    activation: ActivationOption = None,
+    hidden: HiddenOption = None,
+    data: DataOption = None,
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
-    samples: Annotated[int, typer.Option(min=2, help="The number of training images.")] = 300,
-    seeds: Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")] = 5,
-    optimizer: Annotated[
-        str | None, typer.Option(help="The optimizer that will train.", show_default="sgd")
-    ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="Print the numbers of every layer.")] = False,
-    train: Annotated[
-        int | None, typer.Option(min=1, metavar="STEPS", help="Train the network and its cure.")
-    ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the layers: a .png, .svg or .pdf.")
-    ] = None,
-    cure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the lines that cure a model of your own.")
-    ] = None,
-    library: Annotated[
-        str | None,
-        typer.Option(help="Whose models a function builds: torch, keras or flax.", show_default="torch"),
-    ] = None,
+    samples: SamplesOption = 300,
+    seeds: SeedsOption = 5,
+    optimizer: OptimizerOption = None,
+    layers: LayersOption = False,
+    train: TrainOption = None,
+    figure: FigureOption = None,
+    cure: CureOption = None,
+    library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Predict whether a network will train, and why not.
@@ -102,15 +115,17 @@ def diagnose(
         return
     if cure or library:
         raise UsageError("--cure and --library are for a model of your own, MODULE:MODEL")
-    if config is None:
-        if overrides:
-            raise UsageError("--set changes a config, but no config is given")
-        cases = _cases_of_options(
-            init or ["he"], activation or ["relu"], hidden or "100x5", data or "mnist", optimizer or "sgd"
-        )
-    else:
-        _refuse_beside_a_config(bool(init or activation or hidden or data), optimizer)
+    if config is not None:
+        _refuse_beside_a_config(config, bool(init or activation or hidden or data), optimizer)
         cases = _cases_of_config(config, overrides or [], allow_code)
+    elif overrides:
+        raise UsageError("--set changes a config, but no config is given")
+    else:
+        inits, activations = (
+            repeated("--init", init or ["he"]),
+            repeated("--activation", activation or ["relu"]),
+        )
+        cases = _cases_of_options(inits, activations, hidden or "100x5", data or "mnist", optimizer or "sgd")
     if figure and len(cases) > 1:
         raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
@@ -120,18 +135,19 @@ def diagnose(
         write_figure(network_figure(diagnoses[0]), figure)
     trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
     if as_json:
-        print_json([_plain(*pair) for pair in zip(diagnoses, trials, strict=True)])
+        print_json({"networks": [_plain(*pair) for pair in zip(diagnoses, trials, strict=True)]})
     elif len(diagnoses) == 1:
         _print_details(diagnoses[0], trials[0], train, layers)
     else:
         _print_overview(diagnoses, trials)
 
 
-def _refuse_beside_a_config(has_options: bool, optimizer: str | None) -> None:
+def _refuse_beside_a_config(config: Path, has_options: bool, optimizer: str | None) -> None:
     """What a config says cannot be said a second time."""
     if has_options:
         raise UsageError(
-            "give either a config, which --set changes, or --init, --activation, --hidden and --data"
+            f"{plain(str(config))}: give either a config, which --set changes, or --init, --activation, "
+            "--hidden and --data; repeat an option for another value"
         )
     if optimizer:
         raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
@@ -193,12 +209,15 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool)
 def _cases_of_options(
     init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str, optimizer: str
 ) -> list[_Case]:
-    from initlab.data.datasets import canonical_name, is_dataset_name
+    from initlab.data.datasets import DATASETS, canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
     from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.network import hidden_sizes
     from initlab.runner.settings import DataSettings
 
+    if not is_dataset_name(data) and not os.path.exists(data):
+        unknown = unknown_name("dataset", data, DATASETS)
+        raise DataError(f"--data: {unknown}; and there is no such folder of IDX files")
     source = DataSettings(name=canonical_name(data)) if is_dataset_name(data) else DataSettings(path=data)
     sizes = hidden_sizes(hidden)
     return _distinct(
@@ -240,7 +259,8 @@ def _shape(sizes: "Sequence[int]") -> str:
 def _print_details(
     diagnosis: "Diagnosis", trial: "dict[str, History]", steps: int | None, layers: bool
 ) -> None:
-    typer.echo(repr(diagnosis))
+    for line in repr(diagnosis).splitlines():
+        print_text(line)
     for name, history in trial.items():
         accuracy = history.test_accuracy
         reached = "diverged" if accuracy is None else f"{accuracy:.1%} of the test set"
@@ -254,7 +274,7 @@ def _print_details(
         print_table([*header[:-1], "verdict"], rows)
         typer.echo("std: of the activations.")
         for name, meaning in LAYER_NUMBERS.items():
-            typer.echo(f"{name}: {meaning}.")
+            print_text(f"{name}: {meaning}.")
         typer.echo("")
         _print_answers(diagnosis)
 
@@ -266,7 +286,7 @@ def _print_answers(diagnosis: "Diagnosis") -> None:
         criterion, mark = answer.criterion, "yes" if answer.met else "NO"
         typer.echo(f"{mark:4}{criterion.question}")
         meaning = NETWORK_NUMBERS[criterion.number]
-        typer.echo(f"    {answer.number:.3g}, at most {criterion.high:.3g}: {meaning}.")
+        print_text(f"{answer.number:.3g}, at most {criterion.high:.3g}: {meaning}.", indent=4)
 
 
 def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any]:

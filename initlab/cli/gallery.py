@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import JsonOption, ResultsOption, app, print_json, print_table, say
+from initlab.cli.terminal import (
+    JsonOption,
+    ResultsOption,
+    app,
+    has_colours,
+    painted,
+    print_json,
+    print_table,
+    print_text,
+    say,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,17 +130,22 @@ def claims(
     exhibits = read_exhibits(source)
     for name in names or []:
         if name not in exhibits:
-            raise UsageError(f"{source}: {unknown_name('experiment', name, exhibits)}")
+            message = unknown_name("experiment", name, exhibits, "initlab reproduce --list")
+            raise UsageError(f"{source}: {message}")
     rows = [{"experiment": name, **claim} for name in names or exhibits for claim in exhibits[name]["claims"]]
     if as_json:
-        print_json(rows)
+        print_json({"claims": rows})
         return
-    print_table(["experiment", "verdict", "claim", "measured", "range"], [_row(claim) for claim in rows])
+    for claim in rows:
+        _print_claim(claim)
     if source != results:
         say(f"{results} holds no claims yet; these are the published ones.")
     say(f"{counted(claim['verdict'] for claim in rows)}.")
 
 
-def _row(claim: dict[str, Any]) -> "Sequence[object]":
+def _print_claim(claim: dict[str, Any]) -> None:
+    """Its verdict and name, the statement, and what was measured."""
     means = [f"{finding['mean']:.4g}" for finding in claim["findings"]]
-    return [claim["experiment"], claim["verdict"], claim["name"], ", ".join(means), claim["range"]]
+    typer.echo(f"{painted(claim['verdict'])}: {claim['experiment']}.{claim['name']}", color=has_colours())
+    print_text(claim["statement"], indent=4)
+    print_text(f"expected: {claim['range']}; measured: {', '.join(means)}", indent=4)

@@ -1,5 +1,6 @@
 """`initlab histogram`: histograms of untrained networks, layer by layer."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from initlab.cli.terminal import (
     number,
     print_json,
     print_table,
+    repeated,
     say,
     write_figure,
 )
@@ -71,8 +73,8 @@ def histogram(
 ) -> None:
     """Draw histograms of untrained networks by layer.
 
-    The table compares them with theory. The spread of a predicted standard deviation is that of single
-    networks of this width.
+    The table compares them with theory. The spread of a predicted standard deviation, in percent of it, is
+    that of single networks of this width.
     """
     from initlab.init.scheme import Scheme
     from initlab.measure.histograms import layer_panels
@@ -80,10 +82,9 @@ def histogram(
     from initlab.nn.activations import ACTIVATIONS
     from initlab.plotting.histograms import histogram_figure
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in init or ["he"]))
-    functions = [
-        ACTIVATIONS.resolve(name) for name in dict.fromkeys(activation or ["sigmoid", "tanh", "relu"])
-    ]
+    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or ["he"])))
+    chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
+    functions = [ACTIVATIONS.resolve(name) for name in chosen]
     words = [scheme.short for scheme in schemes] + (list(map(shown, functions)) if activation else [])
     words += [what] if what != "activations" else []
     target = output or Path("results", "histogram", f"{file_name(words)}.png")
@@ -102,7 +103,7 @@ def histogram(
     names = ", ".join(dict.fromkeys(panel.label for panel in panels))
     write_figure(histogram_figure(panels, f"{QUANTITIES[what].title} before training: {names}"), target)
     if as_json:
-        print_json([panel.numbers() for panel in panels])
+        print_json({"layers": [panel.numbers() for panel in panels]})
     else:
         _print_panels(panels)
     say(f"Written: {target}")
@@ -119,26 +120,28 @@ def _parse_range(text: str | None) -> tuple[float, float] | None:
 
 
 def _print_panels(panels: "Iterable[Panel]") -> None:
-    last = ["saturated or off", "below", "above range"]
-    header = ["activation", "scheme", "layer", "mean", "predicted", "std", "predicted", *last]
-    print_table(header, [_cells(panel) for panel in panels])
+    """A table for each activation function."""
+    header = ["scheme", "layer", "mean", "mean in theory", "std", "std in theory"]
+    header += ["saturated or off", "outside the range"]
+    for name, group in groupby(panels, key=lambda panel: panel.activation):
+        typer.echo(f"{name}:")
+        print_table(header, [_cells(panel) for panel in group])
 
 
 def _cells(panel: "Panel") -> list[object]:
     return [
-        shown(panel.activation),
         panel.label,
         panel.layer,
-        number(panel.mean, 4),
-        number(panel.predicted.mean, 4) if panel.predicted else None,
-        number(panel.std, 4),
+        number(panel.mean, 3),
+        number(panel.predicted.mean, 3) if panel.predicted else None,
+        number(panel.std, 3),
         _with_spread(panel.predicted) if panel.predicted else None,
         f"{100 * panel.saturated:.1f} %",
-        f"{panel.histogram.below:,}",
-        f"{panel.histogram.above:,}",
+        f"{panel.histogram.below + panel.histogram.above:,}",
     ]
 
 
 def _with_spread(predicted: "Predicted") -> str:
-    spread = "" if predicted.spread is None else f" ± {number(predicted.spread, 2)}"
-    return f"{number(predicted.std, 4)}{spread}"
+    """The standard deviation, and the spread of single networks in percent of it."""
+    spread = "" if predicted.spread is None else f"±{predicted.spread / predicted.std:.0%}"
+    return f"{number(predicted.std, 3)}{spread}"

@@ -1,5 +1,6 @@
 """`initlab diagnose MODULE:MODEL`: the verdict on a person's own model."""
 
+import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -56,12 +57,7 @@ def diagnosis_of_model(
         )
     if library is not None and library not in LIBRARIES:
         raise UsageError(unknown_name("library", library, LIBRARIES))
-    try:
-        model, batch = object_of(text), object_of(data)
-    except ModuleNotFoundError as error:
-        if error.name not in LIBRARIES:
-            raise
-        raise _missing(error.name) from error
+    model, batch = _imported(text), _imported(data)
     name = library or _library_of(model)
     _require_library(name)
     diagnose = import_module(f"initlab.frameworks.{name}").diagnose
@@ -69,6 +65,25 @@ def diagnosis_of_model(
         model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws
     )
     return diagnosis
+
+
+def _imported(text: str) -> object:
+    """The object of MODULE:NAME; what its module raises is told in one line."""
+    try:
+        return object_of(text)
+    except UsageError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name in LIBRARIES:
+            raise _missing(error.name) from error
+        raise UsageError(f"{text}: its module needs {error.name}, which is not installed") from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = where.filename, where.lineno
+        if isinstance(error, SyntaxError):
+            file, line = error.filename or file, error.lineno
+        problem = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+        raise UsageError(f"{text}: its module cannot be imported: {file}:{line}: {problem}") from error
 
 
 def _require_library(name: str) -> None:

@@ -42,9 +42,10 @@ def list_records(
 
     rows = experiment_rows(results) if experiment is None else run_rows(find_store(results, experiment))
     if as_json:
-        print_json(rows)
+        print_json({"experiments" if experiment is None else "runs": rows})
     elif rows:
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        header = [key.replace("_", " ") for key in rows[0]]
+        print_table(header, [list(row.values()) for row in rows])
     else:
         say(f"{results}: no records")
 
@@ -140,7 +141,7 @@ def export(
         say(f"Written: {parquet}")
         return
     if as_json:
-        print_json(rows)
+        print_json({"runs": rows})
         return
     header = list(dict.fromkeys(key for row in rows for key in row))
     typer.echo(table_text(header, [[row.get(key) for key in header] for row in rows]), nl=False)
@@ -162,7 +163,7 @@ def verify(
     names = [experiment] if experiment else experiments(results)
     checks = [verify_store(find_store(results, name)) for name in names]
     if as_json:
-        print_json([vars(check) for check in checks])
+        print_json({"experiments": [vars(check) for check in checks]})
     else:
         rows = [[check.experiment, check.whole, len(check.damaged), len(check.foreign)] for check in checks]
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)

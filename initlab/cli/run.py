@@ -18,6 +18,7 @@ from initlab.cli.terminal import (
     print_json,
     print_table,
     say,
+    screen_width,
 )
 from initlab.errors import InitlabError
 
@@ -119,6 +120,6 @@ def _print_outcome(outcome: "Results", as_json: bool) -> None:
     from initlab.runner.tables import group_table
 
     if as_json:
-        print_json(outcome.summary())
+        print_json({"conditions": outcome.summary()})
     else:
-        typer.echo(group_table(outcome.groups))
+        typer.echo(group_table(outcome.groups, screen_width()))

@@ -5,39 +5,102 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.terminal import ACTIVATION_HELP, JsonOption, app, number, print_json, print_table
-from initlab.errors import UsageError
+from initlab.cli.terminal import (
+    ACTIVATION_HELP,
+    JsonOption,
+    app,
+    number,
+    print_json,
+    print_table,
+    print_text,
+)
+from initlab.errors import UsageError, shortened
 from initlab.own_code import installed, package_of, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from initlab.theory.explain import Explanation, Outlook
 
 
 @app.command()
-def schemes(as_json: JsonOption = False) -> None:
+def schemes(
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Only schemes with these words in a name or the source.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Only those of a library, for example torch, or of an author, for example Glorot."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the schemes with formulas and sources.
 
     The names that other libraries give them follow.
     """
-    from initlab.init.scheme import LIBRARY_NAMES
-
+    wanted = [word.lower() for word in words or []]
+    rows = [row for row in _scheme_rows() if _matches(row, wanted, source)]
+    elsewhere = _names_elsewhere(wanted, source)
+    if not rows and not elsewhere:
+        sought = " ".join([*(words or []), *([f"--source {source}"] if source else [])])
+        raise UsageError(f"no scheme has {shortened(sought)}; `initlab schemes` lists all")
     if as_json:
-        names = {name: entry.means for name, entry in LIBRARY_NAMES.items()}
-        print_json({"schemes": _scheme_rows(), "names_elsewhere": names, "installed": _installed_rows()})
+        print_json({"schemes": rows, "names_elsewhere": elsewhere, "installed": _installed_rows()})
         return
-    typer.echo(
-        "n_in: inputs of a unit; n_out: units of the layer. Arguments go in brackets: he(scale=1.8).\n"
-    )
-    for row in _scheme_rows():
+    print_text("n_in: inputs of a unit; n_out: units of the layer. Arguments go in brackets: he(scale=1.8).")
+    for row in rows:
         aliases = f" (also {', '.join(row['also'])})" if row["also"] else ""
-        typer.echo(f"{row['name']}{aliases}\n    {row['formula']}\n    {row['source']}")
-    typer.echo("\nThe names of other libraries, which `initlab explain` translates:")
-    for name, entry in LIBRARY_NAMES.items():
-        typer.echo(f"{name}\n    {entry.means}")
+        _print_entry(f"{row['name']}{aliases}", row["formula"], row["source"])
+    if elsewhere:
+        typer.echo("")
+        print_text("The names of other libraries, which `initlab explain` translates:")
+    for means, names in _by_meaning(elsewhere).items():
+        _print_entry(", ".join(names), means)
     added = _installed_rows()
     if added:
         typer.echo("\nInstalled packages add:")
         print_table(["name", "kind", "package"], [list(row.values()) for row in added])
+
+
+def _print_entry(title: str, *paragraphs: str) -> None:
+    print_text(title)
+    for paragraph in paragraphs:
+        print_text(paragraph, indent=4)
+
+
+def _matches(row: dict[str, Any], words: "Sequence[str]", source: str | None) -> bool:
+    """Whether a scheme has all words, and its source the word for it."""
+    names, text = [row["name"], *row["also"]], f"{row['formula']} {row['source']}"
+    return _have(names, text, words) and (source or "").lower() in row["source"].lower()
+
+
+def _have(names: "Sequence[str]", text: str, words: "Sequence[str]") -> bool:
+    """Whether each word is a part of a name, or a whole word of the text."""
+    return all(
+        any(word in name.lower() for name in names)
+        or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+        for word in words
+    )
+
+
+def _names_elsewhere(words: "Sequence[str]", source: str | None) -> dict[str, str]:
+    """The names of other libraries that have all words, each with its meaning."""
+    from initlab.init.scheme import LIBRARY_NAMES
+
+    library = "" if source is None else f"{source.lower()}:"
+    return {
+        name: entry.means
+        for name, entry in LIBRARY_NAMES.items()
+        if name.startswith(library) and _have([name], entry.means, words)
+    }
+
+
+def _by_meaning(names: "Mapping[str, str]") -> dict[str, list[str]]:
+    """The names that mean the same thing, together."""
+    meanings: dict[str, list[str]] = {}
+    for name, meaning in names.items():
+        meanings.setdefault(meaning, []).append(name)
+    return meanings
 
 
 def _installed_rows() -> list[dict[str, str]]:
@@ -84,13 +147,14 @@ def explain(
         known = {**vars(explanation), "scheme": str(explanation.scheme)}
         print_json({**known, "outlooks": outlooks, "starts": starts})
         return
-    typer.echo("\n".join(_explanation_lines(explanation, layer)))
+    for line in _explanation_lines(explanation, layer):
+        print_text(line)
     if explanation.outlooks:
         _print_outlooks(explanation.outlooks)
     elif explanation.starts:
         _print_starts(explanation)
     else:
-        typer.echo(
+        print_text(
             "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
         )
 
@@ -121,10 +185,9 @@ def _print_outlooks(outlooks: "list[Outlook]") -> None:
     typer.echo("\nIn wide networks without biases, layer after layer:")
     header = ["activation", "variance", "gradient factor", "regime", "trainable depth", "critical sigma_w^2"]
     print_table(header, [_outlook_cells(outlook) for outlook in outlooks])
-    typer.echo(
-        "Variance: the limit in deep layers. Gradient factor: a layer multiplies squared gradients by it.\n"
-        "Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent."
-    )
+    print_text("Variance: the limit in deep layers.")
+    print_text("Gradient factor: a layer multiplies squared gradients by it.")
+    print_text("Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.")
 
 
 def _print_starts(explanation: "Explanation") -> None:
@@ -134,7 +197,7 @@ def _print_starts(explanation: "Explanation") -> None:
         for start in explanation.starts
     ]
     print_table(["activation", "start", "size", "bias", "because"], rows)
-    typer.echo("Size and bias: the standard deviation and the mean of the pre-activations.")
+    print_text("Size and bias: the standard deviation and the mean of the pre-activations.")
 
 
 def _outlook_cells(outlook: "Outlook") -> list[object]:

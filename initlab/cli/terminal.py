@@ -5,29 +5,55 @@ Tables and JSON go to standard output, messages to standard error.
 
 import json
 import math
+import os
+import shlex
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from initlab import __version__
 from initlab.errors import UsageError
+from initlab.registry import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.figure import Figure
 
+
+class _Commands(TyperGroup):
+    """The commands, whose message for an argument too many says how to give an option several values."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            message: Any = getattr(error, "message", None)
+            if isinstance(message, str) and "extra argument" in message:
+                error.message = f"{message}; repeat an option for another value: --init he --init xavier"  # type: ignore[attr-defined]
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
     epilog="Exit codes: 0 done; 1 runs failed, records damaged or claims drifted; 2 usage or config; 3 data; "
-    "4 locked; 5 input or output; 130 and 143 interrupted.",
+    "4 locked; 5 input or output; 130 and 143 interrupted.\n\n"
+    '--json prints an object: lists have names, as in {"runs": [...]}. Completion of commands and options in '
+    "your shell: initlab --install-completion. NO_COLOR and FORCE_COLOR are respected.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_COLUMNS = 80
 
 CONFIG_HELP = "A YAML file, or the name of a shipped config, for example mnist."
 SCHEME_HELP = "A scheme, or yours as ./mine.py:f; repeatable."
@@ -57,6 +83,24 @@ def _options(
     ] = False,
 ) -> None:
     """The options of `initlab` itself."""
+
+
+def repeated(option: str, values: "Iterable[str]") -> list[str]:
+    """The different values of an option that may be repeated, in their order.
+
+    Args:
+        option: its name.
+        values: as they were given.
+
+    Raises:
+        UsageError: for several values in one, as `he,xavier`.
+    """
+    for value in values:
+        parts = [part for part in parts_of(value) if part]
+        if len(parts) > 1:
+            again = " ".join(f"{option} {shlex.quote(part)}" for part in parts)
+            raise UsageError(f"{option} {plain(value)}: repeat the option, as in {plain(again)}")
+    return list(dict.fromkeys(values))
 
 
 def number(value: object, digits: int = 5) -> str:
@@ -105,7 +149,58 @@ def print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> 
     """
     from initlab.training.tables import aligned
 
-    typer.echo(aligned([list(header), *(list(map(number, row)) for row in rows)]))
+    table = aligned([list(header), *(list(map(number, row)) for row in rows)], screen_width(), painted)
+    typer.echo(table, color=has_colours())
+
+
+_COLOURS = {
+    "confirmed": "green",
+    "trains": "green",
+    "mixed": "yellow",
+    "undecided": "yellow",
+    "in doubt": "yellow",
+    "diverged": "yellow",
+    "refuted": "red",
+    "does not train": "red",
+    "failed": "red",
+    "damaged": "red",
+}
+
+
+def has_colours() -> bool:
+    """Whether output is coloured: on a terminal, unless NO_COLOR is set; anywhere where FORCE_COLOR is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+def painted(word: str) -> str:
+    """A word in the colour of what it says, if it is an outcome or a verdict and colours are shown."""
+    return typer.style(word, fg=_COLOURS[word]) if word in _COLOURS and has_colours() else word
+
+
+def screen_width() -> int:
+    """The columns of the terminal; 80 where standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
+
+
+def print_text(text: str, indent: int = 0) -> None:
+    """Print a paragraph in lines that fit the terminal.
+
+    Args:
+        text: of one paragraph.
+        indent: of all lines, in characters.
+    """
+    margin = " " * indent
+    wrapped = textwrap.wrap(
+        text,
+        max(screen_width(), 40),
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    typer.echo("\n".join(wrapped))
 
 
 def say(message: str) -> None:

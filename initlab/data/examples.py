@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from initlab.data.folders import Dataset
 from initlab.data.inputs import Prepare, prepare_inputs
-from initlab.errors import UsageError
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.errors import UsageError, is_whole, shortened
+from initlab.nn.arrays import FloatArray, IntArray, as_floats
 
 
 class PreparedImages:
@@ -75,9 +75,9 @@ class Examples:
         Raises:
             UsageError: for a count out of range.
         """
-        if not 0 <= count < len(self.train_inputs):
+        if not is_whole(count) or not 0 <= count < len(self.train_inputs):
             raise UsageError(
-                f"cannot hold out {count:,} of {len(self.train_inputs):,} training examples for validation"
+                f"cannot hold out {count} of {len(self.train_inputs):,} training examples for validation"
             )
         rest = len(self.train_inputs) - count
         return replace(
@@ -136,17 +136,16 @@ def array_examples(arrays: Sequence[npt.ArrayLike], dtype: str = "float32") -> E
     >>> array_examples([[[0.0, 1.0], [1.0, 0.0]], [0, 1]]).features
     2
     """
-    if len(arrays) not in (2, 4):
-        raise UsageError(
-            f"data is inputs and labels, perhaps with test inputs and labels, not {len(arrays)} arrays"
-        )
-    x, y = np.asarray(arrays[0], dtype), np.asarray(arrays[1])
+    if not isinstance(arrays, list | tuple) or len(arrays) not in (2, 4):
+        given = f"{len(arrays)} arrays" if isinstance(arrays, list | tuple) else shortened(type(arrays))
+        raise UsageError(f"data is (inputs, labels), perhaps with test inputs and labels, not {given}")
+    x, y = as_floats("training inputs", arrays[0], dtype), np.asarray(arrays[1])
     _check_arrays("training", x, y)
     if not len(y):
         raise UsageError("there are no training examples")
     test_x, test_y = x[:0], y[:0]
     if len(arrays) == 4:
-        test_x, test_y = np.asarray(arrays[2], dtype), np.asarray(arrays[3])
+        test_x, test_y = as_floats("test inputs", arrays[2], dtype), np.asarray(arrays[3])
         _check_arrays("test", test_x, test_y)
         if test_x.shape[1] != x.shape[1]:
             raise UsageError(f"test inputs have {test_x.shape[1]} numbers, training inputs {x.shape[1]}")

@@ -34,7 +34,7 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble, hidden_sizes
 from initlab.nn.normalization import BatchNorm
@@ -262,6 +262,7 @@ def diagnose(
     name = ACTIVATIONS.resolve(activation)
     OPTIMIZERS[optimizer]  # an unknown name is told here
     units = hidden_sizes(hidden)
+    inputs, labels = as_floats("inputs", inputs, None), np.asarray(labels)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(name, inputs, labels, seeds, optimizer)

@@ -78,7 +78,7 @@ def chosen_experiments(names: Sequence[str], scripts: Mapping[str, Path]) -> lis
     """
     for name in names:
         if name not in scripts:
-            raise UsageError(unknown_name("experiment", name, scripts))
+            raise UsageError(unknown_name("experiment", name, scripts, "initlab reproduce --list"))
     return [scripts[name] for name in names or scripts]
 
 

@@ -4,17 +4,17 @@ One seed gives every scheme the same underlying draws, layer by layer, so two ne
 their schemes alone.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from initlab.errors import UsageError, require
+from initlab.errors import UsageError, is_whole, require, shortened
 from initlab.init.data_dependent import Samples
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.streams import Purpose, stream
@@ -65,9 +65,14 @@ def initialize(
     (2, 784, 100)
     """
     activation = ACTIVATIONS.resolve(activation)
+    require(isinstance(sizes, Iterable), f"sizes are (n_0, ..., n_L+1), as [784, 100, 10], not {sizes!r}")
+    sizes = list(sizes)
+    data = _as_inputs(data, sizes)
     initializations = _within_network(as_initializations(schemes), sizes, activation, data)
     networks = len(initializations)
-    each_seed = [seeds] * networks if isinstance(seeds, int | np.integer) else list(seeds)
+    each_seed = list(seeds) if isinstance(seeds, Iterable) else [seeds] * networks
+    for seed in each_seed:
+        require(is_whole(seed) and seed >= 0, f"seeds are whole numbers from 0 on, not {seed!r}")
     complete = 0 < networks == len(each_seed)
     require(complete, f"{networks} schemes but {len(each_seed)} seeds; each network needs both")
     ensemble = Ensemble.zeros(networks, sizes, activation, dtype, batch_norm)
@@ -76,6 +81,16 @@ def initialize(
         if initialization.scheme.is_data_dependent:
             _adapt(ensemble, row, initialization.scheme, seed, data)
     return ensemble
+
+
+def _as_inputs(data: Any, sizes: Sequence[int]) -> Inputs | None:
+    """Nested lists as an array; inputs must have the length that the network takes."""
+    if isinstance(data, list | tuple):
+        data = as_floats("inputs", data)
+    shape: tuple[int, ...] = getattr(data, "shape", ())
+    fitting = data is None or (len(shape) == 2 and shape[1] == sizes[0])
+    require(fitting, f"inputs must have the shape (N, {sizes[0]}), not {shape or shortened(data)}")
+    return cast("Inputs | None", data)
 
 
 def _within_network(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
-from initlab.errors import require
+from initlab.errors import require, shortened
 from initlab.init.scheme import Place, Scheme, Shape, library_name
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
@@ -66,6 +66,9 @@ class Initialization:
             return cls(given)
         if callable(given):
             return cls(Scheme.of(given))
+        other: Any = given  # from a notebook, whatever the annotation says
+        hint = f"; did you mean 'std={other}'?" if isinstance(other, int | float) else ""
+        require(isinstance(other, str), f"a scheme is a text, as 'he', not {shortened(other)}{hint}")
         scheme, library = Scheme.parse(given), library_name(given)
         if library is None:
             return cls(scheme)

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from initlab.errors import UsageError, require, unknown_name
+from initlab.errors import UsageError, require, shortened, unknown_name
 from initlab.nn.arrays import FloatArray
 from initlab.own_code import installed, is_reference, shown
 from initlab.registry import (
@@ -25,6 +25,7 @@ from initlab.registry import (
     checked_arguments,
     parameters_of,
     read_call,
+    read_number,
     required_of,
     written_call,
     written_value,
@@ -96,7 +97,7 @@ def _law(*, name: str, function: Draw, also: tuple[str, ...] = (), **attributes:
     return Law(name=name, draw=function, also=also, **{"variance": _unknown, **attributes})
 
 
-SCHEMES: Registry[Law] = Registry("scheme", _law)
+SCHEMES: Registry[Law] = Registry("scheme", _law, lists="initlab schemes")
 ALIASES: dict[str, str] = {}
 
 
@@ -119,6 +120,9 @@ class Scheme:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require(isinstance(self.name, str), f"a scheme's name must be a text, not {shortened(self.name)}")
+        readable = isinstance(self.arguments, Mapping)
+        require(readable, f"a scheme's arguments must be a dict, not {shortened(self.arguments)}")
         object.__setattr__(self, "name", _known(ALIASES.get(self.name, self.name)))
         checked = checked_arguments(self.name, self._law.parameters(), self.arguments)
         object.__setattr__(self, "arguments", checked)
@@ -282,7 +286,8 @@ def _known(name: str) -> str:
     if name in SCHEMES:
         return name
     if name not in installed("scheme"):
-        raise UsageError(unknown_name("scheme", name, [*SCHEMES, *ALIASES, *installed("scheme")]))
+        names = [*SCHEMES, *ALIASES, *installed("scheme")]
+        raise UsageError(unknown_name("scheme", name, names, SCHEMES.lists))
     return SCHEMES.known(name)
 
 
@@ -293,6 +298,9 @@ def _parse(text: str) -> Scheme:
 
 
 def _read(text: str, more: Mapping[str, Argument]) -> Scheme:
+    require(isinstance(text, str), f"the scheme must be a text, not {shortened(text)}")
+    if isinstance(read_number(text), float):
+        raise UsageError(f"cannot read the scheme {shortened(text)}; did you mean std={text.strip()}?")
     short = re.fullmatch(r"\s*std\s*=([^,()]*)", text)
     name, given = read_call("scheme", f"normal({text})" if short else text)
     arguments = _merged(given, more)
@@ -358,8 +366,10 @@ def _translated(name: str, arguments: Mapping[str, Argument]) -> Scheme:
         library = name.partition(":")[0]
         siblings = [sibling for sibling in (*LIBRARY_NAMES, *SCHEMES) if sibling.startswith(f"{library}:")]
         libraries = {entry.partition(":")[0] for entry in LIBRARY_NAMES}
-        raise UsageError(
-            unknown_name("scheme", name, siblings or [f"{library}:..." for library in libraries])
+        accepted, lists = (
+            siblings or [f"{entry}:..." for entry in libraries],
+            f"{SCHEMES.lists} --source {library}",
         )
+        raise UsageError(unknown_name("scheme", name, accepted, lists))
     entry = LIBRARY_NAMES[name]
     return entry.translate(**checked_arguments(name, entry.parameters(), arguments))

@@ -12,7 +12,7 @@ from initlab.init.scheme import Scheme
 from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
 from initlab.measure.probes import check_at_least, equal_layers, random_probe
-from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
 from initlab.nn.arrays import FloatArray
 from initlab.nn.normalization import BatchNorm
 from initlab.theory.layers import LayerPrediction, predict_layers
@@ -83,7 +83,7 @@ def _columns(name: str, values: FloatArray, predicted: float | None) -> dict[str
 
 def depth_profiles(
     schemes: SchemeLike | Sequence[SchemeLike],
-    activations: Sequence[ActivationName],
+    activations: ActivationName | Sequence[ActivationName],
     *,
     depth: int = 20,
     width: int = 100,
@@ -96,7 +96,7 @@ def depth_profiles(
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01"; biases are 0, unless an
             `Initialization` has others.
-        activations: names in `ACTIVATIONS`, or functions of your own.
+        activations: one name in `ACTIVATIONS` or function of your own, or several.
         depth: hidden layers, from 2 on.
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
@@ -116,7 +116,7 @@ def depth_profiles(
     check_at_least(2, depth=depth)
     check_at_least(1, width=width, samples=samples, seeds=seeds)
     starts = as_initializations(schemes)
-    names = [ACTIVATIONS.resolve(activation) for activation in activations]
+    names = [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]
     probe = _Probe(equal_layers(depth, width), samples, batch_norm)
     return [_profile(start, name, probe, seeds) for name in names for start in starts]
 

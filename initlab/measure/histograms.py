@@ -19,7 +19,7 @@ from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
 from initlab.measure.probes import check_at_least, equal_layers, random_probe
 from initlab.measure.quantities import QUANTITIES, Edges, Layers, Predicted, Theory
-from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
 
@@ -151,7 +151,7 @@ def _check_edges(edges: Edges, bins: int) -> None:
 
 def layer_panels(
     schemes: SchemeLike | Sequence[SchemeLike],
-    activations: Sequence[ActivationName] = ("sigmoid", "tanh", "relu"),
+    activations: ActivationName | Sequence[ActivationName] = ("sigmoid", "tanh", "relu"),
     *,
     what: str = "activations",
     depth: int = 5,
@@ -165,7 +165,7 @@ def layer_panels(
 
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01".
-        activations: names in `ACTIVATIONS`, or functions of your own.
+        activations: one name in `ACTIVATIONS` or function of your own, or several.
         what: a name in `QUANTITIES`. Gradients are those of the cross-entropy of ten random classes: of each
             sample with respect to pre-activations, of the mean over samples with respect to weights.
         depth: how many hidden layers.
@@ -192,7 +192,7 @@ def layer_panels(
     starts = as_initializations(schemes)
     inputs, labels = random_probe(seed, samples, width)
     sizes, panels = equal_layers(depth, width), []
-    for name in [ACTIVATIONS.resolve(activation) for activation in activations]:
+    for name in [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]:
         with np.errstate(over="ignore"):
             ensemble = initialize(sizes, starts, seed, name, data=inputs)
         for start, layers in zip(starts, measure_layers(ensemble, inputs, labels), strict=True):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from initlab.errors import UsageError
+from initlab.errors import UsageError, is_whole
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.streams import Purpose, stream
 
@@ -50,8 +50,10 @@ def check_at_least(least: int, **counts: int) -> None:
         counts: each by its name.
 
     Raises:
-        UsageError: for the first of them that is smaller.
+        UsageError: for the first of them that is smaller, or no whole number.
     """
     for name, count in counts.items():
+        if not is_whole(count):
+            raise UsageError(f"{name} must be a whole number, not {count!r}")
         if count < least:
             raise UsageError(f"{name} must be {least} or more, not {count}")

@@ -10,7 +10,7 @@ and neither overflows nor gives NaN for any z, infinite ones included.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,6 +24,17 @@ from initlab.registry import Registry
 Function = Callable[[FloatArray, FloatArray | None], FloatArray]
 # How a person names an activation: as in `ACTIVATIONS`, as `./mine.py:mish`, or as their own function.
 ActivationName = str | Callable[..., Any]
+
+
+def as_list(activations: "ActivationName | Sequence[ActivationName]") -> "list[ActivationName]":
+    """One or several activations as a list.
+
+    >>> as_list("relu"), as_list(["relu", "tanh"])
+    (['relu'], ['relu', 'tanh'])
+    """
+    return [activations] if isinstance(activations, str) or callable(activations) else list(activations)
+
+
 Derivative = Callable[[FloatArray, FloatArray], npt.NDArray[np.floating[Any] | np.bool]]
 
 

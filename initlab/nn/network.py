@@ -12,14 +12,15 @@ layer gives the logits and has no activation function.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, require, shortened
+from initlab.errors import UsageError, is_whole, require, shortened
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
@@ -131,9 +132,11 @@ class Ensemble:
     def _allocate(
         self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str, batch_norm: BatchNorm | None
     ) -> None:
-        positive = len(sizes) >= 2 and min(sizes) >= 1
-        require(positive, f"sizes must be at least two numbers from 1 on, not {list(sizes)}")
+        positive = len(sizes) >= 2 and all(map(is_whole, sizes)) and min(sizes) >= 1
+        require(positive, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
         require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
+        rule = batch_norm is None or isinstance(batch_norm, BatchNorm)
+        require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {batch_norm!r}")
         self.sizes = sizes
         self.activation = ACTIVATIONS[activation]
         affine = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
@@ -208,6 +211,8 @@ class Ensemble:
             The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
         inputs = np.asarray(inputs, self.dtype)
+        if inputs.ndim not in (2, 3) or inputs.shape[-1] != self.sizes[0]:
+            raise UsageError(f"inputs must have the shape (B, {self.sizes[0]}), not {inputs.shape}")
         self._make_room(inputs.shape[-2])
         self._inputs = inputs
         hidden: list[FloatArray | None] = [*self.activations, None]
@@ -382,7 +387,10 @@ def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
     ((100, 100, 100, 100), (30, 20))
     """
     if not isinstance(given, str):
-        return tuple(int(units) for units in given)
+        layers: Any = given  # from a notebook, whatever the annotation says
+        readable = isinstance(layers, Iterable) and all(map(is_whole, layers := list(layers)))
+        require(readable, f"hidden layers are given as [100, 100] or '100x2', not {shortened(layers)}")
+        return tuple(int(units) for units in layers)
     short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", given)
     if short:
         return (int(short[1]),) * int(short[2])

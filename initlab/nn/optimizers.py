@@ -321,6 +321,8 @@ def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
     for argument, value in arguments.items():
         if argument not in parameters:
             raise UsageError(unknown_name(f"argument of {name}", argument, parameters))
+        numbers = np.asarray(value).dtype.kind in "fiu"
+        require(numbers, f"{argument} must be a number, or one for each network, not {value!r}")
         require(bool(np.min(value) >= 0), f"{argument} must be 0 or more, not {value}")
         below_one = argument not in _BELOW_ONE.get(name, []) or bool(np.max(value) < 1)
         require(below_one, f"{argument} of {name} must be below 1, not {value}")

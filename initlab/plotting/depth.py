@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 from matplotlib.axes import Axes
 
+from initlab.errors import UsageError
 from initlab.measure.depth import Profile
 from initlab.nn.arrays import FloatArray
 from initlab.own_code import shown
@@ -26,6 +27,8 @@ def depth_figure(profiles: Sequence[Profile], title: str | None = None) -> Figur
         profiles: from `measure.depth.depth_profiles`.
         title: the finding; by default, what is drawn.
     """
+    if not profiles:
+        raise UsageError("there is no profile to draw; depth_figure takes what `depth_profiles` returns")
     rows = [list(row) for _, row in groupby(profiles, key=lambda profile: profile.activation)]
     figure = Figure(figsize=(9, 0.9 + 2.7 * len(rows)))
     headline(figure, title or _title(profiles))

@@ -6,7 +6,7 @@ file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `setti
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -16,19 +16,22 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from initlab.errors import ConfigError, StorageError, UsageError, shortened, unknown_name
+from initlab.errors import ConfigError, StorageError, UsageError, alternatives, shortened, unknown_name
+from initlab.nn.optimizers import OPTIMIZERS
+from initlab.registry import parameters_of
 from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import Frame, Settings
-from initlab.runner.shipped import find_config
+from initlab.runner.shipped import find_config, other_configs
 from initlab.runner.yaml_text import (
     LARGEST,
     Document,
     Keys,
     document_of,
     nearest,
+    read_scalar,
     read_yaml,
 )
 
@@ -212,7 +215,7 @@ class _SettingsOf:
 
 
 def load_experiment(
-    path: str | Path, overrides: Sequence[str] = (), *, allow_code: bool = False
+    path: str | Path, overrides: str | Sequence[str] = (), *, allow_code: bool = False
 ) -> Experiment:
     """Read and validate a config.
 
@@ -232,12 +235,15 @@ def load_experiment(
     >>> load_experiment("mnist", ["sweep.seed=[0]"])
     <Experiment 'mnist+seed0': 4 runs; sweeps init x 4, seed x 1>
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"a config is a file, or the name of a shipped one, not {shortened(path)}")
     path = find_config(path)
     read = partial(_read_document, allow_code=allow_code)
     document = with_extended(read(path), path.parent, read)
-    for override in overrides:
-        apply_override(document, override)
-    name_changes(document, named=any(override.startswith("name=") for override in overrides))
+    texts = [overrides] if isinstance(overrides, str) else overrides
+    for text in texts:
+        apply_override(document, text)
+    name_changes(document, named=any(text.startswith("name=") for text in texts))
     _anchor_data_path(document.tree, Path())
     _load_code(document, Path(), allowed=True)
     return Experiment._of(document, str(path))
@@ -263,7 +269,8 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(LARGEST + 1).decode("utf-8")
     except OSError as error:
-        raise StorageError(f"{str(path)[:200]}: cannot read the config: {error.strerror or error}") from error
+        problem = f"cannot read the config: {error.strerror or error}{other_configs(path)}"
+        raise StorageError(f"{str(path)[:200]}: {problem}") from error
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#x}"
         raise ConfigError([f"{path}: not UTF-8 text: {byte}"]) from None
@@ -473,23 +480,86 @@ class _Checker:
         keys: Keys = tuple(details["loc"])
         dotted = ".".join(_shown_key(key) for key in keys) or "the config"
         written = _written(keys, where)
-        kind, given = details["type"], shortened(details["input"])
+        kind = details["type"]
+        given = "empty" if details["input"] is None else shortened(details["input"])
         # The place of a value that was written in Python is its dotted key, which is not said twice.
         subject = dotted if self.place(written) == dotted else f"{self.place(written)}: {dotted}"
         if kind == "extra_forbidden" and where and str(keys[0]) in Frame.model_fields:
             return f"{self.place(written)}: {keys[0]!r} is no setting of a run: it cannot be swept"
         if kind == "extra_forbidden":
-            place = self.document.key_places.get(written) or self.place(written)
-            return f"{place}: {unknown_name('key', str(keys[-1]), _accepted(keys[:-1]))}"
+            return f"{self.key_place(keys, where)}: {_unknown_key(keys)}"
         if kind == "missing":
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
         if kind == "value_error":
-            return f"{subject}: {details['msg'].removeprefix('Value error, ')}"
-        return f"{subject} must be {_wanted(details)}, not {given}"
+            return f"{subject}: {details['msg'].removeprefix('Value error, ')}{_meant(dotted, details)}"
+        return f"{subject} must be {_wanted(details)}, not {given}{_meant(dotted, details)}"
+
+    def key_place(self, keys: Keys, where: Mapping[str, Keys]) -> str:
+        """The place of a key that may stand in the sweep, or be the beginning of a dotted key."""
+        places = self.document.key_places
+        swept = [path for dotted, path in where.items() if tuple(dotted.split("."))[: len(keys)] == keys]
+        written = swept[0] if swept else keys
+        holder = written[:-1] if isinstance(written[-1], int) else written
+        inner = [path for path in places if path[: len(holder)] == holder]
+        return places[holder if holder in places else inner[0]] if inner else self.place(written)
 
     def place(self, keys: Keys) -> str:
         """The place of the value; that of the whole config is its file."""
         return nearest(self.document.places, keys) if keys else self.name
+
+
+def _unknown_key(keys: Keys) -> str:
+    """The message for a key that its section does not have, but perhaps another."""
+    name, accepted = str(keys[-1]), _accepted(keys[:-1])
+    elsewhere = [path for path in _setting_paths() if path.rpartition(".")[2] == name]
+    if len(keys) == 1 and elsewhere:
+        return f"unknown key {name!r}; did you mean {alternatives(map(repr, elsewhere))}?"
+    return unknown_name("key", name, accepted)
+
+
+def _setting_paths() -> Iterator[str]:
+    """The dotted keys of all settings that lie within a section."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from (f"{name}.{key}" for key in section.model_fields)
+    arguments = [argument for update in OPTIMIZERS.values() for argument in parameters_of(update)]
+    yield from (f"train.optimizer.{argument}" for argument in dict.fromkeys(arguments))
+
+
+def _meant(dotted: str, details: Mapping[str, Any]) -> str:
+    """What a value of another type was perhaps meant to be."""
+    kind, given = details["type"], details["input"]
+    if kind == "list_type":
+        return _list_meant(dotted.removeprefix("sweep."), given)
+    if isinstance(given, list) and not isinstance(details["loc"][-1], int):
+        return f"; several values go below sweep, as {dotted}: [...]"
+    if kind in ("int_type", "float_type") or (dotted == "init" and not isinstance(given, str)):
+        number = _number_meant(given, whole=kind == "int_type")
+        return "" if number is None else f"; did you mean {'std=' * (dotted == 'init')}{number}?"
+    if kind == "model_type" and isinstance(given, str):
+        return f"; write {dotted}: {{name: {shortened(given)[1:-1]}}}"
+    return ""
+
+
+def _list_meant(key: str, given: Any) -> str:
+    if isinstance(given, dict) and given:
+        return f"; write {key}.{_shown_key(next(iter(given)))}: [...]"
+    is_one = isinstance(given, int | float) or (isinstance(given, str) and re.match(r"[A-Za-z]", given))
+    return f"; write {key}: [{shortened(given).strip(chr(39))}]" if is_one else ""
+
+
+def _number_meant(given: Any, whole: bool) -> int | float | None:
+    """The number in 0,1 or 1_000 or "4" or 10%, or in 1e3 where a whole number is wanted."""
+    text = str(given).strip().replace("_", "")
+    text = re.sub(r",(?=\d{3}\b)", "", text) if whole else text.replace(",", ".", 1)
+    number = read_scalar(text.removesuffix("%"))
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        return None
+    number = number / 100 if text.endswith("%") else number
+    if number != int(number):
+        return None if whole else number
+    return int(number)
 
 
 def _trials(axes: Sequence[Axis]) -> list[list[int]]:

@@ -24,7 +24,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
-from initlab.errors import InitlabError, UsageError
+from initlab.errors import InitlabError, StorageError, UsageError
 
 _SECONDS_TO_REACH_DASK = 10
 SECONDS_TO_GAIN_WORKERS = 60
@@ -176,7 +176,7 @@ def open_dask(address: str) -> Iterator[Executor]:
 
     Raises:
         UsageError: when Dask is not installed, or the address is malformed.
-        InitlabError: when no scheduler answers, or no worker comes within a minute.
+        StorageError: when no scheduler answers, or no worker comes within a minute.
     """
     check_dask(address)
     from distributed import Client
@@ -184,7 +184,7 @@ def open_dask(address: str) -> Iterator[Executor]:
     try:
         client = Client(address, timeout=_SECONDS_TO_REACH_DASK, set_as_default=False)
     except OSError as error:
-        raise InitlabError(f"--dask {address}: no scheduler answers: {error}") from None
+        raise StorageError(f"--dask {address}: no scheduler answers: {error}") from None
     with client:
         _wait_for_a_worker(client, address)
         yield client.get_executor(pure=False)
@@ -200,4 +200,4 @@ def _wait_for_a_worker(client: Any, address: str) -> None:
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_GAIN_WORKERS)
     except TimeoutError:
-        raise InitlabError(f"{waiting} after {SECONDS_TO_GAIN_WORKERS} s; start some and try again") from None
+        raise StorageError(f"{waiting} after {SECONDS_TO_GAIN_WORKERS} s; start some and try again") from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab.errors import UsageError
+from initlab.errors import UsageError, alternatives, shortened, similar
 from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.columns import columns, flattened, without_constants
@@ -251,11 +251,18 @@ def find_run(results: Path, name: str) -> tuple[Store, str]:
     runs = [(store, run_id) for store in stores for run_id in store.run_ids()]
     matches = [(store, run_id) for store, run_id in runs if run_id.startswith(beginning)]
     if not matches:
-        raise UsageError(f"no run is called {name!r}; `initlab list EXPERIMENT` lists the ids")
+        raise UsageError(_no_run(name, [*names, *(run_id for _, run_id in runs)]))
     if len(matches) > 1:
         some = ", ".join(f"{store.folder.name}/{run_id}" for store, run_id in matches[:3])
-        raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}, ...; name one of them")
+        others = ", ..." if len(matches) > 3 else ""
+        raise UsageError(f"{len(matches)} runs begin with {name!r}: {some}{others}; name one of them")
     return matches[0]
+
+
+def _no_run(name: str, names: Sequence[str]) -> str:
+    nearest = similar(name, [each for each in names if each != name], 3)
+    hint = f"; did you mean {alternatives(map(repr, nearest))}?" if nearest else ";"
+    return f"no run is called {shortened(name)}{hint} `initlab list EXPERIMENT` lists the ids of its runs"
 
 
 def _whole(store: Store, run_id: str) -> Record:

@@ -3,10 +3,12 @@
 `mnist` -> the file mnist.yaml, wherever the package is installed.
 """
 
+import os
 import re
+from itertools import islice
 from pathlib import Path
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, similar, unknown_name
 from initlab.runner.yaml_text import read_yaml, write_yaml
 
 _PACKAGE = Path(__file__).parents[1]
@@ -109,4 +111,27 @@ def find_config(given: str | Path) -> Path:
         return configs[str(given)]
     if path.exists():
         return path
-    raise UsageError(f"{unknown_name('config', str(given), configs)}; or give the path of a YAML file")
+    hint = other_configs(path) or ";"
+    ways = "`initlab run --list` lists all; or give the path of a YAML file"
+    raise UsageError(f"unknown config {str(given)!r}{hint} {ways}")
+
+
+def other_configs(path: Path) -> str:
+    """What to say of a file that is not there: a file beside it, or a shipped config, of a similar name.
+
+    Args:
+        path: of the file.
+
+    >>> other_configs(Path("mnist.yaml"))
+    "; did you mean 'mnist'?"
+    """
+    if os.path.exists(path):  # Path.exists raises for a name that is too long
+        return ""
+    beside = {file.stem: str(file) for file in _yaml_files(path.parent)}
+    names = {name: name for name in shipped_configs()} | beside
+    nearest = [names[name] for name in similar(path.stem, names, 1)]
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(islice(folder.glob("*.yaml"), 1000)) if os.path.isdir(folder) else []

@@ -236,6 +236,9 @@ def experiments(results: Path) -> list[str]:
     Raises:
         StorageError: when the results cannot be read.
     """
+    if not results.exists():
+        hint = "`initlab run` makes one; --results names another"
+        raise StorageError(f"{results}: there is no such folder of results; {hint}")
     with _storage_errors(results, "read"):
         names = ("runs.sqlite", "runs")
         return sorted(p.name for p in results.iterdir() if any((p / name).exists() for name in names))
@@ -253,7 +256,7 @@ def find_store(results: Path, name: str) -> Store:
     """
     recorded = experiments(results)
     if name not in recorded:
-        raise UsageError(f"{results}: {unknown_name('experiment', name, recorded)}")
+        raise UsageError(f"{results}: {unknown_name('experiment', name, recorded, 'initlab list')}")
     return Store(results, name)
 
 

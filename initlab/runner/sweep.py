@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.data.datasets import open_dataset
-from initlab.errors import DataError, InitlabError
+from initlab.errors import DataError, InitlabError, UsageError, shortened
 from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
@@ -134,6 +134,8 @@ def run_experiment(
         LockedError: when another process is at work on the same experiment.
         StorageError: when a file cannot be read or written.
     """
+    if not isinstance(experiment, Experiment):
+        raise UsageError(f"an experiment is what load_experiment gives, not {shortened(experiment)}")
     check_figures(experiment)
     if choice.dask is not None:
         check_dask(choice.dask)

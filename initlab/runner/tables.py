@@ -121,12 +121,17 @@ def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def group_table(groups: Sequence[Group]) -> str:
-    """The printed summary: final loss and accuracy with 95 % intervals over seeds."""
+def group_table(groups: Sequence[Group], width: int | None = None) -> str:
+    """The printed summary: final loss and accuracy with 95 % intervals over seeds.
+
+    Args:
+        groups: of an experiment.
+        width: of the table, in cells of a terminal; see `training.tables.aligned`.
+    """
     header, *rows = condition_table([group.condition for group in groups])
     if not any(group.failed for group in groups):
-        return aligned([header, *rows])
+        return aligned([header, *rows], width)
     failures = [f"{len(group.failed)} of {group.runs}" for group in groups]
     return aligned(
-        [[*header, "failed"], *([*row, failed] for row, failed in zip(rows, failures, strict=True))]
+        [[*header, "failed"], *([*row, failed] for row, failed in zip(rows, failures, strict=True))], width
     )

@@ -89,10 +89,38 @@ def read_yaml(text: str, name: str) -> Document:
         reader.events = yaml.parse(text, Loader=_LOADER)
         return reader.read()
     except yaml.MarkedYAMLError as error:
-        problem = " ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"{reader.place(error.problem_mark or error.context_mark)}: {problem}") from None
+        place = reader.place(error.problem_mark or error.context_mark)
+        raise YamlError(f"{place}: {_problem(error, text)}") from None
     except yaml.YAMLError as error:
         raise YamlError(f"{name}: {' '.join(str(error).split())}") from None
+
+
+# What a person did who gets such a message of the parser.
+_PROBLEMS = {
+    "found character that cannot start any token": "the character {character!r} cannot begin a value; "
+    "quote it",
+    "mapping values are not allowed in this context": "a ':' where no key may stand; check the indentation, "
+    "or quote the text",
+    "did not find expected ',' or '}'": "a '{{' further up is not closed by '}}', or a comma is missing",
+    "did not find expected ',' or ']'": "a '[' further up is not closed by ']', or a comma is missing",
+    "could not find expected ':'": "a key without ':' and a value; check the indentation",
+    "did not find expected key": "no key where one must stand; check the indentation",
+    "found unexpected end of stream": "a quote further up is not closed",
+    "did not find expected '-' indicator": "no '-' where a list goes on; check the indentation",
+}
+
+
+def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
+    """An error of the parser in words."""
+    mark = error.problem_mark
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "a tab; YAML is indented with spaces"
+    character = line[mark.column : mark.column + 1] if mark else ""
+    problem = str(error.problem)
+    words = " ".join(filter(None, (error.context, problem)))
+    return _PROBLEMS[problem].format(character=character) if problem in _PROBLEMS else words
 
 
 def document_of(tree: Mapping[str, Any]) -> Document:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from initlab.data.examples import Examples, examples_of
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, is_whole, unknown_name
 from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.nn.activations import ActivationName
@@ -128,6 +128,8 @@ def train(
     )
     _check(regime)
     rule = Optimizer.parse(optimizer) if isinstance(optimizer, str) else optimizer
+    if not isinstance(rule, Optimizer):
+        raise UsageError(f"optimizer must be a text, as 'sgd(lr=0.1)', or an Optimizer, not {rule!r}")
     if isinstance(networks, Ensemble):
         candidates = _from_ensemble(networks, seeds)
     else:
@@ -148,13 +150,13 @@ def _check(regime: Regime) -> None:
     LOSSES[regime.rule.loss]
     parse_schedule(regime.schedule, regime.steps)
     for name, strength in (("clip", regime.rule.clip), ("weight_decay", regime.rule.weight_decay)):
-        if not 0 <= strength < math.inf:
-            raise UsageError(f"{name} must be 0 or more, and finite, not {strength}")
+        if not isinstance(strength, Real) or not 0 <= strength < math.inf:
+            raise UsageError(f"{name} must be 0 or more, and finite, not {strength!r}")
     if regime.drawing not in DRAWINGS:
         raise UsageError(unknown_name("drawing", str(regime.drawing), DRAWINGS))
     least = {"steps": regime.steps, "batch_size": regime.batch_size, "track_every": regime.track_every}
     for name, number in least.items():
-        if number is not None and (not isinstance(number, Integral) or number < 1):
+        if number is not None and (not is_whole(number) or number < 1):
             raise UsageError(f"{name} must be a whole number from 1 on, not {number!r}")
 
 
@@ -214,7 +216,7 @@ def _labels(starts: Sequence[Initialization]) -> list[str]:
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
     each = list(seeds) if isinstance(seeds, Iterable) else [seeds]
     for seed in each:
-        if not isinstance(seed, Integral) or seed < 0:
+        if not is_whole(seed) or seed < 0:
             raise UsageError(f"seeds are whole numbers from 0 on, not {seed!r}")
     if len(set(each)) < len(each):
         raise UsageError("a seed is given twice: it would count as two measurements")

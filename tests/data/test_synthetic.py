@@ -143,7 +143,7 @@ def test_names_are_not_taken_for_folders():
 
 def test_the_command_line_takes_a_name_with_arguments():
     words = ["diagnose", "--data", "clusters(classes=4)", "--hidden", "10x2", "--json"]
-    (diagnosis,) = json.loads(CliRunner().invoke(app, words).stdout)
+    (diagnosis,) = json.loads(CliRunner().invoke(app, words).stdout)["networks"]
     assert diagnosis["sizes"] == [20, 10, 10, 4]
     wrong = CliRunner().invoke(app, ["diagnose", "--data", "clusters(classes=1)"])
     assert isinstance(wrong.exception, UsageError)

@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import record_bytes
 
-from initlab.errors import InitlabError
+from initlab.errors import StorageError, UsageError
 from initlab.runner import executors, sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts
@@ -102,8 +102,9 @@ def test_dask_without_workers_is_waited_for_but_not_for_ever(
         worker.kill()
         worker.wait()
     monkeypatch.setattr(executors, "SECONDS_TO_GAIN_WORKERS", 2)
-    with pytest.raises(InitlabError, match="no workers yet after 2 s; start some"):
+    with pytest.raises(StorageError, match="no workers yet after 2 s; start some") as error:
         run_experiment(experiment, tmp_path, Choice(dask=address))
+    assert error.value.exit_code == 5
     assert "no workers yet; waiting 2 s for one" in caplog.text
 
 
@@ -131,8 +132,8 @@ def test_a_folder_moved_with_its_data_needs_no_training(small_data, expected, tm
 def test_no_scheduler_is_reported_in_words(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(executors, "_SECONDS_TO_REACH_DASK", 1)
     start = time.monotonic()
-    with pytest.raises(InitlabError, match="no scheduler answers"):
+    with pytest.raises(StorageError, match="no scheduler answers"):
         run_experiment(experiment, tmp_path, Choice(dask="tcp://127.0.0.1:9"))
     assert time.monotonic() - start < 30
-    with pytest.raises(InitlabError, match="--dask nonsense"):
+    with pytest.raises(UsageError, match="--dask nonsense"):
         run_experiment(experiment, tmp_path, Choice(dask="nonsense://x"))

@@ -120,6 +120,24 @@ def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypa
     assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import not_installed_anywhere", "its module needs not_installed_anywhere, which is not installed"),
+        ("x = 1\nx = 1 / 0", "my_failing.py:2: ZeroDivisionError: division by zero"),
+        ("x = 1\ndef f(:", "my_failing.py:2: SyntaxError: "),
+    ],
+)
+def test_a_module_that_fails_is_told_in_one_line(initlab_here, tmp_path, monkeypatch, text, message):
+    (tmp_path / "my_failing.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_failing", raising=False)
+    refused = initlab_here("diagnose", "my_failing:x", "--data", "my_failing:x")
+    assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
 @pytest.mark.usefixtures("in_a_folder_of_mine")
 def test_a_module_that_fails_says_so_itself():
     with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):

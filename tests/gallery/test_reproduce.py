@@ -73,9 +73,10 @@ def test_reproduce_writes_page_claims_and_index(checkout):
     assert "What happens to signals and gradients before training?" in index
     assert "**[Is it level?](level/README.md)**: It is level. (1 claim: 1 confirmed)" in index
     lines = initlab(checkout, "claims").stdout.splitlines()
-    assert lines[1].split() == ["level", "confirmed", "level", "1.02", "0.5", "to", "1.5"]
+    assert lines[0] == "confirmed: level.level"
+    assert lines[-1] == "    expected: 0.5 to 1.5; measured: 1.02"
     listed = json.loads(initlab(checkout, "claims", "--json").stdout)
-    assert (listed[0]["experiment"], listed[0]["verdict"]) == ("level", "confirmed")
+    assert (listed["claims"][0]["experiment"], listed["claims"][0]["verdict"]) == ("level", "confirmed")
 
 
 def test_check_names_what_drifted_and_changes_nothing(checkout):
@@ -424,7 +425,8 @@ def test_one_experiment_at_a_time_goes_into_a_folder(trainer):
 def test_claims_of_chosen_experiments(trainer):
     initlab(trainer, "reproduce")
     done = initlab(trainer, "claims", "level")
-    assert (len(done.stdout.splitlines()), "1 claim: 1 confirmed" in done.stderr) == (2, True)
+    assert done.stdout.startswith("confirmed: level.")
+    assert "1 claim: 1 confirmed" in done.stderr
     assert "did you mean 'level'" in initlab(trainer, "claims", "levle").stderr
 
 

@@ -84,11 +84,31 @@ def test_a_text_is_read_once(monkeypatch):
         (([2, 2], ["hee"]), "did you mean 'he'"),
         (([2, 2], ["he"], 0, "rleu"), "did you mean 'relu'"),
         (([2, 2], ["he"], 0, "relu", "float16"), "float32 or float64"),
+        ((5, ["he"]), "sizes are .* not 5"),
+        (([2, 2.5, 2], ["he"]), "whole numbers from 1 on"),
+        (([2, 2], 0.01), "a scheme is a text, as 'he', not 0.01; did you mean 'std=0.01'"),
+        (([2, 2], [0.01]), "not 0.01; did you mean 'std=0.01'"),
+        (([2, 2], "he,xavier"), "give each by itself"),
+        (([2, 2], ["he"], 0.5), "seeds are whole numbers from 0 on, not 0.5"),
+        (([2, 2], ["he"], -1), "seeds are whole numbers from 0 on, not -1"),
+        (([2, 2], ["he"], 0, ["relu"]), "the activation must be one name, not"),
     ],
 )
 def test_the_message_explains_what_is_wrong(arguments, message):
     with pytest.raises(UsageError, match=message):
         initialize(*arguments)
+
+
+@pytest.mark.parametrize("data", [[[1.0, 2.0, 3.0]], [1.0, 2.0], "mnist", [[1.0], [1.0, 2.0]]])
+def test_inputs_that_do_not_fit_the_network_are_refused(data):
+    with pytest.raises(UsageError, match="inputs must "):
+        initialize([2, 2, 2], ["lsuv"], data=data)
+
+
+def test_inputs_may_be_nested_lists():
+    inputs = np.random.default_rng(0).standard_normal((50, 2))
+    networks = [initialize([2, 4, 2], ["lsuv"], data=each) for each in (inputs, inputs.tolist())]
+    assert (networks[0].parameters == networks[1].parameters).all()
 
 
 def test_a_scheme_that_looks_at_data_does_not_go_with_batch_normalization():

@@ -154,12 +154,12 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         "c.yaml:3:33: train.batch_size must be a whole number, not 'yes'",
         "c.yaml:3:49: train.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?",
         "c.yaml:4:1: unknown key 'seeds'; did you mean 'seed'?",
-        "c.yaml:6:14: init: unknown scheme 'xaveir'; did you mean 'xavier'?",
+        "c.yaml:6:14: init: unknown scheme 'xaveir'; did you mean 'xavier', '",
         "c.yaml:6:22: init: std must be 0 or more, not -1",
         "c.yaml:6:49: init: a scheme is written he",
         "c.yaml:7:10: seed must be 0 or more, not -1",
         "c.yaml:7:14: seed must be a whole number, not 'a'",
-        "c.yaml:8:23: unknown key 'activaton'; did you mean 'activation'?",
+        "c.yaml:8:3: unknown key 'activaton'; did you mean 'activation'?",
     ]
     assert len(lines) == len(starts)
     for line, start in zip(lines, starts, strict=True):
@@ -190,6 +190,26 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         (GOOD.replace("init: he", 'init: {scheme: he, label: "a\\nb"}'), "no line breaks"),
         (GOOD.replace("hidden: 8x2", "hidden: many"), "network.hidden: cannot read the layers 'many'"),
         (GOOD + "data: {name: minst}\n", "c.yaml:5:14: data.name: unknown dataset 'minst'; did you mean"),
+        (GOOD.replace("lr: 0.1", "lr: '0,1'"), "lr must be a number, not '0,1'; did you mean 0.1?"),
+        (GOOD.replace("lr: 0.1", "lr: 10%"), "not '10%'; did you mean 0.1?"),
+        (GOOD.replace("lr: 0.1", "lr: "), "lr must be a number, not empty"),
+        (GOOD.replace("steps: 10", "steps: 1e3"), "not 1000.0; did you mean 1000?"),
+        (GOOD.replace("steps: 10", "steps: '1,000'"), "not '1,000'; did you mean 1000?"),
+        (GOOD.replace("steps: 10", "steps: [1, 2]"), "several values go below sweep, as train.steps: [...]"),
+        (GOOD.replace("init: he", "init: [he, xavier]"), "several values go below sweep, as init: [...]"),
+        (GOOD.replace("init: he", "init: 0.01"), "did you mean std=0.01?"),
+        (
+            GOOD + "data: mnist\n",
+            "c.yaml:5:7: data must be a mapping of keys to values, not 'mnist'; write data: {name: mnist}",
+        ),
+        (GOOD + "sweep: {init: he}\n", ", not 'he'; write init: [he]"),
+        (GOOD + "sweep: {train: {steps: [1]}}\n", "write train.steps: [...]"),
+        (GOOD + "sweep: {lr: [1, 2]}\n", "c.yaml:5:9: unknown key 'lr'; did you mean 'train.optimizer.lr'?"),
+        (
+            GOOD + "sweep: {optimizer.lr: [1]}\n",
+            "c.yaml:5:9: unknown key 'optimizer'; did you mean 'train.opt",
+        ),
+        (GOOD + "figures: loss\n", "figures must be a list, not 'loss'; write figures: [loss]"),
     ],
 )
 def test_one_mistake(tmp_path, text, message):
@@ -319,6 +339,8 @@ sweep:
         ("a..b=1", "write it like"),
         ("name.x=1", "lies within a value that is not a mapping"),
         ("sweep.seed=[0", "cannot read the value"),
+        ("steps=3", "--set steps=3: unknown key 'steps'; did you mean 'train.steps'?"),
+        ("optimizer.lr=3", "--set optimizer.lr=3: unknown key 'optimizer'; did you mean 'train.optimizer'?"),
     ],
 )
 def test_a_wrong_override_is_blamed_by_its_own_text(tmp_path, override, message):

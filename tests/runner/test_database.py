@@ -63,7 +63,7 @@ def test_a_note_is_shown_kept_and_taken_back(store, small_config, tmp_path, init
     before = record_bytes(store.folder)
     assert "note" not in initlab_here("list", "small", *results).stdout
     initlab_here("note", name, "the one of the lecture", *results)
-    shown = json.loads(initlab_here("list", "small", "--json", *results).stdout)
+    shown = json.loads(initlab_here("list", "small", "--json", *results).stdout)["runs"]
     assert {row["run"]: row["note"] for row in shown if row["note"]} == {name: "the one of the lecture"}
     exported = list(csv.DictReader(io.StringIO(initlab_here("export", "small", *results).stdout)))
     assert [row["note"] for row in exported].count("the one of the lecture") == 1

@@ -47,6 +47,11 @@ def test_places_are_counted_from_one():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a:\n\tb: 1", "x:2:1: a tab; YAML is indented with spaces"),
+        ("a: b: c", "x:1:5: a ':' where no key may stand"),
+        ("a: {b: 1\nc: 2", "a '{' further up is not closed by '}'"),
+        ("a: 'b", "a quote further up is not closed"),
+        ("a: @b", "x:1:4: the character '@' cannot begin a value; quote it"),
         ("a: 1\na: 2", r"x:2:1: duplicate key 'a'; it stands first at x:1:1"),
         ("a: &n 1\nb: *n", r"x:2:4: an alias \(\*n\)"),
         ("a: !!python/name:os.system x", "x:1:4: a tag"),

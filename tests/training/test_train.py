@@ -330,6 +330,15 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
         ({"seeds": [1, 1]}, "a seed is given twice"),
         ({"clip": -1}, "clip must be 0 or more"),
         ({"track": len}, "track needs track_every"),
+        ({"steps": True}, "steps must be a whole number from 1 on, not True"),
+        ({"hidden": 8}, r"hidden layers are given as \[100, 100\] or '100x2', not 8"),
+        ({"hidden": [8.5]}, "hidden layers are given as"),
+        ({"hidden": [8, "a"]}, "hidden layers are given as"),
+        ({"optimizer": 0.1}, "optimizer must be a text"),
+        ({"batch_norm": "before"}, "batch_norm must be a BatchNorm"),
+        ({"clip": "1"}, "clip must be 0 or more, and finite, not '1'"),
+        ({"schedule": None}, "the schedule must be a text, not None"),
+        ({"validation": 1.5}, "cannot hold out 1.5 of 600"),
     ],
 )
 def test_mistakes_are_refused_in_words_before_training(data, change, message):
