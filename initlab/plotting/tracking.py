@@ -141,6 +141,7 @@ def distinct_units_figure(comparison: Comparison) -> Figure:
     highest = max((_curves(each, _first_distinct_units)[1].max(initial=1) for each in conditions), default=1)
     figure, axes = _one_panel(conditions, _first_distinct_units, 4.0, 1.1 * float(highest))
     if any_finished(conditions):
+        axes.set_ylim(bottom=0.9)  # a layer has one distinct unit at least
         axes.set(ylabel="distinct units of the first layer", yscale="log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(LogFormatter())

@@ -124,6 +124,7 @@ def test_tracked_numbers_are_drawn_for_each_condition(tracked):
     he = [[entry["train_accuracy"] for entry in history.tracked] for history in tracked.of("he")]
     np.testing.assert_allclose(accuracy.lines[0].get_ydata(), np.mean(he, axis=0))
     assert units.lines[1].get_ydata().tolist() == [1] * len(he[0])
+    assert units.get_ylim() == pytest.approx((0.9, 1.1 * 8))
 
 
 def test_each_scheme_has_its_panel_of_the_other_settings(tracked):
