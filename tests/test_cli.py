@@ -211,6 +211,11 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["histogram", "--depth", "0"], 2, "depth must be 1 or more, not 0"),
         (["depth", "--depth", "1"], 2, "depth must be 2 or more, not 1"),
         (["histogram", "--width", "-5"], 2, "width must be 1 or more, not -5"),
+        (
+            ["histogram", *(f"--init=std={i}" for i in range(1, 102))],
+            2,
+            "holds 100 schemes, not 101",
+        ),
         (["histogram", "--range", "1,0"], 2, "a range goes from a smaller to a larger"),
         (["histogram", "--range", "wide"], 2, "--range wide: write two numbers"),
         (["histogram", "--output", "a.txt"], 2, "--output a.txt: the name must end in .png, .svg or .pdf"),
@@ -294,6 +299,17 @@ def test_histogram_draws_and_prints_the_same_numbers(initlab_here, tmp_path, mon
     for row, line in zip(rows, lines, strict=True):
         assert f"{row['std']:.3g}" in line.split()
         assert f"{row['below_range'] + row['above_range']:,}" == line.split()[-1]
+
+
+def test_many_histograms_become_a_figure_for_each_activation(initlab_here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = ["--depth", 1, "--width", 5, "--samples", 9, "--output", "a.png"]
+    schemes = [word for name in ("he", "xavier", "lecun", "std=1") for word in ("--init", name)]
+    done = initlab_here("histogram", *schemes, *few, "--activation", "relu", "--activation", "tanh")
+    assert done.returncode == 0, done.stderr
+    assert "Written: a-relu.png, a-tanh.png" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-relu.png", "a-tanh.png"]
+    assert "Written: a.png" in initlab_here("histogram", *schemes, *few, "--activation", "relu").stderr
 
 
 def test_histogram_options(initlab_here, tmp_path, monkeypatch):

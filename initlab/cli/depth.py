@@ -62,18 +62,16 @@ def depth(
     Lines show what theory predicts, points what untrained networks show. The gradient factor is that by which
     a layer multiplies squared gradients in the backward pass.
     """
-    from initlab.init.scheme import Scheme
+    from initlab.init.per_layer import Initialization
     from initlab.measure.depth import depth_profiles
     from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.normalization import BatchNorm
     from initlab.plotting.depth import depth_figure
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or _SCHEMES)))
+    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or _SCHEMES))))
     functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     norm = BatchNorm.parse(batch_norm) if batch_norm else None
-    words = file_name(
-        [*(scheme.short for scheme in schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)]
-    )
+    words = file_name([*map(str, schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)])
     target = output or Path("results", "depth", f"{words}.png")
     check_suffix(target)
     profiles = depth_profiles(
@@ -94,7 +92,7 @@ def depth(
 def _cells(profile: "Profile") -> list[object]:
     return [
         shown(profile.activation),
-        profile.scheme.short,
+        profile.label,
         float(profile.activation_std[:, -1].mean()),
         profile.predicted[-1].std if profile.predicted else None,
         float(profile.gradient_factor.mean()),

@@ -234,7 +234,7 @@ def _distinct(cases: "Iterable[_Case]") -> list[_Case]:
 def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str, History]]") -> None:
     rows = [
         [
-            diagnosis.scheme.short,
+            str(diagnosis.start),
             shown(diagnosis.activation),
             _shape(diagnosis.sizes),
             diagnosis.verdict,

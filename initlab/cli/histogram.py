@@ -20,14 +20,16 @@ from initlab.cli.terminal import (
     say,
     write_figure,
 )
-from initlab.errors import UsageError
+from initlab.errors import UsageError, require
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from initlab.measure.histograms import Panel
     from initlab.measure.quantities import Predicted
+
+_MOST_ROWS = 6  # in one figure of several activation functions
 
 
 @app.command()
@@ -73,22 +75,24 @@ def histogram(
 ) -> None:
     """Draw histograms of untrained networks by layer.
 
-    The table compares them with theory. The spread of a predicted standard deviation, in percent of it, is
-    that of single networks of this width.
+    More than six rows of several activation functions become a figure for each function. The table compares
+    them with theory. The spread of a predicted standard deviation, in percent of it, is that of single
+    networks of this width.
     """
-    from initlab.init.scheme import Scheme
+    from initlab.init.per_layer import Initialization
     from initlab.measure.histograms import layer_panels
     from initlab.measure.quantities import QUANTITIES
     from initlab.nn.activations import ACTIVATIONS
-    from initlab.plotting.histograms import histogram_figure
+    from initlab.plotting.histograms import MOST_ROWS
 
-    schemes = list(dict.fromkeys(Scheme.parse(text) for text in repeated("--init", init or ["he"])))
+    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or ["he"]))))
     chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
     functions = [ACTIVATIONS.resolve(name) for name in chosen]
-    words = [scheme.short for scheme in schemes] + (list(map(shown, functions)) if activation else [])
+    words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
     words += [what] if what != "activations" else []
     target = output or Path("results", "histogram", f"{file_name(words)}.png")
     check_suffix(target)
+    require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
     panels = layer_panels(
         schemes,
         functions,
@@ -100,13 +104,28 @@ def histogram(
         edges=_parse_range(edges),
         seed=seed,
     )
-    names = ", ".join(dict.fromkeys(panel.label for panel in panels))
-    write_figure(histogram_figure(panels, f"{QUANTITIES[what].title} before training: {names}"), target)
+    written = _draw(panels, target, f"{QUANTITIES[what].title} before training")
     if as_json:
         print_json({"layers": [panel.numbers() for panel in panels]})
     else:
         _print_panels(panels)
-    say(f"Written: {target}")
+    say(f"Written: {', '.join(map(str, written))}")
+
+
+def _draw(panels: "Sequence[Panel]", target: Path, what: str) -> list[Path]:
+    """Draw all panels into one file, or those of each activation function into its own; return the files."""
+    from initlab.plotting.histograms import histogram_figure
+
+    names = ", ".join(dict.fromkeys(panel.label for panel in panels))
+    activations = list(dict.fromkeys(panel.activation for panel in panels))
+    if len(activations) == 1 or len({(panel.activation, panel.label) for panel in panels}) <= _MOST_ROWS:
+        write_figure(histogram_figure(panels, f"{what}: {names}"), target)
+        return [target]
+    files = [target.with_stem(f"{target.stem}-{shown(activation)}") for activation in activations]
+    for activation, file in zip(activations, files, strict=True):
+        chosen = [panel for panel in panels if panel.activation == activation]
+        write_figure(histogram_figure(chosen, f"{what}, {shown(activation)}: {names}"), file)
+    return files
 
 
 def _parse_range(text: str | None) -> tuple[float, float] | None:

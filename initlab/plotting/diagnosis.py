@@ -15,6 +15,7 @@ from initlab.plotting.style import Figure, plain, styled
 _RELATIVE_TO = {"signal": "the first layer's", "gradient": "the last layer's", "difference": "the inputs'"}
 _MOST_NAMES = 24  # more names below one axis overlap
 _LONGEST_NAME = 22
+_LINE = 0.25  # inches, of the title
 _FARTHEST = 1e45  # of what is drawn; numbers beyond stand at the edge, as do 0 and infinity
 _WELL, _ILL = "#0072B2", "#D55E00"
 
@@ -43,6 +44,7 @@ def diagnosis_figure(
     """
     figure = Figure(figsize=(max(5.0, min(10.0, 2.5 + 0.3 * len(layers))), 6.0))
     headline(figure, title)
+    figure.set_figheight(6.0 + _LINE * figure.get_suptitle().count("\n"))
     panels = figure.subplots(len(FACTORS), 1, sharex=True)
     for axes, factor in zip(panels, FACTORS, strict=True):
         _draw(axes, factor, layers, (predicted or {}).get(factor, ()))
@@ -62,7 +64,7 @@ def _draw(axes: Axes, factor: str, layers: Sequence[Numbers], predicted: Sequenc
         if chosen.any():
             axes.plot(places[chosen], drawn[chosen], marker, color=color, markersize=5, label=label)
     axes.axhspan(1 / FACTOR_LIMIT, FACTOR_LIMIT, color="#009E73", alpha=0.12, linewidth=0)
-    axes.set(yscale="log", ylabel=f"{factor},\nrelative to {_RELATIVE_TO[factor]}")
+    axes.set(yscale="log", ylabel=f"{factor},\nrelative to\n{_RELATIVE_TO[factor]}")
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 0.5 / FACTOR_LIMIT), max(high, 2 * FACTOR_LIMIT))
     if axes.get_subplotspec().is_first_row():  # type: ignore[union-attr]

@@ -1,13 +1,28 @@
 """Parts of figures: a mean with its range, names at the ends of curves, a headline; and pictures as bytes."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from initlab.plotting.style import Look, plain, render
+from initlab.plotting.style import Look, as_written, plain, render
+from initlab.plotting.text import width, wrapped
 
 SUFFIXES = ("png", "svg")
+
+_HEADLINE = 11  # points
+# In inches.
+_MARGIN = 0.2
+_WIDEST_TITLE = 6.3
+_WIDEST_LABEL = 3.0
+_MOST_LARGE = 15  # entries of a legend in large letters
+_HANDLE = 0.7  # the width of a legend without its texts, in inches
+_AXES = 0.6  # of the figure's width that a legend leaves to the axes
+_LINE = 1.5  # the height of a legend's line, in heights of its letters
 
 
 def pictures(figure: Figure) -> dict[str, bytes]:
@@ -22,7 +37,60 @@ def headline(figure: Figure, finding: str) -> None:
         figure: with or without panels yet.
         finding: what the panels show, as a sentence.
     """
-    figure.suptitle(plain(finding), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    room = figure.get_figwidth() - _MARGIN
+    lines = wrapped(finding, room, _HEADLINE, "bold")
+    figure.suptitle(plain(lines), x=0.01, ha="left", fontsize=_HEADLINE, fontweight="bold")
+
+
+def axes_title(axes: Axes, finding: str) -> None:
+    """Write a headline above the panel of a figure that has one.
+
+    Args:
+        axes: the panel.
+        finding: what it shows, as a sentence.
+    """
+    axes.set_title(plain(wrapped(finding, _WIDEST_TITLE, 10, "bold")))
+
+
+def within(axes: Axes, **options: Any) -> None:
+    """A legend of the labelled lines within the axes, if there are any.
+
+    Args:
+        axes: with the lines.
+        options: of matplotlib's legend.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        axes.legend(handles, [_lines(label, 9) for label in labels], **options)
+
+
+def beside(axes: Axes, size: float = 9, title: str = "", more: Sequence[Artist] = ()) -> None:
+    """A legend of the labelled lines beside the axes, if there are any; the figure grows to hold it.
+
+    Args:
+        axes: with the lines.
+        size: of the font, in points; 7 is the most for more than fifteen lines.
+        title: of the legend.
+        more: entries behind those of the lines.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    handles, labels = [*handles, *more], [*labels, *(str(each.get_label()) for each in more)]
+    if not handles:
+        return
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    size = size if len(labels) <= _MOST_LARGE else min(size, 7)
+    lines = [_lines(label, size) for label in labels]
+    height = _LINE * size * ("\n".join(lines).count("\n") + 2) / 72
+    widest = max(width(as_written(line), size) for label in lines for line in label.split("\n"))
+    wide, high = figure.get_size_inches()
+    figure.set_size_inches(max(wide, _AXES * wide + widest + _HANDLE), max(high, height + 2 * _MARGIN))
+    figure.legend(handles, lines, loc="outside right upper", fontsize=size, title=title)
+
+
+def _lines(label: str, size: float) -> str:
+    """A label in lines as wide as a legend may be."""
+    return plain(wrapped(as_written(label), _WIDEST_LABEL, size))
 
 
 def mean_and_range(

@@ -11,9 +11,11 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.own_code import shown
 from initlab.plotting.elements import headline
 from initlab.plotting.style import Figure, look, plain, styled
+from initlab.plotting.text import wrapped
 
 # More columns do not fit a page; a hundred rows are a picture of 26,000 pixels already.
-_MOST_COLUMNS, _MOST_ROWS = 10, 100
+_MOST_COLUMNS, MOST_ROWS = 10, 100
+_COLUMN, _ROW = 2.0, 1.75  # inches
 # The height of a panel's caption in points: three lines for activations, else two.
 _CAPTION, _SHORT_CAPTION = 43, 34
 
@@ -33,10 +35,10 @@ def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figur
         UsageError: for no panels, or more than a hundred rows.
     """
     rows = [_thinned(row) for row in _rows(panels)]
-    if not 0 < len(rows) <= _MOST_ROWS:
-        raise UsageError(f"{len(rows)} rows of histograms; a figure holds 1 to {_MOST_ROWS}")
+    if not 0 < len(rows) <= MOST_ROWS:
+        raise UsageError(f"{len(rows)} rows of histograms; a figure holds 1 to {MOST_ROWS}")
     depth = max(len(row) for row in rows)
-    figure = Figure(figsize=(0.9 + 2.0 * depth, 0.9 + 1.75 * len(rows)))
+    figure = Figure(figsize=(0.9 + _COLUMN * depth, 0.9 + _ROW * len(rows)))
     headline(figure, title or _title(panels))
     grid = figure.subplots(len(rows), depth, squeeze=False, sharey="row")
     for axes_row, row in zip(grid, rows, strict=True):
@@ -44,8 +46,8 @@ def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figur
     quantity = panels[0].what.replace("_", " ")
     predicted = any(panel.predicted for panel in panels)
     # Below, where there is room: beside a single row, the note would be cut.
-    note = "\nblack outline, and number in brackets: theory" if predicted else ""
-    figure.supxlabel(f"{quantity}{note}", fontsize=9)
+    note = "black outline, and number in brackets: theory" if predicted else ""
+    figure.supxlabel(f"{quantity}\n{wrapped(note, figure.get_figwidth() - 0.2, 9)}".strip(), fontsize=9)
     figure.supylabel(f"share of {quantity}", fontsize=9)
     _head_columns(grid[0], rows[0])
     return figure
@@ -79,7 +81,8 @@ def _draw_row(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
     for axes in axes_row[len(row) :]:
         axes.set_visible(False)
     axes_row[0].set_ylim(bottom=0)
-    axes_row[0].set_ylabel(plain(f"{shown(row[0].activation)}\n{row[0].label}"))
+    words = wrapped(row[0].label, _ROW - 0.5, 9, most=2)
+    axes_row[0].set_ylabel(plain(f"{shown(row[0].activation)}\n{words}"))
 
 
 def _head_columns(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:

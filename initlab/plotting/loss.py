@@ -1,18 +1,31 @@
 """Loss curves: histories over seeds -> one smoothed curve with a band for each condition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import median_low
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from initlab.errors import UsageError
+from initlab.measure.intervals import Interval
 from initlab.nn.arrays import FloatArray
-from initlab.plotting.elements import mean_and_range
-from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
+from initlab.plotting.conditions import (
+    NO_VALUES,
+    any_finished,
+    draw_conditions,
+    finished_everywhere,
+    name_of,
+    names_of,
+)
+from initlab.plotting.elements import axes_title, beside, mean_and_range, within
+from initlab.plotting.style import Figure, Look, styled
 from initlab.training.history import Comparison, Condition, as_conditions
 
-# A legend of more conditions would cover the curves; one longer than a column would leave the page.
-_MOST_INSIDE, _MOST_IN_A_COLUMN = 6, 30
+_MOST_INSIDE = 6  # a legend of more conditions would cover the curves
+_OUTLIER = 3.0  # a curve whose peak is so many times the median peak does not set the scale
+_MOST_IN_TITLE = 3
+_WIDEST_IN_TITLE = 3.0  # inches
 
 
 @styled
@@ -20,12 +33,14 @@ def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     """Training loss against step, smoothed as in Saito's book, with about 20 markers on each curve.
 
     The line is the mean over the seeds that finished; the band runs from the smallest to the largest. Where a
-    seed diverged, a marker stands on the upper edge. The curve of a scheme that looks at data before training
-    begins as many steps later as it used batches.
+    seed diverged, a marker stands on the upper edge. Where a curve leaves the axis, a triangle stands there,
+    and the legend has its peak. The curve of a scheme that looks at data before training begins as many steps
+    later as it used batches. Of more than thirty conditions a few are named, and the others are grey.
 
     Args:
         comparison: histories from `train`, or conditions.
-        title: the finding; by default, which condition ends with the lowest loss.
+        title: the finding; by default, which condition ends with the lowest loss, if the intervals over seeds
+            decide it.
 
     Raises:
         UsageError: when there is nothing to draw.
@@ -37,17 +52,15 @@ def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     axes = figure.add_subplot()
     before, steps = _steps(conditions)
     top = _top(conditions)
-    looks = distinct_looks([condition.scheme for condition in conditions])
-    for condition, style in zip(conditions, looks, strict=True):
-        if condition.finished:
-            _draw_band(axes, condition, style, every=max(1, steps // 20))
-        if condition.diverged_at:
-            _mark_divergence(axes, condition, style, top)
-    axes.set(xlim=(-0.01 * steps, 1.01 * steps), ylim=(0, top))
+    _draw_conditions(axes, conditions, top, every=max(1, steps // 20))
+    axes.set_ylim(0, top)
+    if any_finished(conditions):
+        axes.set_xlim(-0.01 * steps, 1.01 * steps)
     counted = "training step, after the batches that the scheme looked at" if before > 1 else "training step"
-    axes.set(xlabel=counted, ylabel="loss of each step's batch, before its update")
-    axes.set_title(plain(title or _title(conditions)))
-    _add_legend(figure, axes, conditions)
+    values = "loss of each step's batch, before its update" if any_finished(conditions) else NO_VALUES
+    axes.set(xlabel=counted, ylabel=values)
+    axes_title(axes, title or _title(conditions))
+    _add_legend(axes, conditions)
     return figure
 
 
@@ -58,36 +71,59 @@ def _steps(conditions: Sequence[Condition]) -> tuple[int, int]:
     return before, before + max(max(len(history.losses), 1) for history in histories)
 
 
-def _draw_band(axes: Axes, condition: Condition, style: Look, every: int) -> None:
+def _draw_conditions(axes: Axes, conditions: Sequence[Condition], top: float, every: int) -> None:
+    def draw(condition: Condition, name: str, style: Look) -> None:
+        _draw_band(axes, condition, name, style, top, every)
+
+    names = names_of(conditions, _end, ("lowest", "highest"))
+    draw_conditions(axes, conditions, names, top, draw, _mean)
+
+
+def _end(condition: Condition) -> float | None:
+    """The final loss of a condition of which every seed finished."""
+    final = condition.final_loss
+    return final.mean if final is not None and finished_everywhere(condition) else None
+
+
+def _curves(condition: Condition) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Steps (T,), counted from the scheme's first look at data, and smoothed losses (seeds, T)."""
     curves = np.stack([history.smoothed() for history in condition.finished])
     before = max(history.batches_before for history in condition.finished)
+    return before + np.arange(curves.shape[1]), curves
+
+
+def _mean(condition: Condition) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    steps, curves = _curves(condition)
+    return steps, curves.mean(axis=0)
+
+
+def _draw_band(axes: Axes, condition: Condition, name: str, style: Look, top: float, every: int) -> None:
+    steps, curves = _curves(condition)
     final = condition.final_loss
-    label = condition.label if final is None else f"{condition.label}: ends at {final.mean:.3f}"
-    mean_and_range(axes, before + np.arange(curves.shape[1]), curves, style, label, every)
+    label = name if final is None else f"{name}: ends at {_short(final.mean)}"
+    if curves.max() > top:
+        label += f", peak {curves.max():.3g} (△)"
+        _mark_peak(axes, steps[curves.max(axis=0).argmax()], style, top)
+    mean_and_range(axes, steps, curves, style, label, every)
 
 
-def _mark_divergence(axes: Axes, condition: Condition, style: Look, top: float) -> None:
-    """Markers on the upper edge, drawn over the frame."""
+def _short(loss: float) -> str:
+    return f"{loss:.3f}" if loss < 1000 else f"{loss:.3g}"
+
+
+def _mark_peak(axes: Axes, step: int, style: Look, top: float) -> None:
+    """A hollow triangle on the upper edge, above which the curve goes on."""
     axes.plot(
-        condition.diverged_at,
-        [top] * len(condition.diverged_at),
-        color=style.color,
-        linestyle="none",
-        marker=style.marker,
-        markersize=9,
-        clip_on=False,
-        zorder=5,
-        label=plain(f"{condition.label}: {_divergence(condition)}"),
+        [step], [top], "^", color=style.color, markerfacecolor="white", markersize=8, clip_on=False, zorder=4
     )
 
 
-def _add_legend(figure: Figure, axes: Axes, conditions: Sequence[Condition]) -> None:
+def _add_legend(axes: Axes, conditions: Sequence[Condition]) -> None:
     """Put the legend into the axes, or beside them where there are many conditions."""
-    if not axes.get_legend_handles_labels()[0]:
-        return
-    if len(conditions) <= _MOST_INSIDE:
+    if len(conditions) <= _MOST_INSIDE and any_finished(conditions):
         # A curve may run behind the legend, whose words stay readable on a background.
-        axes.legend(
+        within(
+            axes,
             loc="upper right",
             bbox_to_anchor=(1.0, 0.9),
             title=_legend_title(conditions),
@@ -96,38 +132,65 @@ def _add_legend(figure: Figure, axes: Axes, conditions: Sequence[Condition]) -> 
             edgecolor="none",
         )
     else:
-        columns = -(-len(conditions) // _MOST_IN_A_COLUMN)
-        figure.legend(loc="outside right upper", fontsize=7, ncols=columns, title=_legend_title(conditions))
-
-
-def _divergence(condition: Condition) -> str:
-    steps, count = condition.diverged_at, len(condition.histories)
-    when = f"step {min(steps)}" if min(steps) == max(steps) else f"steps {min(steps)} to {max(steps)}"
-    return f"diverged at {when} ({len(steps)} of {count})"
+        beside(axes, 7, _legend_title(conditions))
 
 
 def _top(conditions: Sequence[Condition]) -> float:
     """The upper end of the loss axis: a multiple of one half above nearly all of the smoothed curves.
 
-    The 99 % quantile keeps a single spike from flattening all curves.
+    The 99 % quantile keeps a single spike from flattening all curves, and the median of the peaks a single
+    condition that begins far above all others.
     """
     curves: list[FloatArray] = [
         history.smoothed() for condition in conditions for history in condition.finished
     ]
-    highest = max((float(np.quantile(curve, 0.99)) for curve in curves), default=2.0)
+    if not curves:
+        return 2.5
+    limit = _OUTLIER * median_low([float(curve.max()) for curve in curves])
+    quantiles = [float(np.quantile(curve, 0.99)) for curve in curves]
+    highest = max(quantile for quantile in quantiles if quantile <= limit)
     return float(np.ceil(2.0 * highest + 0.2) / 2)
 
 
 def _title(conditions: Sequence[Condition]) -> str:
-    """The condition that ends lowest, among those of which every seed finished."""
+    """Which condition ends lowest, as far as the 95 % intervals over seeds decide it; else what is drawn."""
     ends = {
-        condition.label: condition.final_loss.mean
+        name_of(condition, _WIDEST_IN_TITLE): condition.final_loss
         for condition in conditions
-        if condition.final_loss is not None and len(condition.finished) == len(condition.histories)
+        if condition.final_loss is not None and finished_everywhere(condition)
     }
     if not ends:
-        return "No condition finished with every seed"
-    return f"{min(ends, key=lambda label: ends[label])} ends with the lowest loss"
+        return (
+            "No condition finished with every seed" if any_finished(conditions) else "Every network diverged"
+        )
+    if len(conditions) == 1 or min(interval.count for interval in ends.values()) == 1:
+        return _description(conditions)
+    if len(ends) == 1:
+        return f"Only {next(iter(ends))} finished with every seed"
+    return _lowest(ends) + ("" if _all_or_none(conditions) else ", of those that finished with every seed")
+
+
+def _description(conditions: Sequence[Condition]) -> str:
+    seeds = max(len(condition.histories) for condition in conditions)
+    count = "one seed" if seeds == 1 else f"{seeds} seeds"
+    what = name_of(conditions[0]) if len(conditions) == 1 else f"{len(conditions)} conditions"
+    return f"Training loss of {what}, {count}"
+
+
+def _lowest(ends: Mapping[str, Interval]) -> str:
+    """The condition whose interval lies below all others, or those whose intervals overlap the lowest."""
+    best = min(ends.values(), key=lambda interval: interval.mean)
+    ties = [label for label, interval in ends.items() if interval.low <= best.high]
+    if len(ties) == 1:
+        return f"{ties[0]} ends with the lowest loss"
+    many = f"{len(ties)} of {len(ends)} conditions"
+    shown = many if len(ties) > _MOST_IN_TITLE else f"{', '.join(ties[:-1])} and {ties[-1]}"
+    return f"No single lowest loss: the 95 % intervals of {shown} overlap"
+
+
+def _all_or_none(conditions: Sequence[Condition]) -> bool:
+    """Whether each condition finished with every seed or with none."""
+    return all(finished_everywhere(condition) or not condition.finished for condition in conditions)
 
 
 def _legend_title(conditions: Sequence[Condition]) -> str:

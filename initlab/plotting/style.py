@@ -18,6 +18,7 @@ from matplotlib import figure as matplotlib_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from initlab.own_code import shown
+from initlab.plotting.fonts import choose_fonts
 
 _STYLE = Path(__file__).with_name("style.mplstyle")
 # A date or a version in a file would make the same figure differ from day to day.
@@ -143,6 +144,11 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def as_written(text: str) -> str:
+    """The text of which `plain` made this."""
+    return text.replace(r"\$", "$")
+
+
 @contextmanager
 def _package_style() -> Iterator[None]:
     """The package's style, whatever the reader's own settings are."""
@@ -153,12 +159,14 @@ def _package_style() -> Iterator[None]:
 
 
 def styled(draw: Callable[Arguments, AnyFigure]) -> Callable[Arguments, AnyFigure]:
-    """Decorate a function that draws, so that it draws in the package's style."""
+    """Decorate a function that draws, so that it draws in the package's style, in fonts with all letters."""
 
     @wraps(draw)
     def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> AnyFigure:
         with _package_style():
-            return draw(*args, **kwargs)
+            figure = draw(*args, **kwargs)
+            choose_fonts(figure)
+            return figure
 
     return drawn
 
@@ -175,8 +183,9 @@ def render(figure: matplotlib_figure.Figure, suffix: str) -> bytes:
     """
     buffer = io.BytesIO()
     with _package_style(), warnings.catch_warnings():
-        # A label in Japanese shows boxes where the font has no such letters: no reason to fail.
+        # `choose_fonts` names the missing characters in one line.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        choose_fonts(figure)
         FigureCanvasAgg(figure)
         figure.savefig(buffer, format=suffix, metadata=_METADATA.get(suffix, {}))
     return buffer.getvalue()

@@ -101,7 +101,7 @@ def predict_spreads(
 def _spread(layer: int, phi: Function, state: _State, n: int, samples: int) -> Spread:
     """To first order `std^2 = E[phi^2] - E[phi]^2` scatters like the mean of `phi^2 - 2 E[phi] phi`."""
     mean, square = plain_expectation(phi, state.q), plain_expectation(lambda u: phi(u) ** 2, state.q)
-    std = math.sqrt(max(square - mean**2, 0.0))
+    std = math.sqrt(max(square - _squared(mean), 0.0))
 
     def linearized(u: Array) -> Array:
         return phi(u) ** 2 - 2 * mean * phi(u)
@@ -111,27 +111,32 @@ def _spread(layer: int, phi: Function, state: _State, n: int, samples: int) -> S
     return Spread(layer, _root_spread(length, math.sqrt(state.q)), _root_spread(variance, std))
 
 
+def _squared(number: float) -> float:
+    """A float; `number**2` raises OverflowError where this is infinite."""
+    return number * number
+
+
 def _root_spread(variance: float, root: float) -> float:
     """The spread of a square root, given the variance of the square: `d sqrt(x) = dx / (2 sqrt(x))`."""
-    return math.sqrt(variance) / (2 * root) if root > 0 else 0.0
+    return 0.0 if root == 0 else math.sqrt(variance) / (2 * root)
 
 
 def _statistic_variance(psi: Function, state: _State, n: int, samples: int) -> float:
-    return _slope(psi, state.q) ** 2 * state.q_variance + _pair_covariance(psi, state, samples) / n
+    return _squared(_slope(psi, state.q)) * state.q_variance + _pair_covariance(psi, state, samples) / n
 
 
 def _next(phi: Function, state: _State, n: int, sigma_w2: float, samples: int) -> _State:
     """Go one layer on: c follows the correlation map; v its slope squared, plus the noise of n units."""
     square = plain_expectation(lambda u: phi(u) ** 2, state.q)
     q = sigma_w2 * square
-    q_variance = sigma_w2**2 * _statistic_variance(lambda u: phi(u) ** 2, state, n, samples)
+    q_variance = _squared(sigma_w2) * _statistic_variance(lambda u: phi(u) ** 2, state, n, samples)
     if not square > 0:
         return _State(q=q, q_variance=q_variance, c=state.c, v=state.v)
     steps = (-_STEP, 0, _STEP)
     before, c, after = (plain_correlation(phi, state.q, state.c + step) / square for step in steps)
     # At c = 1 the upper step is clipped, so the difference is over half the distance.
     slope = (after - before) / (min(state.c + _STEP, 1) - (state.c - _STEP))
-    v = min(slope**2 * state.v + _ratio_noise(phi, state, c, square) / n, 1 - c * c)
+    v = min(_squared(slope) * state.v + _ratio_noise(phi, state, c, square) / n, 1 - c * c)
     return _State(q=q, q_variance=q_variance, c=c, v=max(v, 0.0))
 
 
@@ -148,9 +153,9 @@ def _pair_covariance(psi: Function, state: _State, samples: int) -> float:
 
     The scatter of the correlation is represented by two points, one standard deviation to either side of c.
     """
-    mean, deviation = plain_expectation(psi, state.q), math.sqrt(state.v)
-    unequal = [plain_correlation(psi, state.q, state.c + step) - mean**2 for step in (-deviation, deviation)]
-    equal = plain_correlation(psi, state.q, 1.0) - mean**2
+    square, deviation = _squared(plain_expectation(psi, state.q)), math.sqrt(state.v)
+    unequal = [plain_correlation(psi, state.q, state.c + step) - square for step in (-deviation, deviation)]
+    equal = plain_correlation(psi, state.q, 1.0) - square
     return max(0.0, (1 - 1 / samples) * sum(unequal) / 2 + equal / samples)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from initlab.plotting.diagnosis import diagnosis_figure
+from initlab.plotting.style import render
 
 WELL = {"signal": 1.0, "gradient": 1.0, "difference": 0.9, "saturated": 0.0, "dead": 0.0, "distinct": 1.0}
 
@@ -33,3 +34,10 @@ def test_names_never_overlap(layers):
     labels = [label.get_text() for label in figure.axes[-1].get_xticklabels()]
     assert len(labels) <= 24
     assert all(len(label) <= 23 for label in labels)
+
+
+def test_the_names_of_the_axes_do_not_overlap_below_a_long_title():
+    figure = diagnosis_figure([WELL], ["encoder.block.attention.linear"], "a long title " * 20)
+    render(figure, "png")
+    first, second, third = (axes.yaxis.label.get_window_extent() for axes in figure.axes)
+    assert first.y0 > second.y1 > second.y0 > third.y1

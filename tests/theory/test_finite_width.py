@@ -31,3 +31,9 @@ def test_the_spread_of_networks_of_a_hundred_units_is_as_predicted(text, activat
     measured = np.stack([np.std(stds, axis=0, ddof=1), np.std(lengths, axis=0, ddof=1)])
     ratios = measured / spreads
     assert (np.abs(np.log(ratios)) < 0.35).all(), ratios
+
+
+@pytest.mark.parametrize("std", ["1e30", "1e200"])
+def test_networks_that_overflow_have_no_spread_and_raise_nothing(std):
+    spreads = predict_spreads(f"std={std}", [50] * 5 + [1], "relu", 100)
+    assert not np.isfinite(spreads[-1].activation_std)
