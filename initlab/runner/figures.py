@@ -5,7 +5,8 @@ when it is called: Matplotlib takes as long to load as a worker to start, and no
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -112,10 +113,26 @@ def check_figures(experiment: Experiment) -> None:
         raise ConfigError(mistakes)
 
 
-def load_in_the_background(names: Sequence[str]) -> None:
-    """Begin to import what the tables and these figures will need, while the workers train."""
+@contextmanager
+def loading_beside(names: Sequence[str], workers_train: bool) -> Iterator[None]:
+    """Import what the tables and these figures will need, while the workers train.
+
+    All is there when the context ends: two threads must not import Matplotlib at the same time, for its
+    modules import each other, and one would see them half made.
+
+    Args:
+        names: of the figures.
+        workers_train: whether other processes do; this one would lose as much time as it gains.
+    """
     modules = ["scipy.special", *["initlab.plotting.tracking"] * bool(names)]
-    Thread(target=lambda: [import_module(module) for module in modules]).start()
+    loading = Thread(target=lambda: [import_module(module) for module in modules])
+    if workers_train:
+        loading.start()
+    try:
+        yield
+    finally:
+        if workers_train:
+            loading.join()
 
 
 def figure_name(text: str) -> str:

@@ -9,7 +9,7 @@ from initlab.errors import ConfigError
 from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
-_NO_CHANGE = ("name", "description", "figures")  # these leave the runs as they are
+_NO_CHANGE = ("name", "description", "figures", "data.path")  # these leave the runs as they are
 
 
 def apply_override(document: Document, text: str) -> None:
@@ -29,7 +29,9 @@ def apply_override(document: Document, text: str) -> None:
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     new = _read_value(value.strip(), origin)
-    if keys[0] not in _NO_CHANGE and (key.strip() in document.changes or _value(document.tree, keys) != new):
+    if key.strip() not in _NO_CHANGE and (
+        key.strip() in document.changes or _value(document.tree, keys) != new
+    ):
         document.changes[key.strip()] = value.strip()
     try:
         put(document.tree, keys, new)

@@ -17,7 +17,7 @@ from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
-from initlab.runner.figures import check_figures, draw_figures, figure_name, load_in_the_background
+from initlab.runner.figures import check_figures, draw_figures, figure_name, loading_beside
 from initlab.runner.grid import Run, cohorts, expand
 from initlab.runner.memory import check_memory
 from initlab.runner.own_code import install_code
@@ -231,8 +231,7 @@ def _train_all(
     sessions = _Sessions(store, choice.mixed, {"own_code": code} if code else {})
     records: dict[str, Record] = {}
     progress(0, len(runs))
-    load_in_the_background(figures)
-    with choice.executor(len(groups)) as executor:
+    with loading_beside(figures, not choice.alone), choice.executor(len(groups)) as executor:
         for cohort, result in train_cohorts(executor, groups, choice.width):
             if isinstance(result, Failure):
                 records |= _save_failure(store, cohort, result.cause, sessions.training())

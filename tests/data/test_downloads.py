@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import struct
 import threading
 import urllib.request
@@ -229,7 +230,8 @@ def test_the_published_fashion_mnist_is_debians_with_its_names_and_times(tmp_pat
 
 def test_the_command_fetches_and_lists(server):
     run = CliRunner().invoke
-    listed = {line.split()[0]: line for line in run(app, ["fetch"]).stdout.splitlines()[1:]}
+    rows = re.split(r"\n(?! )", run(app, ["fetch"]).stdout)[1:-1]  # a wrapped line begins with blanks
+    listed = {row.split()[0]: row for row in rows}
     assert set(listed) == set(datasets.DATASETS)
     assert "not fetched" in listed["kmnist"]
     assert "spread=0.5" in listed["clusters"]

@@ -29,6 +29,7 @@ def test_tables_and_figures_of_the_first_stay(small_config, tmp_path):
         (["train.steps=100"], "small"),  # as it was
         (["figures=[]"], "small"),  # the runs are the same
         (["description=Mine"], "small"),
+        (["data.path=small"], "small"),  # records hold what is in the data, not where they lie
         (["train.steps=3", "name=mine"], "mine"),
         (["name=mine", "train.steps=3"], "mine"),
         (["train.steps=3", "train.steps=4"], "small+steps4"),

@@ -1,6 +1,7 @@
 """The whole command as a function: records, reuse, damage, grouping, tables."""
 
 import csv
+import time
 from dataclasses import replace
 from importlib.metadata import Distribution, PackageNotFoundError
 
@@ -10,7 +11,7 @@ from conftest import changed, record_bytes
 
 import initlab
 from initlab.errors import LockedError, StorageError, UsageError
-from initlab.runner import provenance, sweep
+from initlab.runner import figures, provenance, sweep
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts, expand
 from initlab.runner.reports import preview
@@ -198,3 +199,19 @@ def test_cohorts_hold_all_runs_once_and_of_one_seed_where_they_are_full(experime
         assert sorted(run.id for group in groups for run in group) == sorted(run.id for run in runs)
         assert [len({run.settings.seed for run in group}) for group in groups] == seeds
         assert max(map(len, groups)) <= largest
+
+
+def test_what_is_loaded_beside_the_training_is_there_before_anything_is_drawn(
+    small_config, tmp_path, monkeypatch
+):
+    loaded = []
+
+    def import_slowly(name):
+        time.sleep(3)
+        loaded.append(name)
+
+    monkeypatch.setattr(figures, "import_module", import_slowly)
+    monkeypatch.setattr(sweep, "draw_figures", lambda _outcome: loaded.append("drawn"))
+    short = load_experiment(small_config, ["train.steps=1"])
+    run_experiment(short, tmp_path, Choice(jobs=1))
+    assert loaded == ["scipy.special", "initlab.plotting.tracking", "drawn"]
