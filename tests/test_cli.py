@@ -536,3 +536,10 @@ def test_json_is_an_object_with_a_named_list(initlab_here, tmp_path, monkeypatch
     done = initlab_here(*words, "--json")
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout)[name], list)
+
+
+def test_histograms_of_networks_that_are_all_zero(initlab_here, tmp_path):
+    output = ("--output", tmp_path / "z.png")
+    done = initlab_here("histogram", "--init", "zeros", "--activation", "tanh", *output)
+    assert done.returncode == 0, done.stderr
+    assert "zeros" in done.stdout

@@ -162,5 +162,7 @@ def _cells(panel: "Panel") -> list[object]:
 
 def _with_spread(predicted: "Predicted") -> str:
     """The standard deviation, and the spread of single networks in percent of it."""
-    spread = "" if predicted.spread is None else f"±{predicted.spread / predicted.std:.0%}"
+    if predicted.spread is None or predicted.std == 0:
+        return number(predicted.std, 3)
+    spread = f"±{predicted.spread / predicted.std:.0%}"
     return f"{number(predicted.std, 3)}{spread}"

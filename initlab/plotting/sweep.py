@@ -54,7 +54,9 @@ def lines_figure(
 ) -> Figure:
     """The mean result against a setting, with 95 % Student intervals over seeds; a line for each group.
 
-    Where runs diverged, the mean is that of the rest, and a cross stands on the lower edge.
+    Where runs diverged, the mean is that of the rest, and a cross stands on the edge: the upper one for a
+    loss, the lower one for an accuracy. Texts on the horizontal axis have no order: no line joins their
+    points.
 
     Args:
         cells: in the order of the sweep.
@@ -75,6 +77,9 @@ def lines_figure(
     looks = distinct_looks([str(group) for group in groups])
     for group, style in zip(groups, looks, strict=True):
         _draw_line(axes, [cell for cell in cells if cell.group == group], place, style)
+        _mark_lost(axes, [cell for cell in cells if cell.group == group], place, style, "loss" in names.y)
+    if not any(cell.values for cell in cells):
+        axes.set(ylim=(0, 1), yticks=[])  # there is nothing to measure
     axes.set(xlabel=plain(names.x), ylabel=plain(names.y))
     _set_scales(axes, place, log)
     handles, labels = axes.get_legend_handles_labels()
@@ -106,16 +111,22 @@ def _draw_line(axes: Axes, cells: Sequence[Cell], place: dict[Any, float], style
         middle,
         half,
         color=style.color,
-        linestyle=style.dash,
+        linestyle=style.dash if all(map(_is_number, place)) else "none",
         marker=style.marker,
         capsize=2,
         elinewidth=0.8,
         label=_words(cells[0].group),
     )
-    lost = [place[cell.x] for cell in ordered if len(cell.values) < cell.runs]
+
+
+def _mark_lost(
+    axes: Axes, cells: Sequence[Cell], place: dict[Any, float], style: Look, is_loss: bool
+) -> None:
+    """A cross where a run diverged, on the edge at which it would look worst."""
+    lost = [place[cell.x] for cell in cells if len(cell.values) < cell.runs]
     axes.plot(
         lost,
-        np.zeros(len(lost)),
+        np.full(len(lost), float(is_loss)),
         color=style.color,
         linestyle="none",
         marker="x",

@@ -85,9 +85,12 @@ def _tracked_conditions(comparison: Comparison) -> list[Condition]:
 
 
 def _one_panel(
-    conditions: Sequence[Condition], value: Value, height: float, top: float
+    conditions: Sequence[Condition], value: Value, height: float, top: float, worst: float
 ) -> tuple[Figure, Axes]:
-    """A curve of the value for each condition, with a legend beside the axes."""
+    """A curve of the value for each condition, with a legend beside the axes.
+
+    Marks of diverged networks stand at the worst value: at the best, they would look like a success.
+    """
     figure = Figure(figsize=(7.2, height))
     axes = figure.add_subplot()
 
@@ -99,7 +102,8 @@ def _one_panel(
         return None if end is None else -end
 
     names = names_of(conditions, descending, ("highest", "lowest"))
-    draw_conditions(axes, conditions, names, top, draw, lambda condition: _mean(condition, value))
+    marks = worst if any_finished(conditions) else top
+    draw_conditions(axes, conditions, names, marks, draw, lambda condition: _mean(condition, value))
     axes.set_xlabel("training step")
     axes.set_ylim(top=top)
     beside(axes)
@@ -110,7 +114,7 @@ def _one_panel(
 def accuracy_figure(comparison: Comparison) -> Figure:
     """The accuracy on training images against the step, for each condition.
 
-    The line is the mean over the seeds that finished; where one diverged, a marker is on the upper edge.
+    The line is the mean over the seeds that finished; where one diverged, a marker is on the lower edge.
 
     Args:
         comparison: histories of trainings with `track_every`, or conditions.
@@ -119,7 +123,7 @@ def accuracy_figure(comparison: Comparison) -> Figure:
         UsageError: when nothing was tracked.
     """
     conditions = _tracked_conditions(comparison)
-    figure, axes = _one_panel(conditions, _accuracy, 4.4, 1.02)
+    figure, axes = _one_panel(conditions, _accuracy, 4.4, 1.02, worst=0.0)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("accuracy on training images" if any_finished(conditions) else NO_VALUES)
     return figure
@@ -129,7 +133,7 @@ def accuracy_figure(comparison: Comparison) -> Figure:
 def distinct_units_figure(comparison: Comparison) -> Figure:
     """The number of different units in the first hidden layer against the step, for each condition.
 
-    Markers on the upper edge stand for seeds that diverged.
+    Markers on the lower edge stand for seeds that diverged.
 
     Args:
         comparison: histories of trainings with `track_every`, or conditions.
@@ -139,7 +143,7 @@ def distinct_units_figure(comparison: Comparison) -> Figure:
     """
     conditions = _tracked_conditions(comparison)
     highest = max((_curves(each, _first_distinct_units)[1].max(initial=1) for each in conditions), default=1)
-    figure, axes = _one_panel(conditions, _first_distinct_units, 4.0, 1.1 * float(highest))
+    figure, axes = _one_panel(conditions, _first_distinct_units, 4.0, 1.1 * float(highest), worst=0.9)
     if any_finished(conditions):
         axes.set_ylim(bottom=0.9)  # a layer has one distinct unit at least
         axes.set(ylabel="distinct units of the first layer", yscale="log")
@@ -226,10 +230,10 @@ def _draw_panel(axes: Axes, title: str, curves: dict[str, tuple[Condition, Look]
 
 
 def _mark_divergence(axes: Axes, condition: Condition, style: Look) -> None:
-    """Markers on the upper edge, at the steps."""
+    """Markers on the lower edge, at the steps."""
     steps = condition.diverged_at
     marker = style.marker or "x"
-    axes.plot(steps, [1.03] * len(steps), marker, color=style.color, clip_on=False, zorder=5, label="_")
+    axes.plot(steps, [0.0] * len(steps), marker, color=style.color, clip_on=False, zorder=5, label="_")
 
 
 def _list_diverged(axes: Axes, conditions: dict[str, Condition]) -> None:

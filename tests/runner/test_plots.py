@@ -126,3 +126,18 @@ def test_a_map_of_diverged_runs_alone_is_drawn():
     lost = [Cell(x=x, group=g, values=(), runs=2) for x in (1, 2) for g in ("he", "xavier")]
     figure = map_figure(lost, Names(x="x", y="y", group="init"))
     assert [text.get_text() for text in figure.axes[0].texts] == ["x"] * 4
+
+
+def test_a_cross_stands_where_a_diverged_run_looks_worst():
+    few = [Cell(x=1, values=(0.5, 0.6), runs=2), Cell(x=2, values=(), runs=2)]
+    for y, edge in (("test accuracy", 0.0), ("final loss", 1.0)):
+        cross = lines_figure(few, Names(x="x", y=y)).axes[0].lines[-1]
+        assert (cross.get_xdata().tolist(), cross.get_ydata().tolist()) == ([2.0], [edge])
+
+
+def test_no_line_joins_texts_and_nothing_measured_has_no_scale():
+    words = [Cell(x=word, values=(0.5,), runs=1) for word in ("relu", "tanh")]
+    assert lines_figure(words, Names(x="x", y="y")).axes[0].lines[0].get_linestyle() == "None"
+    assert lines_figure(words, Names(x="x", y="y")).axes[0].containers
+    lost = [Cell(x=x, values=(), runs=1) for x in (1, 2)]
+    assert not lines_figure(lost, Names(x="x", y="test accuracy")).axes[0].get_yticks().size
