@@ -315,6 +315,8 @@ class Ensemble:
         >>> bool((losses[-1] < losses[0]).all())
         True
         """
+        if isinstance(optimizer, str):
+            raise UsageError(f"the optimizer is Optimizer.parse({optimizer!r}), made once for all steps")
         rule = rule or PLAIN
         losses = self.loss(inputs, labels, rule.loss)
         if rule.clip:

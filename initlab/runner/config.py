@@ -534,6 +534,8 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
         return _list_meant(dotted.removeprefix("sweep."), given)
     if isinstance(given, list) and not isinstance(details["loc"][-1], int):
         return f"; several values go below sweep, as {dotted}: [...]"
+    if isinstance(given, str) and re.match(r"\s*(range|linspace|logspace)\s*\(", given):
+        return f"; a range goes below sweep, as sweep.{dotted}"
     if kind in ("int_type", "float_type") or (dotted == "init" and not isinstance(given, str)):
         number = _number_meant(given, whole=kind == "int_type")
         return "" if number is None else f"; did you mean {'std=' * (dotted == 'init')}{number}?"

@@ -208,3 +208,9 @@ def test_other_texts_are_no_hidden_sizes(text):
 def test_the_message_explains_what_is_wrong(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_the_text_of_an_optimizer_is_refused_with_what_to_write():
+    network = Ensemble([np.eye(2)])
+    with pytest.raises(UsageError, match=r"Optimizer.parse\('sgd\(lr=0.1\)'\), made once"):
+        network.train_step(np.eye(2), np.array([0, 1]), "sgd(lr=0.1)")

@@ -210,6 +210,7 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
             "c.yaml:5:9: unknown key 'optimizer'; did you mean 'train.opt",
         ),
         (GOOD + "figures: loss\n", "figures must be a list, not 'loss'; write figures: [loss]"),
+        (GOOD + "seed: range(3)\n", "seed must be a whole number, not 'range(3)'; a range goes below sweep"),
     ],
 )
 def test_one_mistake(tmp_path, text, message):
