@@ -291,7 +291,7 @@ def outcome_of(name: str, function: Callable[..., Any], *arguments: Any, **keywo
         return function(*arguments, **keywords)
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         code = getattr(function, "__code__", None)
         place = f"{_line_of(error, code.co_filename)}: " if code else ""
         raise UsageError(f"{place}{shown(name)} fails: {_described(error)}") from error

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import ResultsOption, app, check_suffix, file_name, say, write_figure
+from initlab.cli.terminal import (
+    AllowCodeOption,
+    ResultsOption,
+    app,
+    check_suffix,
+    file_name,
+    say,
+    write_figure,
+)
 
 
 @app.command()
@@ -26,6 +34,7 @@ def plot(
         Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/plot/<words>.png")
     ] = None,
     results: ResultsOption = Path("results"),
+    allow_code: AllowCodeOption = False,
 ) -> None:
     """Draw a result against a swept setting.
 
@@ -37,11 +46,12 @@ def plot(
     from initlab.runner.results import load_results
     from initlab.runner.store import find_store
 
-    target = (
-        output or results / "plot" / f"{file_name([*experiments, y, x, *filter(None, (color, heat))])}.png"
-    )
+    words = [*experiments, y, x, *filter(None, (color, heat, log)), *(only or [])]
+    target = output or results / "plot" / f"{file_name(words)}.png"
     check_suffix(target)
     chosen = Plot(x=x, y=y, color=color, heat=heat, only=read_only(only or []), log=log, title=title)
     folders = [find_store(results, name).folder for name in experiments]
-    write_figure(plot_results([load_results(folder) for folder in folders], chosen), target)
+    write_figure(
+        plot_results([load_results(folder, allow_code=allow_code) for folder in folders], chosen), target
+    )
     say(f"Written: {target}")

@@ -19,12 +19,13 @@ from initlab.cli.terminal import (
     print_table,
     say,
 )
-from initlab.errors import UsageError, require, shortened
+from initlab.errors import UsageError, require, shortened, unknown_name
 
 if TYPE_CHECKING:
     from initlab.runner.pairs import Pairing
     from initlab.runner.store import Store
 
+_MEND = "run its config again to mend it"
 SHOWN = 20  # names before a question
 
 
@@ -38,7 +39,7 @@ def list_records(
 ) -> None:
     """List the experiments, or the runs of one."""
     from initlab.runner.reports import experiment_rows, run_rows
-    from initlab.runner.store import find_store
+    from initlab.runner.store import experiments, find_store
 
     rows = experiment_rows(results) if experiment is None else run_rows(find_store(results, experiment))
     if as_json:
@@ -48,6 +49,17 @@ def list_records(
         print_table(header, [list(row.values()) for row in rows])
     else:
         say(f"{results}: no records")
+    _warn_of_damage(results, experiments(results) if experiment is None else [experiment])
+
+
+def _warn_of_damage(results: Path, names: list[str]) -> None:
+    """Say where a file of records is damaged, so that what was read of it may not be all."""
+    from initlab.runner.store import find_store
+
+    for name in names:
+        path = find_store(results, name).runs.path
+        if find_store(results, name).runs.is_damaged():
+            say(f"initlab: {path}: damaged, so that runs may be missing here; {_MEND}")
 
 
 @app.command()
@@ -60,6 +72,7 @@ def compare(
     by: Annotated[
         str, typer.Option(help="Of experiments: test_accuracy, test_loss or final_loss.")
     ] = "test_accuracy",
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show how two experiments or runs differ.
@@ -70,8 +83,11 @@ def compare(
     from initlab.runner.reports import compare as compare_runs
     from initlab.runner.store import experiments
 
-    if {first, second} <= set(experiments(results)):
-        _compare_experiments(results, first, second, by, as_json)
+    recorded = experiments(results)
+    if first in recorded or second in recorded:
+        for name in (first, second):
+            require(name in recorded, unknown_name("experiment", name, recorded, "initlab list"))
+        _compare_experiments([results / name for name in (first, second)], by, allow_code, as_json)
         return
     comparison = compare_runs(results, first, second)
     a, b = comparison.first, comparison.second
@@ -88,11 +104,11 @@ def compare(
         say(f"The losses have the same bits in {steps}.")
 
 
-def _compare_experiments(results: Path, first: str, second: str, by: str, as_json: bool) -> None:
+def _compare_experiments(folders: list[Path], by: str, allow_code: bool, as_json: bool) -> None:
     from initlab.runner.pairs import differing_settings, paired
     from initlab.runner.results import load_results
 
-    a, b = (load_results(results / name) for name in (first, second))
+    a, b = (load_results(folder, allow_code=allow_code) for folder in folders)
     settings, pairings = differing_settings(a, b), paired(a, b, by)
     if as_json:
         conditions = [asdict(pairing) for pairing in pairings]
@@ -136,6 +152,7 @@ def export(
     if as_csv + as_json + (parquet is not None) > 1:
         raise UsageError("give one of --csv, --json and --parquet")
     rows = export_rows(find_store(results, experiment))
+    _warn_of_damage(results, [experiment])
     if parquet is not None:
         write_shared(parquet, parquet_bytes(rows))
         say(f"Written: {parquet}")
@@ -168,8 +185,9 @@ def verify(
         rows = [[check.experiment, check.whole, len(check.damaged), len(check.foreign)] for check in checks]
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)
     damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
+    damaged += [f"{check.experiment}/runs.sqlite" for check in checks if check.file_is_damaged]
     if damaged:
-        fail("\n".join(f"{plain(name)}: damaged; run its config again to mend it" for name in damaged), 1)
+        fail("\n".join(f"{plain(name)}: damaged; {_MEND}" for name in damaged), 1)
 
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

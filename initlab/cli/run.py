@@ -82,6 +82,9 @@ def run(
         outcome = run_experiment(experiment, results, choice, bar.update)
     _print_outcome(outcome, as_json)
     if not quiet:
+        if outcome.store.set_aside:
+            name = outcome.store.set_aside.name
+            say(f"The file of records was damaged: it is now {name}, and all that can be read is kept.")
         say(f"{outcome.trained} runs trained, {outcome.reused} had a record already.")
         say(f"Tables and figures: {outcome.store.folder}")
     for record in outcome.failed:

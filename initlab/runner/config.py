@@ -23,7 +23,7 @@ from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
-from initlab.runner.settings import Frame, Settings
+from initlab.runner.settings import Frame, NetworkSettings, Settings
 from initlab.runner.shipped import find_config, other_configs
 from initlab.runner.yaml_text import (
     LARGEST,
@@ -630,7 +630,8 @@ def _accepted(keys: Keys) -> list[str]:
             return []
         model = annotation
     extra = Frame.model_fields if model is Settings else {}
-    return [*model.model_fields, *extra]
+    shape = ("width", "depth") if model is NetworkSettings else ()
+    return [*model.model_fields, *extra, *shape]
 
 
 def _shown_key(key: str | int) -> str:

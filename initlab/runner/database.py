@@ -176,15 +176,23 @@ class RunsFile:
             files.sync_folder(self.path.parent)
             return aside
 
+    def is_damaged(self) -> bool:
+        """Whether the file is there, and not as we left it; nothing is changed."""
+        with self._reading() as connection:
+            return connection is not None and not self._is_sound(connection)
+
     def _is_whole(self) -> bool:
+        with closing(self._connect("rw")) as connection:
+            return self._is_sound(connection)
+
+    def _is_sound(self, connection: sqlite3.Connection) -> bool:
         """Whether the file has our tables, and SQLite finds nothing wrong in it."""
         try:
-            with closing(self._connect("rw")) as connection:
-                (version,) = connection.execute("PRAGMA user_version").fetchone()
-                if version > VERSION:
-                    raise StorageError(f"{self.path}: written by a newer initlab, which is needed to go on")
-                (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-                return bool(answer == "ok" and version == VERSION and _schema(connection) == _own_schema())
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise StorageError(f"{self.path}: written by a newer initlab, which is needed to go on")
+            (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return bool(answer == "ok" and version == VERSION and _schema(connection) == _own_schema())
         except _DAMAGE as error:
             if not _is_damage(error):
                 raise

@@ -92,6 +92,9 @@ def _arranged(
     x = _key(chosen.x, rows, swept)
     group = chosen.color or chosen.heat
     key = _key(group, rows, swept) if group else _only_other(swept, x)
+    for place in filter(None, (x, key)):
+        missing = [str(row["init"]) for row in rows if row.get(place) is None and place not in swept]
+        require(not missing, f"{place} is nothing that all runs have, as that of {', '.join(missing[:1])}")
     found = cells(rows, x, chosen.y, key, [name for name in swept if name not in (x, key)])
     return found, Names(x=_short(x), y=chosen.y.replace("_", " "), group=_short(key or ""))
 

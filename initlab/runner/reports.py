@@ -238,6 +238,8 @@ def _same_until(a: FloatArray, b: FloatArray) -> int | None:
 def find_run(results: Path, name: str) -> tuple[Store, str]:
     """The run whose id begins with a text, and the store that has it.
 
+    An id may be shortened in its middle, as `list` shows a long one.
+
     Args:
         results: the folder that holds a folder for each experiment.
         name: the beginning, perhaps after an experiment's name and a slash.
@@ -249,7 +251,8 @@ def find_run(results: Path, name: str) -> tuple[Store, str]:
     names = [experiment] if experiment else experiments(results)
     stores = [find_store(results, name) for name in names]
     runs = [(store, run_id) for store in stores for run_id in store.run_ids()]
-    matches = [(store, run_id) for store, run_id in runs if run_id.startswith(beginning)]
+    start, _, end = beginning.partition("…")
+    matches = [each for each in runs if each[1].startswith(start) and each[1].endswith(end)]
     if not matches:
         raise UsageError(_no_run(name, [*names, *(run_id for _, run_id in runs)]))
     if len(matches) > 1:
@@ -285,7 +288,8 @@ class Verification:
     Attributes:
         experiment: its name.
         whole: the number of records that match their checksums.
-        damaged: the ids of runs whose record is damaged or was never finished.
+        damaged: the ids of runs whose record is damaged, as far as they can be read.
+        file_is_damaged: whether the whole file of records is damaged, so that runs may be missing here.
         foreign: the ids of whole records from another processor, linear algebra library or NumPy: training
             these runs here may give other last bits.
     """
@@ -293,6 +297,7 @@ class Verification:
     experiment: str
     whole: int
     damaged: list[str]
+    file_is_damaged: bool
     foreign: list[str]
 
 
@@ -306,6 +311,7 @@ def verify(store: Store) -> Verification:
         experiment=store.folder.name,
         whole=len(whole),
         damaged=[name for name in is_whole if not is_whole[name]],
+        file_is_damaged=store.runs.is_damaged(),
         foreign=[name for name in whole if session_of.get(name) not in ours],
     )
 

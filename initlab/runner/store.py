@@ -42,11 +42,16 @@ class Store:
     Args:
         results: the folder that holds one folder for each experiment.
         name: of the experiment; the config has checked that it is a plain file name.
+
+    Attributes:
+        runs: the file of its records.
+        set_aside: where a damaged file of records went that `lock` has mended.
     """
 
     def __init__(self, results: str | Path, name: str) -> None:
         self.name, self.folder = name, Path(results) / name
         self.runs = RunsFile(self.folder / "runs.sqlite")
+        self.set_aside: Path | None = None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -60,7 +65,7 @@ class Store:
         """
         with hold(self.folder):
             with _storage_errors(self.folder):
-                self.runs.mend()
+                self.set_aside = self.runs.mend()
                 take_over(self.folder / "runs", self.runs)
             yield
 

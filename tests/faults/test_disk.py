@@ -339,3 +339,22 @@ def test_folders_of_older_versions_are_taken_over_once(experiment, expected, tmp
     assert store.runs.training(records[1].id)["finished"] == "2026-01-01"
     assert {path.name for path in (store.folder / "runs.before").iterdir()} == set(expected)
     assert run_experiment(experiment, tmp_path / "r", HERE).trained == 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_damaged_file_of_records_is_told_by_every_command(small_config, tmp_path, initlab_here, damage):
+    results = ("--results", tmp_path)
+    initlab_here("run", small_config, "--jobs", 0, *results)
+    path = tmp_path / "small/runs.sqlite"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"x" * len(whole))
+    for command in (["list"], ["list", "small"], ["export", "small"]):
+        done = initlab_here(*command, *results)
+        assert (done.returncode, "damaged" in done.stderr) == (0, True), command
+    done = initlab_here("verify", *results)
+    assert (done.returncode, "small/runs.sqlite: damaged" in done.stderr) == (1, True)
+    assert path.read_bytes() != whole
+    done = initlab_here("run", small_config, "--jobs", 0, *results)
+    assert "The file of records was damaged: it is now runs.damaged-1.sqlite" in done.stderr
+    assert initlab_here("verify", *results).returncode == 0
+    assert "damaged" not in initlab_here("list", *results).stderr

@@ -267,3 +267,21 @@ def test_settings_alone_load_no_file(config, trace, monkeypatch, given):
     with pytest.raises(ValueError, match="is code, which may do anything"):
         Settings.model_validate({**shared, **given})
     assert not trace.exists()
+
+
+def test_plots_and_comparisons_of_own_code_ask_too(initlab_here, config, tmp_path):
+    results = ("--results", tmp_path / "r")
+    for steps in ("10", "20"):
+        words = ("run", config, "--allow-code", "--jobs", 0, "--set", f"train.steps={steps}")
+        assert initlab_here(*words, *results).returncode == 0
+    for words in (["plot", "own+steps10", "--x", "init"], ["compare", "own+steps10", "own+steps20"]):
+        refused = initlab_here(*words, *results)
+        assert (refused.returncode, "--allow-code" in refused.stderr) == (2, True)
+        assert initlab_here(*words, "--allow-code", *results).returncode == 0
+
+
+def test_code_that_ends_python_is_a_mistake_in_it(config):
+    (config.parent / "code/mine.py").write_text(f"{MINE}\ndef ends(z):\n    raise SystemExit(0)\n")
+    config.write_text(CONFIG.replace("mine.py:bent", "mine.py:ends"))
+    with pytest.raises(UsageError, match="ends fails: SystemExit: 0"):
+        load_experiment(config, allow_code=True)

@@ -71,3 +71,10 @@ def test_the_command_shows_settings_and_differences(initlab_here, tmp_path):
     assert tree["settings"] == {"train.steps": ["20", "60"]}
     assert [each["seeds"] for each in tree["conditions"]] == [2, 2]
     assert initlab_here(*words, "--by", "loss").returncode == 2
+
+
+@pytest.mark.usefixtures("two")
+def test_the_name_that_does_not_exist_is_blamed(initlab_here, tmp_path):
+    for words in (("short", "lnog"), ("lnog", "short")):
+        done = initlab_here("compare", *words, "--results", tmp_path)
+        assert (done.returncode, "unknown experiment 'lnog'; did you mean 'long'" in done.stderr) == (2, True)

@@ -141,3 +141,9 @@ def test_no_line_joins_texts_and_nothing_measured_has_no_scale():
     assert lines_figure(words, Names(x="x", y="y")).axes[0].containers
     lost = [Cell(x=x, values=(), runs=1) for x in (1, 2)]
     assert not lines_figure(lost, Names(x="x", y="test accuracy")).axes[0].get_yticks().size
+
+
+def test_a_setting_that_not_all_runs_have_is_no_axis(small_config, tmp_path):
+    experiment = load_experiment(small_config, ["name=small", "train.steps=2", "figures=['plot(x=gain)']"])
+    with pytest.raises(ConfigError, match=r"init\.gain is nothing that all runs have, as that of std=0\.01"):
+        run_experiment(experiment, tmp_path / "r", HERE)
