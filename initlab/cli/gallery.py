@@ -47,6 +47,7 @@ def reproduce(
     results, which come with initlab too.
     """
     from initlab.gallery import reproduce as gallery
+    from initlab.gallery.exhibit import part_of
     from initlab.gallery.pages import write_index
     from initlab.gallery.sources import read_sources
     from initlab.runner.sweep import available_cores
@@ -68,6 +69,8 @@ def reproduce(
         ]
     if not check and not quick:
         write_index(results, folder / gallery.SOURCES)
+    if not check:
+        say(f"Pages, figures and tables: {part_of(results, quick)}")
     _conclude(done, check)
 
 

@@ -32,10 +32,12 @@ def summary_rows(layers: Sequence[Numbers], names: Sequence[str] | None = None) 
     for name, (question, text) in _QUESTIONS.items():
         worst = max(range(len(layers)), key=lambda i: _badness(name, layers[i][name]))
         is_ill = any(symptom.holds(layers[worst]) for symptom in SYMPTOMS if symptom.number == name)
+        if math.isnan(layers[worst][name]):
+            rows.append(["?", question, "no layer has any"])
+            continue
         value = f"{layers[worst][name]:.2g}"
         place = f"{names[worst]}: {text.format(value=value, first=names[0], last=names[-1])}"
-        answer = "?" if math.isnan(layers[worst][name]) else "no" if is_ill else "yes"
-        rows.append([answer, question, place])
+        rows.append(["no" if is_ill else "yes", question, place])
     return rows
 
 
