@@ -149,7 +149,7 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         "c.yaml:1:7: name must be a plain name",
         "c.yaml:2:23: network.hidden.1 must be 1 or more, not -3",
         "c.yaml:2:40: network.activation: unknown activation 'rleu'; did you mean 'relu'?",
-        "c.yaml:2:46: unknown key 'wdith'; known: activation, batch_norm, hidden",
+        "c.yaml:2:46: unknown key 'wdith'; did you mean 'width'?",
         "c.yaml:3:16: train.steps must be a whole number, not 2.5",
         "c.yaml:3:33: train.batch_size must be a whole number, not 'yes'",
         "c.yaml:3:49: train.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?",
