@@ -81,7 +81,8 @@ def depth(
     title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
     write_figure(depth_figure(profiles, title), target)
     if as_json:
-        print_json({"layers": [row for profile in profiles for row in profile.rows()]})
+        rows = [{"label": profile.label, **row} for profile in profiles for row in profile.rows()]
+        print_json({"layers": rows})
     else:
         header = ["activation", "scheme", "last layer's std", "std in theory"]
         header += ["gradient factor", "factor in theory"]

@@ -106,7 +106,7 @@ def histogram(
     )
     written = _draw(panels, target, f"{QUANTITIES[what].title} before training")
     if as_json:
-        print_json({"layers": [panel.numbers() for panel in panels]})
+        print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
     say(f"Written: {', '.join(map(str, written))}")

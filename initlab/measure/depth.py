@@ -64,7 +64,6 @@ class Profile:
         std, gradient = (predicted.std, predicted.gradient) if predicted else (None, None)
         return {
             "activation": self.activation,
-            "label": self.label,
             "scheme": str(self.scheme),
             "layer": layer + 1,
             **_columns("activation_std", self.activation_std[:, layer], std),

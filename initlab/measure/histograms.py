@@ -98,7 +98,6 @@ class Panel:
         predicted = self.predicted
         return {
             "activation": self.activation,
-            "label": self.label,
             "scheme": str(self.scheme or self.label),
             "layer": self.layer,
             "mean": finite_or_none(self.mean),
