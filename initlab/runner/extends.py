@@ -10,10 +10,12 @@ experiment's.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from initlab.errors import UsageError, shortened
+from initlab.runner.overrides import remove_swept
 from initlab.runner.shipped import is_plain_name, shipped_config
 from initlab.runner.yaml_text import Document, Keys
 
@@ -79,7 +81,7 @@ def _laid_over(base: Document, own: Document) -> Document:
     """The values of two configs in one, where the own ones win."""
     for key in ("name", "description"):
         base.tree.pop(key, None)
-    _settle(base.tree.get("sweep"), own)
+    remove_swept(base.tree.get("sweep"), partial(_sets, own))
     inherits = "exclude" not in (own.tree.get("sweep") or {})
     replaced = set(_merge(base.tree, own.tree, ()))
     return Document(
@@ -108,19 +110,6 @@ def _kept(places: dict[Keys, str], replaced: set[Keys]) -> dict[Keys, str]:
         for keys, place in places.items()
         if not any(keys[:end] in replaced for end in range(1, len(keys) + 1))
     }
-
-
-def _settle(sweep: Any, own: Document) -> None:
-    """Remove what a config sets from the sweep that it inherits."""
-    if not isinstance(sweep, dict):
-        return
-    zipped = sweep.get("zip")
-    groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
-    for group in [sweep, *groups]:
-        for swept in [key for key in group if _sets(own, key)]:
-            del group[swept]
-    if groups:
-        sweep["zip"] = [group for group in groups if group]
 
 
 def _sets(own: Document, swept: str) -> bool:

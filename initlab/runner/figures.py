@@ -84,7 +84,6 @@ def _problem(experiment: Experiment, text: str) -> str | None:
     return None
 
 
-_MOST_IN_A_PANEL = 4  # as many looks as `plotting.tracking` has for the curves of one panel
 _OF_TRACKED_LAYERS = ("accuracy", "accuracy_panels", "distinct_units")
 
 
@@ -94,10 +93,7 @@ def check_figures(experiment: Experiment) -> None:
     Raises:
         ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked.
     """
-    points = experiment.points()
-    tracks = all(settings.train.track_every for _, settings in points)
-    others = [{**chosen, "init": None, "seed": None} for chosen, _ in points]
-    curves = set(map(str, others))
+    tracks = all(settings.train.track_every for _, settings in experiment.points())
     mistakes = []
     for i, name in enumerate(experiment.figures):
         problem = _problem(experiment, name)
@@ -106,9 +102,6 @@ def check_figures(experiment: Experiment) -> None:
         elif name in _OF_TRACKED_LAYERS and not tracks:
             needs = f"{name} needs train.track_every in every run, as in train: {{track_every: 100}}"
             mistakes.append(f"{experiment.place('figures', i)}: {needs}")
-        elif name == "accuracy_panels" and len(curves) > _MOST_IN_A_PANEL:
-            most = f"a panel has {_MOST_IN_A_PANEL} curves at most, and these would be {len(curves)}"
-            mistakes.append(f"{experiment.place('figures', i)}: {name}: {most}")
     if mistakes:
         raise ConfigError(mistakes)
 

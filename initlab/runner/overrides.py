@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from initlab.errors import ConfigError
@@ -45,16 +45,29 @@ def apply_override(document: Document, text: str) -> None:
 
 def _settle(sweep: Any, key: str, origin: str) -> None:
     """Remove a key that is set from the sweep, together with the keys below it."""
+
+    def is_set(swept: str) -> bool:
+        if key.startswith(f"{swept}."):
+            raise ConfigError([f"{origin}: {swept!r} is swept as a whole; set sweep.{swept} instead"])
+        return f"{swept}.".startswith(f"{key}.")
+
+    remove_swept(sweep, is_set)
+
+
+def remove_swept(sweep: Any, is_set: Callable[[str], bool]) -> None:
+    """Remove keys from a sweep, as far as it is well-formed, and from its zipped groups.
+
+    Args:
+        sweep: is changed.
+        is_set: whether a dotted key has a value of its own now, so that it is no longer swept.
+    """
     if not isinstance(sweep, dict):
         return
     zipped = sweep.get("zip")
     groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
     for group in [sweep, *groups]:
-        for swept in [str(swept) for swept in group]:
-            if key.startswith(f"{swept}."):
-                raise ConfigError([f"{origin}: {swept!r} is swept as a whole; set sweep.{swept} instead"])
-            if f"{swept}.".startswith(f"{key}."):
-                del group[swept]
+        for swept in [key for key in group if is_set(str(key))]:
+            del group[swept]
     if groups:
         sweep["zip"] = [group for group in groups if group]
 
