@@ -88,6 +88,7 @@ def _arranged(
     require(chosen.y in RESULTS, unknown_name("result", chosen.y, RESULTS))
     require(not (chosen.color and chosen.heat), "give color or heat, not both")
     require(set(chosen.log) <= set("xy"), f"log is x, y or xy, not {chosen.log!r}")
+    require(not (chosen.heat and chosen.log), "a map has no logarithmic axes: leave log out")
     rows, swept = _selected(rows, experiments, chosen.only)
     x = _key(chosen.x, rows, swept)
     group = chosen.color or chosen.heat

@@ -68,6 +68,7 @@ def test_a_map_has_a_number_or_a_cross_for_each_cell(results):
         ({"x": "gain", "color": "init"}, "the runs also differ in network.depth"),
         ({"x": "gain", "color": "init", "heat": "depth"}, "color or heat, not both"),
         ({"x": "gain", "log": "z"}, "log is x, y or xy"),
+        ({"x": "gain", "heat": "depth", "log": "x"}, "a map has no logarithmic axes"),
         ({"x": "gain", "only": {"depth": "7"}}, "no run has network.depth=7; there are 1, 2"),
     ],
 )
