@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from initlab.diagnosis.criteria import Answer
     from initlab.diagnosis.verdict import Diagnosis
     from initlab.init.per_layer import Initialization
-    from initlab.nn.normalization import BatchNorm
+    from initlab.nn.normalization import Norm
     from initlab.runner.settings import DataSettings
     from initlab.training.history import History
 
@@ -159,10 +159,10 @@ class _Case:
 
     start: "Initialization"
     activation: str
-    hidden: tuple[int, ...]
+    hidden: tuple[int | str, ...]
     data: "DataSettings"
     optimizer: str
-    batch_norm: "BatchNorm | None" = None
+    batch_norm: "Norm | None" = None
 
     def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
         from initlab.diagnosis.verdict import diagnose as diagnose_network
@@ -212,7 +212,7 @@ def _cases_of_options(
     from initlab.data.datasets import DATASETS, canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
     from initlab.nn.activations import ACTIVATIONS
-    from initlab.nn.network import hidden_sizes
+    from initlab.nn.architecture import hidden_sizes
     from initlab.runner.settings import DataSettings
 
     if not is_dataset_name(data) and not os.path.exists(data):
@@ -250,7 +250,7 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
     print_table(header[: 6 + longest], rows)
 
 
-def _shape(sizes: "Sequence[int]") -> str:
+def _shape(sizes: "Sequence[int | str]") -> str:
     hidden = sizes[1:-1]
     middle = f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
     return f"{sizes[0]}-{middle}-{sizes[-1]}"

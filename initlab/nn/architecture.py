@@ -11,14 +11,25 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, cast
 
 from initlab.errors import UsageError, is_whole, require, shortened, unknown_name
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.convolution import AveragePool, Border, Conv2d, MaxPool
 from initlab.nn.layers import Dense, Flatten, Images, Layer, Nonlinearity, Residual, Shape, walk
-from initlab.nn.normalization import BatchNormalization, LayerNormalization, Norm, normalization_of
+from initlab.nn.normalization import (
+    BatchNorm,
+    BatchNormalization,
+    LayerNorm,
+    LayerNormalization,
+    Norm,
+    normalization_of,
+)
 from initlab.registry import Registry, parameters_of, parts_of, read_number, written_value
+
+# Units of a dense layer, the text of another one, or the shape of images.
+Size = int | str | Shape
 
 HIDDEN_LAYERS: Registry[Callable[..., Layer]] = Registry("layer")
 
@@ -89,12 +100,10 @@ class Skip:
         Raises:
             UsageError: for a text of another form.
         """
-        if re.fullmatch(r"\s*\d+\s*", text):
-            return cls(int(text))
         given: dict[str, Any] = {}
-        for part in parts_of(text):
+        for part in parts_of(re.sub(r"^\s*(\d+)\s*(?=,|$)", r"every=\1", text)):
             name, equals, value = (piece.strip() for piece in part.partition("="))
-            require(bool(equals), f"cannot read the skip {shortened(part)}; write 2, or every=2, scale=0.5")
+            require(bool(equals), f"cannot read the skip {shortened(text)}; write 2, or every=2, scale=0.5")
             if name not in ("every", "scale", "order"):
                 raise UsageError(unknown_name("argument of skip", name, ("every", "scale", "order")))
             number = read_number(value)
@@ -148,28 +157,134 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
     return HIDDEN_LAYERS.parse(f"{name}({named}" if rest else text)
 
 
-def perceptron(
-    sizes: Sequence[int], activation: str, norm: Norm | None = None, skip: Skip | None = None
+def hidden_sizes(given: str | Sequence[int | str]) -> tuple[int | str, ...]:
+    """The hidden layers, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
+
+    Layers that are not dense are texts: "conv(16, kernel=5), pool(2), 100".
+
+    Raises:
+        UsageError: for a text of another form.
+
+    >>> hidden_sizes("100x4"), hidden_sizes([30, 20]), hidden_sizes("conv(16, kernel=5), 10x2")
+    ((100, 100, 100, 100), (30, 20), ('conv(16, kernel=5)', 10, 10))
+    """
+    layers: Any = given  # from a notebook, whatever the annotation says
+    if isinstance(layers, str):
+        parts: Iterable[int | str] = layers.split(",") if "(" not in layers else parts_of(layers)
+    else:
+        readable = isinstance(layers, Iterable) and all(map(_is_layer, layers := list(layers)))
+        require(readable, f"hidden layers are given as [100, 100] or '100x2', not {shortened(layers)}")
+        # YAML cuts a text at each comma: [conv(16, kernel=5), 10] is three texts.
+        parts = parts_of(", ".join(map(str, layers))) if any(isinstance(n, str) for n in layers) else layers
+    return tuple(size for part in parts for size in _sizes_of(part, given))
+
+
+def _is_layer(given: object) -> bool:
+    return is_whole(given) or isinstance(given, str)
+
+
+def _sizes_of(part: int | str, given: object) -> list[int | str]:
+    """The layers of one part: a number, a rectangle like 100x4, or another layer's text."""
+    if not isinstance(part, str):
+        return [int(part)]
+    short = re.fullmatch(r"([1-9]\d{0,5})(?:x(\d{1,4}))?", part)
+    if short:
+        return [int(short[1])] * int(short[2] or 1)
+    name, bracket, _ = part.partition("(")
+    if not bracket and name.strip() not in HIDDEN_LAYERS:
+        message = f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
+        raise UsageError(message)
+    return [canonical_layer(part)]
+
+
+def network_layers(
+    sizes: Sequence[Size], activation: str, norm: Norm | None = None, skip: Skip | None = None
 ) -> list[Layer]:
-    """The layers of a multilayer perceptron.
+    """The layers of a network, from its sizes.
 
     Args:
-        sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+        sizes: the inputs, n_0 or (C, H, W); each hidden layer, its units or a text as "conv(16, kernel=5)";
+            the classes. Where a convolution has n_0 inputs, they are a square grey image.
         activation: the name of the hidden layers' activation function.
         norm: Batch or Layer Normalization of the hidden layers; none by default.
         skip: skip connections; none by default.
 
     Raises:
-        UsageError: for an unknown activation, or a size below 1.
+        UsageError: for an unknown activation or layer, a size below 1, or layers that do not fit each other.
 
-    >>> perceptron([784, 100, 10], "relu")
+    >>> network_layers([784, 100, 10], "relu")
     [Dense(100), Nonlinearity('relu'), Dense(10)]
+    >>> network_layers([784, "conv(4, kernel=5)", 10], "relu")[:2]
+    [Images((1, 28, 28)), Conv2d(4, kernel=5, stride=1, padding=0)]
     """
-    positive = len(sizes) >= 2 and all(map(is_whole, sizes)) and min(sizes) >= 1
-    require(positive, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
+    enough = len(sizes) >= 2 and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
+    require(enough, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it
-    hidden = [Dense(units) for units in sizes[1:-1]]
-    return stacked((sizes[0],), hidden, sizes[-1], activation, norm, skip)
+    rule = norm is None or isinstance(norm, BatchNorm | LayerNorm)
+    require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {norm!r}")
+    inputs, *hidden, classes = sizes
+    layers = [parse_layer(str(size)) for size in hidden]
+    return stacked(_input_shape(inputs, layers), layers, cast(int, classes), activation, norm, skip)
+
+
+def _numbers(sizes: Sequence[Size]) -> list[Any]:
+    """The sizes that must be numbers: all but the texts of hidden layers."""
+    first = sizes[0] if isinstance(sizes[0], tuple) else sizes[:1]
+    return [*first, *(size for size in sizes[1:-1] if not isinstance(size, str)), *sizes[-1:]]
+
+
+def _input_shape(inputs: Size, hidden: Sequence[Layer]) -> Shape:
+    """(n_0,), or (C, H, W) where a layer takes images."""
+    if isinstance(inputs, tuple):
+        require(len(inputs) == 3, f"the shape of images is (channels, rows, columns), not {inputs}")
+        return inputs
+    flat = cast(int, inputs)
+    if all(isinstance(layer, Dense) for layer in hidden):
+        return (flat,)
+    side = math.isqrt(flat)
+    message = f"{flat} inputs are no square image; give their shape as (channels, rows, columns)"
+    require(side * side == flat, message)
+    return (1, side, side)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a network costs.
+
+    Attributes:
+        parameters: weights and biases.
+        units: of all dense layers and convolutions, the last one's logits included.
+        products: multiplications of weights for one sample in a forward pass.
+        largest: the weights of the largest layer.
+    """
+
+    parameters: int
+    units: int
+    products: int
+    largest: int
+
+
+@lru_cache(maxsize=1024)
+def count(sizes: tuple[Size, ...]) -> Counts:
+    """What a network of these sizes costs, without normalization and learned scales.
+
+    Args:
+        sizes: as for `network_layers`.
+
+    >>> count((784, 100, 10))
+    Counts(parameters=79510, units=110, products=79400, largest=78400)
+    """
+    layers = network_layers(sizes, "identity")
+    walked = [(layer, shape) for layer, shape in walk(layers, (flat_size(sizes[0]),)) if layer.is_affine]
+    weights = [math.prod(layer.parameter_shapes(shape)[0]) for layer, shape in walked]
+    outputs = [layer.output_shape(shape) for layer, shape in walked]
+    places = [math.prod(shape[1:]) for shape in outputs]
+    return Counts(
+        parameters=sum(weights) + sum(shape[0] for shape in outputs),
+        units=sum(map(math.prod, outputs)),
+        products=sum(number * where for number, where in zip(weights, places, strict=True)),
+        largest=max(weights),
+    )
 
 
 def stacked(
@@ -206,8 +321,8 @@ def stacked(
             is_flat = True
         layers += _with_activation(layer, activation, norm) if layer.is_affine else [layer]
     layers += [Dense(classes)] if is_flat else [Flatten(), Dense(classes)]
-    list(walk(layers, flat_shape(inputs)))  # refuses layers that do not fit each other
-    return layers if skip is None else _with_skips(layers, flat_shape(inputs), skip)
+    list(walk(layers, (flat_size(inputs),)))  # refuses layers that do not fit each other
+    return layers if skip is None else _with_skips(layers, (flat_size(inputs),), skip)
 
 
 def _with_activation(layer: Layer, activation: str, norm: Norm | None) -> list[Layer]:
@@ -261,6 +376,34 @@ def _scale(scale: float | str, blocks: int, depth: int) -> float | Literal["lear
     return float(scale)
 
 
-def flat_shape(shape: Shape) -> Shape:
-    """The shape (n_0,) of the flat inputs that a network takes for samples of any shape."""
-    return (math.prod(shape),)
+def flat_size(inputs: Size) -> int:
+    """n_0, the length of the flat inputs that a network takes, also where they are images (C, H, W)."""
+    return math.prod(inputs) if isinstance(inputs, tuple) else cast(int, inputs)
+
+
+Role = Literal["plain", "branch", "branch_end"]  # of weights, with regard to skip connections
+
+
+def roles(layers: Iterable[Layer]) -> list[Role]:
+    """Where the weights of each dense layer and convolution stand: in a branch, at its end, or in none.
+
+    Args:
+        layers: of a network.
+
+    >>> roles(network_layers([4, 4, 4, 4, 2], "relu", skip=Skip(2)))
+    ['plain', 'branch', 'branch_end', 'plain']
+    """
+    places: list[Role] = []
+    for layer in layers:
+        if isinstance(layer, Residual):
+            affine = sum(part.is_affine for part in layer.branch)
+            places += ["branch"] * affine
+            places[-1:] = ["branch_end"] * min(affine, 1)
+        elif layer.is_affine:
+            places.append("plain")
+    return places
+
+
+def residuals(layers: Iterable[Layer]) -> list[Residual]:
+    """The skip connections of a network, from the first to the last."""
+    return [layer for layer in layers if isinstance(layer, Residual)]

@@ -13,22 +13,20 @@ layer gives the logits and has no activation function.
 """
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, is_whole, require, shortened
+from initlab.errors import UsageError, require
 from initlab.nn.activations import ACTIVATIONS, Activation
-from initlab.nn.architecture import perceptron
+from initlab.nn.architecture import Size, Skip, flat_size, network_layers
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.layers import Layer, Nonlinearity, Residual, Shape, unattached, walk
 from initlab.nn.losses import LOSSES
-from initlab.nn.normalization import BatchNorm, BatchNormalization, LayerNorm, Norm
+from initlab.nn.normalization import BatchNormalization, Norm
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.threads import on_one_thread
 
@@ -103,34 +101,37 @@ class Ensemble:
         stacks = [np.asarray(W) for W in weights]
         stacks = [W[None] if W.ndim == 2 else W for W in stacks]
         sizes, networks = _sizes(stacks), len(stacks[0])
-        self._allocate(networks, sizes[0], perceptron(sizes, activation, _checked(batch_norm)), dtype)
+        self._allocate(networks, sizes[0], network_layers(sizes, activation, batch_norm), dtype)
         self.set_weights(stacks, biases)
 
     @classmethod
     def zeros(
         cls,
         networks: int,
-        sizes: Sequence[int],
+        sizes: Sequence[Size],
         activation: str = "relu",
         dtype: str = "float32",
         batch_norm: Norm | None = None,
+        skip: Skip | None = None,
     ) -> "Ensemble":
-        """Perceptrons whose weights and biases are all 0, for the caller to fill in.
+        """Networks whose weights and biases are all 0, for the caller to fill in.
 
         Args:
             networks: M, from 1 on.
-            sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+            sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; see `network_layers`.
             activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
             dtype: "float32" or "float64", for all arrays.
-            batch_norm: Batch Normalization of the hidden layers; none by default.
+            batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+            skip: skip connections; none by default.
 
         Raises:
-            UsageError: for an unknown activation or dtype, or a size below 1.
+            UsageError: for an unknown activation or dtype, a size below 1, or layers that do not fit.
 
         >>> [W.shape for W in Ensemble.zeros(3, [784, 100, 10]).weights]
         [(3, 784, 100), (3, 100, 10)]
         """
-        return cls.of(networks, sizes[0], perceptron(sizes, activation, _checked(batch_norm)), dtype)
+        layers = network_layers(sizes, activation, batch_norm, skip)
+        return cls.of(networks, flat_size(sizes[0]), layers, dtype)
 
     @classmethod
     def of(cls, networks: int, inputs: int, layers: Sequence[Layer], dtype: str = "float32") -> "Ensemble":
@@ -384,30 +385,6 @@ class Ensemble:
         return [array for layer, _ in walk(self.layers, self.sizes[:1]) for array in layer.state()]
 
 
-def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
-    """The units of each hidden layer, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
-
-    Raises:
-        UsageError: for a text of another form.
-
-    >>> hidden_sizes("100x4"), hidden_sizes([30, 20])
-    ((100, 100, 100, 100), (30, 20))
-    """
-    if not isinstance(given, str):
-        layers: Any = given  # from a notebook, whatever the annotation says
-        readable = isinstance(layers, Iterable) and all(map(is_whole, layers := list(layers)))
-        require(readable, f"hidden layers are given as [100, 100] or '100x2', not {shortened(layers)}")
-        return tuple(int(units) for units in layers)
-    short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", given)
-    if short:
-        return (int(short[1]),) * int(short[2])
-    if re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", given):
-        return tuple(map(int, given.split(",")))
-    raise UsageError(
-        f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
-    )
-
-
 def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:
     """The layer sizes of stacked weights (M, n_l, n_{l+1}), which must fit each other."""
     shapes = [W.shape for W in stacks]
@@ -429,10 +406,3 @@ def _views(flat: FloatArray, shapes: Sequence[Sequence[Shape]]) -> list[list[Flo
             views[-1].append(flat[:, start:stop].reshape(len(flat), *shape))
             start = stop
     return views
-
-
-def _checked(batch_norm: Norm | None) -> Norm | None:
-    """A rule, not its text."""
-    rule = batch_norm is None or isinstance(batch_norm, BatchNorm | LayerNorm)
-    require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {batch_norm!r}")
-    return batch_norm

@@ -37,6 +37,19 @@ def _layer_norm_arguments(*, eps: float = 1e-5) -> None:
     """The arguments that a place of Layer Normalization accepts in brackets."""
 
 
+NORMS: Registry[object] = Registry("normalization")
+
+
+@NORMS.register("batch")
+def _batch(*, place: Place = "before", momentum: float = 0.1, eps: float = 1e-5) -> None:
+    """The arguments of Batch Normalization."""
+
+
+@NORMS.register("layer")
+def _layer(*, place: Place = "before", eps: float = 1e-5) -> None:
+    """The arguments of Layer Normalization."""
+
+
 @dataclass(frozen=True)
 class BatchNorm:
     """Where a network normalizes its hidden layers, and how it keeps running statistics.

@@ -17,6 +17,7 @@ import numpy as np
 
 from initlab.data.datasets import open_dataset
 from initlab.errors import UsageError
+from initlab.nn.architecture import Size
 from initlab.nn.streams import ALGORITHM
 from initlab.own_code import Source, shown
 from initlab.runner.config import Experiment
@@ -44,7 +45,7 @@ class Run:
     condition: tuple[tuple[str, str], ...]
     data_sha256: str
     code: tuple[Source, ...] = ()
-    sizes: tuple[int, ...]
+    sizes: tuple[Size, ...]
 
     @cached_property
     def id(self) -> str:
@@ -72,9 +73,11 @@ class Run:
         return ", ".join(parts) or str(init)
 
 
-def _shape(hidden: Sequence[int]) -> str:
+def _shape(hidden: Sequence[int | str]) -> str:
     if not hidden:
         return "linear"
+    if any(isinstance(layer, str) for layer in hidden):
+        return "-".join(re.sub(r"[^a-z0-9]+", "", str(layer).partition(",")[0]) for layer in hidden)[:40]
     return (
         f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else f"{hidden[0]}to{hidden[-1]}x{len(hidden)}"
     )

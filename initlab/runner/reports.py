@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from initlab.errors import UsageError, alternatives, shortened, similar
+from initlab.nn.architecture import count
 from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.columns import columns, flattened, without_constants
@@ -112,7 +112,7 @@ def _shortened(cohort: Cohort, steps: int) -> list[Settings]:
 def _work(cohort: Cohort) -> float:
     """The estimated multiplications of a training; each step has a fixed cost besides."""
     train = cohort[0].settings.train
-    products = sum(n_in * n_out for n_in, n_out in pairwise(cohort[0].sizes)) * train.batch_size
+    products = count(cohort[0].sizes).products * train.batch_size
     return train.steps * (6.0 * products * len(cohort) + _STEP_OVERHEAD)
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
@@ -27,13 +28,13 @@ from initlab.errors import require, shortened
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.architecture import HIDDEN_LAYERS, Skip, hidden_sizes
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import hidden_sizes
-from initlab.nn.normalization import PLACES, BatchNorm
+from initlab.nn.normalization import LAYER_NORM_PLACES, NORMS, PLACES, BatchNorm, LayerNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
 from initlab.own_code import is_reference, names_in, refusal, shown
-from initlab.registry import Registry, parameters_of
+from initlab.registry import Registry, parameters_of, written_call
 
 
 class _Frozen(BaseModel):
@@ -82,14 +83,29 @@ def _batch_norm(text: str) -> str:
     return text.strip()
 
 
+def _layer_norm(text: str) -> str:
+    LayerNorm.parse(text)
+    return text.strip()
+
+
+def _skip(value: Any) -> Any:
+    """`2`, `every=2, scale=0.5` and {every: 2, scale: 0.5} as one text."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{key}={given}" for key, given in value.items())
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return str(Skip.parse(value)) if isinstance(value, str) else value
+
+
 def _no_default(batches: str) -> str | None:
     """None for drawing with replacement: a key added later takes no part in the identity of older runs."""
     return None if batches == "with_replacement" else batches
 
 
 def _layer_sizes(value: Any) -> Any:
-    """`100x4` is short for [100, 100, 100, 100]."""
-    if isinstance(value, str):
+    """`100x4` is short for [100, 100, 100, 100]; other layers are texts, as conv(16, kernel=5)."""
+    texts = isinstance(value, list | tuple) and any(isinstance(layer, str) for layer in value)
+    if isinstance(value, str) or texts:
         return hidden_sizes(value)
     return tuple(value) if isinstance(value, list) else value
 
@@ -117,14 +133,62 @@ def _one_line(label: str) -> str:
     return label
 
 
+def _with_hidden(network: dict[str, Any]) -> dict[str, Any]:
+    """`layers` as `hidden`."""
+    if "layers" not in network:
+        return network
+    if "hidden" in network:
+        raise ValueError("give hidden or layers, which mean the same, not both")
+    return {("hidden" if key == "layers" else key): given for key, given in network.items()}
+
+
+def _with_norm(network: dict[str, Any]) -> dict[str, Any]:
+    """`norm: batch(place=after)` as `batch_norm: after`."""
+    if "norm" not in network:
+        return network
+    others = {key: given for key, given in network.items() if key != "norm"}
+    if network["norm"] is None:
+        return others
+    kind, arguments = NORMS.parse(network["norm"])
+    place = arguments.pop("place", "before")
+    return {**others, f"{kind}_norm": written_call(place, arguments)}
+
+
+_SKIP_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {
+                "every": {"type": "integer", "minimum": 1},
+                "scale": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+                "order": {"enum": ["pre", "post"]},
+            },
+            "additionalProperties": False,
+        },
+    ],
+    "description": "Skip connections: 2, or {every: 2, scale: 1/sqrt(blocks), order: post}.",
+}
+
+
 Width = Annotated[int, Field(ge=1, le=100_000)]
+# A dense layer's units; other layers are texts, which have been read already.
+HiddenLayer = Annotated[
+    Width,
+    WrapValidator(lambda layer, check: layer if isinstance(layer, str) else check(layer)),
+    PlainSerializer(lambda layer: layer),
+]
+Hidden = Annotated[tuple[HiddenLayer, ...], BeforeValidator(_layer_sizes), Field(max_length=1000)]
+
+_UNITS_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 100_000}
 
 _HIDDEN_SCHEMA = {
     "anyOf": [
-        {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 100_000}, "maxItems": 1000},
-        {"type": "string", "pattern": r"^[1-9]\d{0,5}x\d{1,4}$"},
+        {"type": "array", "items": {"anyOf": [_UNITS_SCHEMA, {"type": "string"}]}, "maxItems": 1000},
+        {"type": "string", "pattern": rf"^\s*([1-9]|({'|'.join(HIDDEN_LAYERS)})\s*\()"},
     ],
-    "description": "Units of each hidden layer: [100, 100], or 100x2 for short.",
+    "description": "Hidden layers: [100, 100], 100x2 for short, or conv(16, kernel=5), pool(2), 100.",
 }
 
 _INIT_SCHEMA = {
@@ -184,33 +248,41 @@ class DataSettings(_Frozen):
 class NetworkSettings(_Frozen):
     """The hidden layers; the sizes of input and output follow from the data.
 
-    `width` and `depth`, each above 0, may be given in the place of `hidden`, or change it.
+    `width` and `depth`, each above 0, may be given in the place of `hidden`, or change it; `layers` is
+    another word for `hidden`. `norm: batch` and `norm: layer` are short for `batch_norm` and `layer_norm`
+    before the activation function; `norm: batch(place=after)` for after it.
     """
 
-    hidden: Annotated[
-        tuple[Width, ...],
-        BeforeValidator(_layer_sizes),
-        Field(max_length=1000),
-        WithJsonSchema(_HIDDEN_SCHEMA),
-    ]
+    hidden: Annotated[Hidden, WithJsonSchema(_HIDDEN_SCHEMA)]
     activation: Annotated[str, AfterValidator(_activation), _ACTIVATION_SCHEMA]
     batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
+    layer_norm: Annotated[str, AfterValidator(_layer_norm), _calls(LAYER_NORM_PLACES)] | None = None
+    skip: Annotated[str, BeforeValidator(_skip), WithJsonSchema(_SKIP_SCHEMA)] | None = None
 
     model_config = ConfigDict(json_schema_extra=_with_width_and_depth)
 
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        """`width` and `depth` become `hidden`, so that a record does not depend on how it was written."""
-        if not isinstance(value, dict) or not {"width", "depth"} & set(value):
+        """One way to write each network, so that a record does not depend on how it was written."""
+        if not isinstance(value, dict):
+            return value
+        value = _with_norm(_with_hidden(value))
+        if not {"width", "depth"} & set(value):
             return value
         others = {key: value[key] for key in value if key not in ("width", "depth", "hidden")}
         return {**others, "hidden": _rectangle(value.get("hidden"), value.get("width"), value.get("depth"))}
 
+    @model_validator(mode="after")
+    def _check(self) -> "NetworkSettings":
+        require(not (self.batch_norm and self.layer_norm), "give batch_norm or layer_norm, not both")
+        return self
+
     @property
     def width(self) -> int | None:
-        """The units of each hidden layer; None where layers differ, or there are none."""
-        return self.hidden[0] if len(set(self.hidden)) == 1 else None
+        """The units of each hidden layer; None where layers differ, are not dense, or there are none."""
+        first = self.hidden[0] if len(set(self.hidden)) == 1 else None
+        return first if isinstance(first, int) else None
 
     @property
     def depth(self) -> int:
@@ -218,8 +290,10 @@ class NetworkSettings(_Frozen):
         return len(self.hidden)
 
     @property
-    def normalization(self) -> BatchNorm | None:
-        """Batch Normalization before or after the activation function, or none."""
+    def normalization(self) -> Norm | None:
+        """Batch or Layer Normalization before or after the activation function, or none."""
+        if self.layer_norm is not None:
+            return LayerNorm.parse(self.layer_norm)
         return None if self.batch_norm is None else BatchNorm.parse(self.batch_norm)
 
 

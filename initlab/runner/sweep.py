@@ -391,6 +391,7 @@ def train_settings(cohort: Sequence[Settings]) -> list[History]:
         hidden=network.hidden,
         activation=network.activation,
         batch_norm=network.normalization,
+        skip=network.skip,
         dtype=how.dtype,
         steps=how.steps,
         batch_size=how.batch_size,

@@ -268,7 +268,7 @@ def test_a_layer_has_one_text(text, canonical):
         (lambda: Ensemble.of(1, 4, [Residual([Dense(3)])]), "must keep the shape"),
         (lambda: Skip.parse("evry=2"), "did you mean 'every'"),
         (lambda: Skip.parse("0"), "every must be 1 or more"),
-        (lambda: Skip.parse("2, scale=much"), "write 2, or every=2"),
+        (lambda: Skip.parse("every=2, often"), "write 2, or every=2"),
         (lambda: Skip.parse("every=2, scale=much"), "scale must be a number, or learned"),
     ],
 )
