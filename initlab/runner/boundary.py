@@ -3,7 +3,8 @@
 between, within -> Lattice -> first positions -> outcomes -> next positions -> outcomes -> ... -> flips
 
 All values that are ever tried lie on one lattice, that of the grid with the same resolution. So a search
-has the answer of that grid wherever the outcome flips once between two neighbours of the first positions.
+has the answer of that grid wherever the outcome flips at most once between two neighbours of the first
+positions. Of several flips there, it finds one where their number is odd, and none where it is even.
 """
 
 import math

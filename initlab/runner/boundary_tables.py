@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from initlab.measure.intervals import Interval, mean_interval, ratio_interval
+from initlab.measure.intervals import mean_interval, ratio_interval
 from initlab.runner.boundary import Lattice, Outcome, flips, has_begun, sides
 from initlab.runner.config import Experiment
-from initlab.runner.rounds import Records, Search, follow
+from initlab.runner.grid import short_name
+from initlab.runner.rounds import Records, Search, follow, label_of
 from initlab.training.tables import aligned
+
+if TYPE_CHECKING:
+    from initlab.plotting.boundary import Band, BandNames
 
 UNDECIDED = "undecided"  # where every run failed
 
@@ -46,8 +50,9 @@ class Summary:
         found: the flips, one for each seed that has it.
         seeds: how many seeds the condition has.
         median: of the middles of the flips; None where there is no flip.
-        interval: 95 % Student interval of their mean, on a logarithmic scale that of the logarithms; None
-            for less than two flips.
+        low, high: from where the 95 % Student interval of their lower ends begins, to where that of their
+            upper ends ends; on a logarithmic scale, that of the logarithms. So an interval over seeds that
+            agree is as wide as the resolution, and so is that of one seed. None where there is no flip.
     """
 
     condition: str
@@ -56,7 +61,8 @@ class Summary:
     found: tuple[Flip, ...]
     seeds: int
     median: float | None
-    interval: Interval | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,21 +160,24 @@ def _summaries(members: Sequence[tuple[Search, list[Flip]]], found: Lattice) -> 
             earlier = sum(other.holds == flip.holds for other in own[:i])
             groups.setdefault((flip.holds, earlier), []).append(flip)
     for (holds, _), same in groups.items():
-        middles = [
-            found.middle(flip.lower, flip.upper)
-            for flip in same
-            if flip.lower is not None and flip.upper is not None
-        ]
-        interval = ratio_interval if found.is_log else mean_interval
         yield Summary(
             condition=same[0].condition,
             settings=members[0][0].condition,
             holds=holds,
             found=tuple(same),
             seeds=len(members),
-            median=median(middles) if middles else None,
-            interval=interval(middles) if len(middles) > 1 else None,
+            **_over_seeds(same, found),
         )
+
+
+def _over_seeds(same: Sequence[Flip], found: Lattice) -> dict[str, float | None]:
+    lower = [flip.lower for flip in same if flip.lower is not None]
+    upper = [flip.upper for flip in same if flip.upper is not None]
+    if not lower:
+        return dict.fromkeys(("median", "low", "high"))
+    interval = ratio_interval if found.is_log else mean_interval
+    middles = [found.middle(*pair) for pair in zip(lower, upper, strict=True)]
+    return {"median": median(middles), "low": interval(lower).low, "high": interval(upper).high}
 
 
 def boundary_rows(boundaries: Boundaries) -> tuple[list[str], list[list[Any]]]:
@@ -189,7 +198,15 @@ def boundary_text(boundaries: Boundaries, width: int | None = None) -> str:
         [each.condition, each.holds, _shown(each.median), _span(each), f"{len(each.found)} of {each.seeds}"]
         for each in boundaries.summaries
     ]
-    return f"{aligned([header, *rows], width)}\n{boundaries.used}"
+    return "\n".join([aligned([header, *rows], width), *_notes(boundaries), boundaries.used])
+
+
+def _notes(boundaries: Boundaries) -> list[str]:
+    """What it means that the outcome flips nowhere: a range between two values may have been missed."""
+    if not {"everywhere", "nowhere"} & {summary.holds for summary in boundaries.summaries}:
+        return []
+    count = len(boundaries.lattice.first)
+    return [f"everywhere, nowhere: at all or none of the {count} values tried; boundary.points sets more"]
 
 
 def _shown(value: float | None) -> str:
@@ -197,6 +214,54 @@ def _shown(value: float | None) -> str:
 
 
 def _span(summary: Summary) -> str:
-    if summary.interval is None:
-        return "-"
-    return f"{summary.interval.low:.3g} to {summary.interval.high:.3g}"
+    return "-" if summary.low is None else f"{summary.low:.3g} to {summary.high:.3g}"
+
+
+def bands(boundaries: Boundaries) -> "list[Band]":
+    """What a figure shows of the boundaries, by the first swept setting that has numbers alone."""
+    from initlab.plotting.boundary import Band, Edge
+
+    x = _numeric(boundaries)
+    of_condition: dict[str, list[Summary]] = {}
+    for summary in boundaries.summaries:
+        of_condition.setdefault(repr(summary.settings), []).append(summary)
+    return [
+        Band(
+            label=members[0].condition,
+            x=members[0].settings[x] if x else None,
+            group=label_of({key: value for key, value in members[0].settings.items() if key != x}),
+            edges=tuple(
+                Edge(
+                    holds=each.holds, middle=each.median, low=each.low, high=each.high, seeds=len(each.found)
+                )
+                for each in members
+            ),
+        )
+        for members in of_condition.values()
+    ]
+
+
+def band_names(boundaries: Boundaries) -> "BandNames":
+    """What that figure is about."""
+    from initlab.plotting.boundary import BandNames
+
+    values = boundaries.lattice.values
+    return BandNames(
+        outcome=boundaries.of,
+        over=short_name(boundaries.over),
+        x=short_name(_numeric(boundaries) or ""),
+        between=(values[0], values[-1]),
+        is_log=boundaries.lattice.is_log,
+        seeds=max((summary.seeds for summary in boundaries.summaries), default=1),
+    )
+
+
+def _numeric(boundaries: Boundaries) -> str | None:
+    """The first swept setting with several values, all of them numbers."""
+    settings = [summary.settings for summary in boundaries.summaries]
+    values = {key: [each[key] for each in settings] for key in (settings[0] if settings else {})}
+    return next((key for key in values if _is_scale(values[key])), None)
+
+
+def _is_scale(values: Sequence[Any]) -> bool:
+    return all(type(value) in (int, float) for value in values) and len(set(values)) > 1

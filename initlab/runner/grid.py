@@ -159,6 +159,15 @@ def swept_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else shown(str(value))
 
 
+def short_name(key: str) -> str:
+    """A dotted key on an axis or in a legend.
+
+    >>> short_name("train.batch_size")
+    'batch size'
+    """
+    return key.rsplit(".", 1)[-1].replace("_", " ")
+
+
 def init_text(value: Any) -> str:
     """A swept scheme in a legend, as it was written, or its label.
 

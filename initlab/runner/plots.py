@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from initlab.errors import UsageError, require, unknown_name
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand, init_text, swept_text
+from initlab.runner.grid import Run, expand, init_text, short_name, swept_text
 from initlab.runner.record import Record
 from initlab.runner.results import Results
 from initlab.runner.yaml_text import read_scalar
@@ -96,7 +96,7 @@ def _arranged(
         missing = [str(row["init"]) for row in rows if row.get(place) is None and place not in swept]
         require(not missing, f"{place} is nothing that all runs have, as that of {', '.join(missing[:1])}")
     found = cells(rows, x, chosen.y, key, [name for name in swept if name not in (x, key)])
-    return found, Names(x=_short(x), y=chosen.y.replace("_", " "), group=_short(key or ""))
+    return found, Names(x=short_name(x), y=chosen.y.replace("_", " "), group=short_name(key or ""))
 
 
 def rows_of(results: Results) -> Iterator[dict[str, Any]]:
@@ -185,10 +185,6 @@ def cells(
         )
         for (at, line), members in together.items()
     ]
-
-
-def _short(key: str) -> str:
-    return key.rsplit(".", 1)[-1].replace("_", " ")
 
 
 def read_only(texts: Sequence[str]) -> dict[str, str]:

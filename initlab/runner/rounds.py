@@ -12,7 +12,7 @@ from typing import Any
 
 from initlab.runner.boundary import Outcome, Tried, next_positions
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand, init_text, runs_at, swept_text
+from initlab.runner.grid import Run, expand, init_text, runs_at, short_name, swept_text
 from initlab.runner.record import Record
 
 Records = Mapping[str, Record]
@@ -38,11 +38,7 @@ class Search:
     @property
     def label(self) -> str:
         """The condition in a few words."""
-        texts = [
-            init_text(value) if key == "init" else f"{key.rsplit('.', 1)[-1]} {swept_text(value)}"
-            for key, value in self.condition.items()
-        ]
-        return ", ".join(texts) or "all runs"
+        return label_of(self.condition) or "all runs"
 
     @property
     def seed(self) -> int:
@@ -56,6 +52,18 @@ class Search:
             for position, run in self.runs.items()
             if (record := records.get(run.id)) is not None
         }
+
+
+def label_of(settings: Mapping[str, Any]) -> str:
+    """Swept values in a few words.
+
+    >>> label_of({"init": "he", "network.depth": 5})
+    'he, depth 5'
+    """
+    return ", ".join(
+        init_text(value) if key == "init" else f"{short_name(key)} {swept_text(value)}"
+        for key, value in settings.items()
+    )
 
 
 class Rounds:

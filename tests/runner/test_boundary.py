@@ -10,7 +10,8 @@ import pytest
 from conftest import record_bytes
 
 from initlab.errors import ConfigError, UsageError
-from initlab.runner import sweep
+from initlab.plotting.boundary import Band, BandNames, Edge, boundary_figure
+from initlab.runner import figures, sweep
 from initlab.runner.boundary import Outcome, flips, lattice, next_positions, sides
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import cohorts
@@ -263,6 +264,7 @@ def test_no_flip_is_told_as_a_result(small_config, tmp_path, initlab_here):
     assert done.returncode == 0
     assert "nowhere" in done.stdout
     assert f"runs used: {4 * 6} of the 324 of a grid" in done.stdout
+    assert "at all or none of the 6 values tried" in done.stdout
     rows = json.loads(initlab_here("run", small_config, *words, "--json").stdout)["boundary"]["conditions"]
     assert {row["holds"] for row in rows} == {"nowhere"}
 
@@ -323,3 +325,80 @@ def test_a_boundary_in_whole_numbers(small_config, tmp_path):
     done = run_experiment(load_experiment(small_config, [*texts, over]), tmp_path / "r", HERE)
     assert {run.settings.network.depth for run in done.runs} <= set(range(1, 41))
     assert all(int(row["upper"]) - int(row["lower"]) == 1 for row in table(done.store.folder) if row["lower"])
+
+
+NAMES = BandNames(outcome="trained", over="std", x="depth", between=(0.01, 3), is_log=True, seeds=3)
+BETWEEN = (
+    Edge(holds="above", middle=0.1, low=0.08, high=0.12, seeds=3),
+    Edge(holds="below", middle=1.0, low=0.9, high=1.1, seeds=3),
+)
+NOWHERE = (Edge(holds="nowhere", middle=None, low=None, high=None, seeds=3),)
+EVERYWHERE = (Edge(holds="everywhere", middle=None, low=None, high=None, seeds=3),)
+
+
+def bands(*edges, x=True, groups=("",)):
+    return [
+        Band(label=f"depth {i} {group}", x=i if x else None, group=group, edges=each)
+        for group in groups
+        for i, each in enumerate(edges, start=1)
+    ]
+
+
+def shaded(figure):
+    """The corners of all bands."""
+    return [tuple(corner) for band in figure.axes[0].collections for corner in band.get_paths()[0].vertices]
+
+
+def test_bands_stand_at_their_numbers_between_the_medians():
+    figure = boundary_figure(bands(BETWEEN, BETWEEN[:1], BETWEEN[1:], EVERYWHERE), NAMES)
+    above, below = figure.axes[0].containers
+    assert above.lines[0].get_xydata().tolist() == [[1, 0.1], [2, 0.1]]
+    assert below.lines[0].get_xydata().tolist() == [[1, 1.0], [3, 1.0]]
+    corners = shaded(figure)
+    assert {(1, 0.1), (1, 1.0), (2, 0.1), (2, 3.0), (3, 0.01), (3, 1.0), (4, 0.01), (4, 3.0)} <= set(corners)
+    circles = next(line for line in figure.axes[0].lines if line.get_marker() == "o")
+    assert circles.get_xydata().tolist() == [[4, 3.0]]
+
+
+def test_a_cross_stands_where_the_outcome_is_nowhere_found():
+    figure = boundary_figure(bands(BETWEEN, NOWHERE), NAMES)
+    crosses = next(line for line in figure.axes[0].lines if line.get_marker() == "x")
+    assert crosses.get_xydata().tolist() == [[2, 0.01]]
+    assert not any(corner[0] == 2 for corner in shaded(figure))
+    assert "cross: at no value tried" in figure.legends[0].get_title().get_text()
+
+
+@pytest.mark.parametrize("many", [{"x": False}, {"groups": [f"group {i}" for i in range(7)]}])
+def test_conditions_without_a_number_and_many_groups_have_rows(many):
+    shown = bands(NOWHERE, BETWEEN, **many)
+    axes = boundary_figure(shown, NAMES).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [band.label for band in shown]
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
+    assert bars[1] == pytest.approx((0.1, 1.0))
+    assert np.isnan(bars[0]).all()
+
+
+def test_the_figure_of_an_experiment_is_that_of_its_table(small_config, tmp_path):
+    texts = [*SMALL, "sweep.init=[normal]", "sweep.network.depth=[1, 2]", "figures=[boundary]"]
+    done = run_experiment(load_experiment(small_config, texts), tmp_path / "r", HERE)
+    assert (done.store.folder / "boundary.svg").is_file()
+    axes = figures.boundary(done).axes[0]
+    middles = {summary.median for summary in done.boundaries.summaries if summary.holds == "above"}
+    assert set(axes.containers[0].lines[0].get_ydata()) == middles
+    assert axes.get_xlabel() == "depth"
+
+
+def test_the_figure_needs_a_boundary(small_config, tmp_path):
+    experiment = load_experiment(small_config, ["figures=[boundary]"])
+    with pytest.raises(ConfigError, match="boundary needs the key boundary, as in"):
+        run_experiment(experiment, tmp_path / "r", HERE)
+
+
+def test_the_interval_is_never_narrower_than_the_resolution(done):
+    for summary in done.boundaries.summaries:
+        for flip in summary.found:
+            if len(summary.found) == 1 and flip.lower is not None:
+                assert (summary.low, summary.high) == pytest.approx((flip.lower, flip.upper))
+    both = next(each for each in done.boundaries.summaries if len(each.found) == 2 and each.median)
+    assert both.low <= min(flip.lower for flip in both.found) * (1 + 1e-9)
+    assert both.high >= max(flip.upper for flip in both.found) * (1 - 1e-9)
