@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from initlab.plotting.elements import headline
+from initlab.plotting.elements import beside, headline
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
 
 _MOST_GROUPS = 6  # bands that overlap can hardly be told apart
@@ -95,24 +95,20 @@ def boundary_figure(bands: Sequence[Band], names: BandNames) -> Figure:
         _draw_rows(axes, bands, names)
     else:
         _draw_against_x(axes, bands, names, groups)
-    _explain(figure, axes, bands, names)
+    _explain(axes, bands, names)
     return figure
 
 
 def _draw_rows(axes: Axes, bands: Sequence[Band], names: BandNames) -> None:
-    for row, band in enumerate(bands):
-        low, high = _region(band, names)
-        axes.barh(row, high - low, left=low, height=0.5, color=_LONE.color, alpha=0.2)
-        for holds in _MARKERS:
-            points = _points([(row, band)], holds)
-            axes.errorbar(
-                points[1],
-                points[0],
-                xerr=points[2:],
-                **_style(_LONE, holds, joined=False),
-                label=plain(f"{holds}: {names.outcome}") if row == 0 else "_",
-            )
-        _mark_ends(axes, [(row, band)], names, _LONE, in_rows=True)
+    rows = list(enumerate(bands))
+    regions = np.array([_region(band, names) for band in bands])
+    widths = regions[:, 1] - regions[:, 0]
+    axes.barh(range(len(bands)), widths, left=regions[:, 0], height=0.5, color=_LONE.color, alpha=0.2)
+    for holds in _MARKERS:
+        points = _points(rows, holds)
+        style = _style(_LONE, holds) | {"linestyle": "none"}
+        axes.errorbar(points[1], points[0], xerr=points[2:], **style, label=_label("", holds, names))
+    _mark_ends(axes, rows, names, _LONE, in_rows=True)
     axes.set_yticks(range(len(bands)), [plain(band.label) for band in bands])
     axes.set(ylim=(len(bands) - 0.5, -0.5), xlabel=plain(names.over), xlim=names.between)
     if names.is_log:
@@ -122,24 +118,8 @@ def _draw_rows(axes: Axes, bands: Sequence[Band], names: BandNames) -> None:
 def _draw_against_x(axes: Axes, bands: Sequence[Band], names: BandNames, groups: Sequence[str]) -> None:
     looks = distinct_looks(groups) if len(groups) > 1 else [_LONE]
     for group, look in zip(groups, looks, strict=True):
-        own = sorted(
-            ((band.x, band) for band in bands if band.group == group and band.x is not None),
-            key=lambda pair: pair[0],
-        )
-        x = [at for at, _ in own]
-        regions = np.array([_region(band, names) for _, band in own])
-        axes.fill_between(x, regions[:, 0], regions[:, 1], color=look.color, alpha=0.2, linewidth=0)
-        for holds in _MARKERS:
-            points = _points(own, holds)
-            label = ", ".join(filter(None, (group, f"{holds}: {names.outcome}")))
-            axes.errorbar(
-                points[0],
-                points[1],
-                yerr=points[2:],
-                **_style(look, holds, joined=True),
-                label=plain(label) if points.size else "_",
-            )
-        _mark_ends(axes, own, names, look, in_rows=False)
+        own = [(band.x, band) for band in bands if band.group == group and band.x is not None]
+        _draw_group(axes, sorted(own, key=lambda pair: pair[0]), names, look)
     axes.set(xlabel=plain(names.x), ylabel=plain(names.over), ylim=names.between)
     if names.is_log:
         axes.set_yscale("log")
@@ -148,12 +128,27 @@ def _draw_against_x(axes: Axes, bands: Sequence[Band], names: BandNames, groups:
         axes.set_xscale("log")
 
 
-def _style(look: Look, holds: str, joined: bool) -> dict[str, Any]:
-    dash = {"above": "-", "below": "--"}[holds] if joined else "none"
+def _draw_group(axes: Axes, own: Sequence[tuple[float, Band]], names: BandNames, look: Look) -> None:
+    regions = np.array([_region(band, names) for _, band in own])
+    axes.fill_between(
+        [at for at, _ in own], regions[:, 0], regions[:, 1], color=look.color, alpha=0.2, linewidth=0
+    )
+    for holds in _MARKERS:
+        points = _points(own, holds)
+        label = _label(own[0][1].group, holds, names) if points.size else "_"
+        axes.errorbar(points[0], points[1], yerr=points[2:], **_style(look, holds), label=label)
+    _mark_ends(axes, own, names, look, in_rows=False)
+
+
+def _label(group: str, holds: str, names: BandNames) -> str:
+    return plain(", ".join(filter(None, (group, f"{holds}: {names.outcome}"))))
+
+
+def _style(look: Look, holds: str) -> dict[str, Any]:
     return {
         "color": look.color,
         "marker": _MARKERS[holds],
-        "linestyle": dash,
+        "linestyle": {"above": "-", "below": "--"}[holds],
         "capsize": 2,
         "elinewidth": 0.8,
     }
@@ -202,7 +197,7 @@ def _mark_ends(
         )
 
 
-def _explain(figure: Figure, axes: Axes, bands: Sequence[Band], names: BandNames) -> None:
+def _explain(axes: Axes, bands: Sequence[Band], names: BandNames) -> None:
     """The legend, with what the marks mean."""
     found = {edge.holds for band in bands for edge in band.edges}
     notes = ["one seed" if names.seeds == 1 else f"median of {names.seeds} seeds"]
@@ -210,5 +205,4 @@ def _explain(figure: Figure, axes: Axes, bands: Sequence[Band], names: BandNames
     notes += [f"shaded: {names.outcome}"]
     notes += ["cross: at no value tried, in some seed"] * ("nowhere" in found)
     notes += ["circle: at all values tried, in some seed"] * ("everywhere" in found)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", title=plain("\n".join(notes)))
+    beside(axes, title=plain("\n".join(notes)))

@@ -10,7 +10,7 @@ from initlab.runner.boundary import Lattice, Outcome, flips, has_begun, sides
 from initlab.runner.config import Experiment
 from initlab.runner.grid import short_name
 from initlab.runner.rounds import Records, Search, follow, label_of
-from initlab.training.tables import aligned
+from initlab.training.tables import Table, aligned
 
 if TYPE_CHECKING:
     from initlab.plotting.boundary import Band, BandNames
@@ -186,19 +186,25 @@ def boundary_rows(boundaries: Boundaries) -> tuple[list[str], list[list[Any]]]:
     return header, [[getattr(flip, name) for name in header] for flip in boundaries.flips]
 
 
-def boundary_text(boundaries: Boundaries, width: int | None = None) -> str:
-    """The printed summary: the median and the interval over seeds of each boundary, and the runs used.
-
-    Args:
-        boundaries: of an experiment.
-        width: of the table, in cells of a terminal; see `training.tables.aligned`.
-    """
+def boundary_table(boundaries: Boundaries) -> Table:
+    """A header, and a row for each boundary of each condition: the median and the interval over seeds."""
     header = ["", f"{boundaries.of}:", f"boundary in {boundaries.over}", "95 % interval", "seeds"]
     rows = [
         [each.condition, each.holds, _shown(each.median), _span(each), f"{len(each.found)} of {each.seeds}"]
         for each in boundaries.summaries
     ]
-    return "\n".join([aligned([header, *rows], width), *_notes(boundaries), boundaries.used])
+    return [header, *rows]
+
+
+def boundary_text(boundaries: Boundaries, width: int | None = None) -> str:
+    """The printed summary: the table, and the runs used.
+
+    Args:
+        boundaries: of an experiment.
+        width: of the table, in cells of a terminal; see `training.tables.aligned`.
+    """
+    table = aligned(boundary_table(boundaries), width)
+    return "\n".join([table, *_notes(boundaries), boundaries.used])
 
 
 def _notes(boundaries: Boundaries) -> list[str]:

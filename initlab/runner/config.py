@@ -134,7 +134,8 @@ class Experiment:
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
-        return f"<Experiment {self.name!r}: {len(self.points())} runs; sweeps {swept or 'nothing'}>"
+        runs = f"{len(self.points())} runs{' in the first round' if self.boundary else ''}"
+        return f"<Experiment {self.name!r}: {runs}; sweeps {swept or 'nothing'}>"
 
     def place(self, *keys: str | int) -> str:
         """The place of the value with these keys, or of the nearest value that holds it."""
@@ -478,20 +479,17 @@ class _Checker:
         self, boundary: BoundarySettings, tree: dict[str, Any], axes: list[Axis]
     ) -> list[str]:
         """The mistakes of a boundary by itself; where there are none, its first round becomes an axis."""
-        losses = [tree.get("train", {}).get("loss", _LOSS)] if isinstance(tree.get("train"), dict) else []
-        losses += [loss for axis in axes for loss in axis.values.get("train.loss", [])]
-        other = [loss for loss in losses if loss != _LOSS]
+        other = [loss for loss in _losses(tree, axes) if loss != _LOSS]
         if boundary.of == "trained" and other:
             meant = f"trained means that the {_LOSS} comes down to {REACHED_LOSS}"
             return [f"{self.place(('boundary', 'of'))}: boundary.of: {meant}; with {other[0]} give a limit"]
-        whole = _is_whole(boundary, tree, axes)
         try:
             self.lattice = lattice(
                 *boundary.between,
                 log=boundary.is_log,
                 within=boundary.within,
                 points=boundary.points,
-                whole=whole,
+                whole=_is_whole(boundary, tree, axes),
             )
         except UsageError as error:
             return [f"{self.place(('boundary', 'within'))}: boundary.within: {error}"]
@@ -593,6 +591,14 @@ class _Checker:
     def place(self, keys: Keys) -> str:
         """The place of the value; that of the whole config is its file."""
         return nearest(self.document.places, keys) if keys else self.name
+
+
+def _losses(tree: dict[str, Any], axes: Sequence[Axis]) -> list[Any]:
+    """The loss functions of all runs, as far as they are well-formed."""
+    train = tree.get("train")
+    given = train.get("loss", _LOSS) if isinstance(train, dict) else _LOSS
+    swept = [loss for axis in axes for loss in axis.values.get("train.loss", [])]
+    return swept or [given]
 
 
 def _is_whole(boundary: BoundarySettings, tree: dict[str, Any], axes: Sequence[Axis]) -> bool:

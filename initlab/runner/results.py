@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.errors import UsageError, unknown_name
-from initlab.runner.boundary_tables import Boundaries, boundary_rows, boundary_text, find_boundaries
+from initlab.runner.boundary_tables import (
+    Boundaries,
+    boundary_rows,
+    boundary_table,
+    boundary_text,
+    find_boundaries,
+)
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.grid import Run
@@ -133,7 +139,10 @@ class Results:
         return group_table(self.groups) if self.boundaries is None else boundary_text(self.boundaries)
 
     def _repr_html_(self) -> str:
-        return html_table(condition_table(self.conditions))
+        boundaries = self.boundaries
+        return html_table(
+            condition_table(self.conditions) if boundaries is None else boundary_table(boundaries)
+        )
 
 
 def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:

@@ -257,6 +257,14 @@ def test_records_of_later_rounds_are_reached_and_loaded(experiment, done):
     assert len(set(stds)) > len(experiment.lattice.first)
 
 
+def test_a_notebook_shows_the_boundaries(done):
+    shown = done._repr_html_()
+    assert all(each.condition in shown for each in done.boundaries.summaries)
+    assert "boundary in init.std" in shown
+    assert repr(done).endswith(done.boundaries.used)
+    assert "in the first round" in repr(done.experiment)
+
+
 def test_no_flip_is_told_as_a_result(small_config, tmp_path, initlab_here):
     words = [word for text in SMALL for word in ("--set", text)]
     words += ["--set", "boundary.of=test_accuracy > 2", "--results", tmp_path / "r", "--jobs", 0]
