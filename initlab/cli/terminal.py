@@ -250,6 +250,7 @@ class Bar:
         self.done, self.total = done, total
         if self.bar is None:
             self.bar = tqdm(total=total, unit="run", desc="training", disable=None if self.shown else True)
+        self.bar.total = total  # which grows where one round of runs follows another
         self.bar.update(done - self.bar.n)
 
 

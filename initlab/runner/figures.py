@@ -54,6 +54,16 @@ def distinct_units(results: Results) -> "Figure":
     return distinct_units_figure(results.conditions)
 
 
+@FIGURES.register()
+def boundary(results: Results) -> "Figure":
+    """Where the outcome flips, for each condition; see `plotting.boundary.boundary_figure`."""
+    from initlab.plotting.boundary import boundary_figure
+    from initlab.runner.boundary_tables import band_names, bands
+
+    assert results.boundaries is not None
+    return boundary_figure(bands(results.boundaries), band_names(results.boundaries))
+
+
 @FIGURES.register("plot")
 def sweep_plot(
     results: Results,
@@ -91,7 +101,8 @@ def check_figures(experiment: Experiment) -> None:
     """Refuse figures that cannot be drawn of the experiment, before anything is trained.
 
     Raises:
-        ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked.
+        ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked or
+            a boundary that is not asked for.
     """
     tracks = all(settings.train.track_every for _, settings in experiment.points())
     mistakes = []
@@ -99,6 +110,9 @@ def check_figures(experiment: Experiment) -> None:
         problem = _problem(experiment, name)
         if problem:
             mistakes.append(f"{experiment.place('figures', i)}: {problem}")
+        elif name == "boundary" and experiment.boundary is None:
+            needs = "boundary needs the key boundary, as in boundary: {over: init.std, between: [0.001, 3]}"
+            mistakes.append(f"{experiment.place('figures', i)}: {needs}")
         elif name in _OF_TRACKED_LAYERS and not tracks:
             needs = f"{name} needs train.track_every in every run, as in train: {{track_every: 100}}"
             mistakes.append(f"{experiment.place('figures', i)}: {needs}")

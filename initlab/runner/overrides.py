@@ -40,6 +40,7 @@ def apply_override(document: Document, text: str) -> None:
     document.move(keys, origin)
     document.overridden = True
     if keys[0] != "sweep":
+        _check_free(document.tree.get("boundary"), key.strip(), origin)
         _settle(document.tree.get("sweep"), key.strip(), origin)
 
 
@@ -52,6 +53,13 @@ def _settle(sweep: Any, key: str, origin: str) -> None:
         return f"{swept}.".startswith(f"{key}.")
 
     remove_swept(sweep, is_set)
+
+
+def _check_free(boundary: Any, key: str, origin: str) -> None:
+    """Refuse a value for the key through which a boundary goes, which would not be used."""
+    over = boundary.get("over") if isinstance(boundary, dict) else None
+    if over == key:
+        raise ConfigError([f"{origin}: the boundary goes through {key!r}; leave it out with boundary=null"])
 
 
 def remove_swept(sweep: Any, is_set: Callable[[str], bool]) -> None:

@@ -15,8 +15,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationInfo,
     WithJsonSchema,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -35,6 +37,7 @@ from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
 from initlab.own_code import is_reference, names_in, refusal, shown
 from initlab.registry import Registry, parameters_of, written_call
+from initlab.runner.boundary import Outcome
 
 
 class _Frozen(BaseModel):
@@ -462,6 +465,76 @@ class Sweep(BaseModel):
     exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = []
 
 
+_OUTCOME_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "enum": ["trained", "diverged"]},
+        {"type": "string", "pattern": r"^\s*(test_accuracy|test_loss|final_loss)\s*[<>]"},
+    ]
+}
+
+
+def _outcome(text: str) -> str:
+    return Outcome.parse(text).text
+
+
+def _axis(key: str) -> str:
+    require(key != "seed", "a boundary lies on a numeric setting, as init.std; each seed has its own")
+    return key
+
+
+def _ends(ends: list[float]) -> list[float]:
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"must be two numbers, the smaller one first, as [0.001, 3], not {shortened(ends)}")
+    return ends
+
+
+class BoundarySettings(_Frozen):
+    """Find where an outcome flips, by bisection, for each condition and seed of the sweep.
+
+    `over` is the dotted key of a numeric setting, `between` are the ends of its range. The first runs are
+    spread over the range, as many as `points` says; then each interval in which the outcome `of` flips is
+    halved until it is `within` a factor, or on a linear scale within a distance.
+    """
+
+    over: Annotated[str, AfterValidator(_axis)]
+    between: Annotated[
+        list[float],
+        AfterValidator(_ends),
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+    ]
+    of: Annotated[str, AfterValidator(_outcome), WithJsonSchema(_OUTCOME_SCHEMA)] = "trained"
+    scale: Annotated[Literal["log", "linear"] | None, Field(validate_default=True)] = None
+    within: float | None = None
+    points: Annotated[int, Field(ge=2, le=1000)] | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _has_a_logarithm(cls, scale: str | None, info: ValidationInfo) -> str | None:
+        ends = info.data.get("between")
+        if scale == "log" and ends and ends[0] <= 0:
+            raise ValueError(f"a logarithmic scale has no {ends[0]:g}; write linear, or begin above 0")
+        return scale or ("log" if ends and ends[0] > 0 else "linear")
+
+    @field_validator("within")
+    @classmethod
+    def _is_a_width(cls, within: float | None, info: ValidationInfo) -> float | None:
+        ends, scale = info.data.get("between"), info.data.get("scale")
+        if within is None or not ends or not scale:
+            return within
+        least, most = (1, ends[1] / ends[0]) if scale == "log" else (0, ends[1] - ends[0])
+        what = "a factor" if scale == "log" else "a distance"
+        if not least < within <= most:
+            raise ValueError(
+                f"on a {scale} scale it is {what} above {least}, at most {most:g}, not {within:g}"
+            )
+        return within
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the scale is logarithmic: by default where both ends are above 0."""
+        return self.scale == "log"
+
+
 def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
@@ -483,6 +556,7 @@ class Frame(_Frozen):
     name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     sweep: Sweep = Sweep()
+    boundary: BoundarySettings | None = None
     figures: list[str] = []
 
 
