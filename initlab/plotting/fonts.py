@@ -21,7 +21,7 @@ def choose_fonts(figure: Figure) -> None:
     for text in figure.findobj(Text):
         characters = text.get_text()
         if families := fonts_for(characters):
-            text.set_fontfamily([FAMILY, *families])
+            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), FAMILY, *families])))
         missing += _missing_from(characters, families)
     _report(dict.fromkeys(missing))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
@@ -23,7 +24,8 @@ def width(text: str, size: float, weight: str = "normal") -> float:
         size: of the font, in points.
         weight: normal or bold.
     """
-    font = _font((FAMILY, *fonts_for(text)), weight)
+    family = mpl.rcParams["font.family"]
+    font = _font((*dict.fromkeys([*family, FAMILY, *fonts_for(text)]),), weight)
     font.set_size(_SIZE, _POINTS)  # matplotlib shares the font, and may have set another
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
