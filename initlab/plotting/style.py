@@ -30,7 +30,7 @@ from initlab.errors import InitlabError, UsageError
 from initlab.init.scheme import Scheme
 from initlab.own_code import is_reference, shown
 from initlab.plotting.appearance import Appearance, Size
-from initlab.plotting.fonts import choose_fonts
+from initlab.plotting.fonts import choose_fonts, no_remarks_on_weights
 
 _STYLE = Path(__file__).with_name("style.mplstyle")
 _LETTERS = 9  # points, the size of letters in `style.mplstyle`, to which all others are proportional
@@ -365,7 +365,7 @@ def lay_out(figure: matplotlib_figure.Figure) -> None:
 @contextmanager
 def _rendering(figure: matplotlib_figure.Figure) -> Iterator[None]:
     """In the figure's style, on a canvas, with one message for what matplotlib warns of many times."""
-    with _style_of(figure), warnings.catch_warnings():
+    with _style_of(figure), no_remarks_on_weights(), warnings.catch_warnings():
         # `choose_fonts` names the missing characters in one line.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         warnings.filterwarnings("error", "constrained_layout not applied")

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
-from initlab.plotting.fonts import FAMILY, fonts_for
+from initlab.plotting.fonts import FAMILY, fonts_for, no_remarks_on_weights
 
 _POINTS = 72  # of an inch
 _SIZE = 100  # points, at which a text is measured: at its own size, its letters would move to whole pixels
@@ -35,7 +35,8 @@ def width(text: str, size: float, weight: str = "normal") -> float:
 
 @cache
 def _font(families: tuple[str, ...], weight: str) -> Any:
-    files = [font_manager.findfont(FontProperties(family=[name], weight=weight)) for name in families]
+    with no_remarks_on_weights():
+        files = [font_manager.findfont(FontProperties(family=[name], weight=weight)) for name in families]
     return font_manager.get_font(files)
 
 
