@@ -335,6 +335,7 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     lines += [_line("  ", key, value, experiment.place("sweep", key)) for key, value in sweep.items()]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
+    lines += [_line("", key, looks, experiment.place(key)) for key, looks in experiment.looks().items()]
     return list(map(as_written, lines))
 
 
