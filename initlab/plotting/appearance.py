@@ -81,10 +81,10 @@ class Appearance:
         return cls(style=style, width=width, height=height, svg_text=svg_text)
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> dict[Any, Any]:
         """The rcParams that differ from the package's own."""
         chosen = STYLES[self.style] if isinstance(self.style, str) else self.style or {}
-        return {**chosen, "svg.fonttype": "none"} if self.svg_text else chosen
+        return {**chosen, **({"svg.fonttype": "none"} if self.svg_text else {})}
 
     def fitted(self, wide: float, high: float) -> tuple[float, float, float]:
         """The size in inches of a figure that by itself has another, and the factor of its letters.

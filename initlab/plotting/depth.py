@@ -79,14 +79,15 @@ def _draw_row(left: Axes, right: Axes, row: Sequence[Profile]) -> None:
         if row[0].activation_std.shape[1] < _FEW_LAYERS:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if equal := _coinciding(row):
-        room = _PANEL_WIDTH * min(1.0, left.figure.get_figwidth() / _WIDTH)
+        figure = left.get_figure(root=True)
+        room = _PANEL_WIDTH * min(1.0, figure.get_figwidth() / _WIDTH if figure else 1.0)
         words = wrapped(f"points that hide each other: {'; '.join(equal)}", room, points(8))
         left.set_title(plain(words), fontsize=points(8), fontweight="normal")
 
 
 def _name_rows(left: Axes, right: Axes, activation: str) -> None:
     """Names of the vertical axes that are no longer than the axes, also in a figure that was made small."""
-    grid, figure = left.get_gridspec(), left.get_figure()
+    grid, figure = left.get_gridspec(), left.get_figure(root=True)
     assert grid is not None
     assert figure is not None
     room = min(_ROW_HEIGHT, figure.get_figheight() / grid.nrows) - _BESIDE_ROW

@@ -105,7 +105,7 @@ def beside(axes: Axes, size: float = 9, title: str = "", more: Sequence[Artist] 
         figure.grow(_AXES * wide + widest + points(_HANDLE), height + 2 * _MARGIN)
     # A headline may run above the legend, unless the figure has grown for it.
     right = "outside right center" if _is_sized(figure) else "outside right upper"
-    place = "outside lower center" if is_below else right
+    place: Any = "outside lower center" if is_below else right
     figure.legend(handles, lines, loc=place, fontsize=size, title=title, title_fontsize=points(9))
 
 

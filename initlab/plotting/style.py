@@ -242,7 +242,7 @@ def figure_style(
     """
     appearance = Appearance.of(style, size, svg_text)
     try:
-        with mpl.rc_context(dict(appearance.parameters)):
+        with mpl.rc_context(appearance.parameters):
             pass
     except (KeyError, ValueError) as error:
         raise UsageError(f"no style for matplotlib: {str(error).splitlines()[0]}") from None
@@ -289,7 +289,7 @@ def _chosen_style() -> Iterator[None]:
         yield
 
 
-def _parameters() -> dict[str, Any]:
+def _parameters() -> dict[Any, Any]:
     """All rcParams as they are, without the choice of a window, which no figure here has."""
     return {name: value for name, value in mpl.rcParams.copy().items() if not name.startswith("backend")}
 

@@ -193,7 +193,7 @@ def _most_columns() -> int:
 
 def _panel_width(axes: Axes) -> float:
     """In inches; of the wider figures by itself, 2.3."""
-    grid, figure = axes.get_gridspec(), axes.get_figure()
+    grid, figure = axes.get_gridspec(), axes.get_figure(root=True)
     assert grid is not None
     assert figure is not None
     return min(_PANEL_WIDTH, figure.get_figwidth() / grid.ncols)
