@@ -25,7 +25,7 @@ from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
-from initlab.runner.settings import BoundarySettings, Frame, NetworkSettings, Settings
+from initlab.runner.settings import BoundarySettings, Frame, NetworkSettings, Plotting, Settings
 from initlab.runner.shipped import find_config, other_configs
 from initlab.runner.yaml_text import (
     LARGEST,
@@ -85,6 +85,7 @@ class Experiment:
         lattice: the values that the search for the boundary may try; None without one.
         excluded: descriptions of combinations that are left out.
         figures: the names of the figures that are drawn of it.
+        plotting: how these look, and their formats.
         document: the config as it was read, with the place of each value.
 
     >>> experiment = Experiment(
@@ -105,6 +106,7 @@ class Experiment:
     figures: tuple[str, ...]
     boundary: BoundarySettings | None
     lattice: Lattice | None
+    plotting: Plotting
     document: Document
 
     def __init__(
@@ -130,7 +132,7 @@ class Experiment:
         self.boundary, self.lattice = frame.boundary, checker.lattice
         self.name, self.description, self.tree, self.document = frame.name, frame.description, tree, document
         self.axes, self.excluded = tuple(axes), tuple(frame.sweep.exclude)
-        self.figures = tuple(dict.fromkeys(frame.figures))
+        self.figures, self.plotting = tuple(dict.fromkeys(frame.figures)), frame.plotting
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
@@ -219,6 +221,11 @@ class Experiment:
         same = changed.identity() == settings.identity() and changed.data == settings.data
         return same and not labelled
 
+    def looks(self) -> dict[str, Any]:
+        """The key `plotting` with what was chosen; nothing where all figures look as usual."""
+        chosen = self.plotting.model_dump(mode="json", exclude_defaults=True)
+        return {"plotting": chosen} if chosen else {}
+
     def resolved(self) -> dict[str, Any]:
         """The experiment as a config that states every value, for `experiment.yaml`."""
         frame = {"name": self.name, "description": self.description}
@@ -230,7 +237,8 @@ class Experiment:
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
         boundary = {"boundary": self.document.tree["boundary"]} if self.boundary else {}
-        resolved = {**frame, **settings, "sweep": sweep, **boundary, "figures": list(self.figures)}
+        drawn = {"figures": list(self.figures), **self.looks()}
+        resolved = {**frame, **settings, "sweep": sweep, **boundary, **drawn}
         return {key: as_written(value) for key, value in resolved.items()}
 
 
@@ -644,7 +652,11 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
         return ""
     if kind == "list_type":
         return _list_meant(dotted.removeprefix("sweep."), given)
-    if isinstance(given, list) and not isinstance(details["loc"][-1], int):
+    if (
+        isinstance(given, list)
+        and not isinstance(details["loc"][-1], int)
+        and details["loc"][0] != "plotting"
+    ):
         return f"; several values go below sweep, as {dotted}: [...]"
     if isinstance(given, str) and re.match(r"\s*(range|linspace|logspace)\s*\(", given):
         return f"; a range goes below sweep, as sweep.{dotted}"
@@ -652,7 +664,8 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
         number = _number_meant(given, whole=kind == "int_type")
         return "" if number is None else f"; did you mean {'std=' * (dotted == 'init')}{number}?"
     if kind == "model_type" and isinstance(given, str):
-        return f"; write {dotted}: {{name: {shortened(given)[1:-1]}}}"
+        key = "style" if dotted == "plotting" else "name"
+        return f"; write {dotted}: {{{key}: {shortened(given)[1:-1]}}}"
     return ""
 
 
@@ -744,7 +757,8 @@ def _accepted(keys: Keys) -> list[str]:
         return list(BoundarySettings.model_fields)
     model: type[BaseModel] = Settings
     for key in keys:
-        annotation = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
+        fields = model.model_fields | (Frame.model_fields if model is Settings else {})
+        annotation = fields[str(key)].annotation if str(key) in fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

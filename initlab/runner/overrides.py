@@ -9,7 +9,8 @@ from initlab.errors import ConfigError
 from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
-_NO_CHANGE = ("name", "description", "figures", "data.path")  # these leave the runs as they are
+# These leave the runs as they are, and so do the keys of `plotting`.
+_NO_CHANGE = ("name", "description", "figures", "plotting", "data.path")
 
 
 def apply_override(document: Document, text: str) -> None:
@@ -29,7 +30,7 @@ def apply_override(document: Document, text: str) -> None:
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     new = _read_value(value.strip(), origin)
-    if key.strip() not in _NO_CHANGE and (
+    if not {key.strip(), keys[0]} & set(_NO_CHANGE) and (
         key.strip() in document.changes or _value(document.tree, keys) != new
     ):
         document.changes[key.strip()] = value.strip()

@@ -180,6 +180,7 @@ def cells(
         Cell(
             x=at,
             group=line,
+            scheme=str(members[0].get("init.scheme", "")) if group == "init" else "",
             values=tuple(row[y] for row in members if row[y] is not None),
             runs=len(members),
         )

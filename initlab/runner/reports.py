@@ -347,6 +347,7 @@ def resolved_lines(experiment: Experiment) -> list[str]:
         lines += ["boundary:", *_boundary_lines(experiment)]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
+    lines += [_line("", key, looks, experiment.place(key)) for key, looks in experiment.looks().items()]
     return list(map(as_written, lines))
 
 

@@ -26,7 +26,7 @@ from initlab.data.datasets import DATASETS, canonical_name, first_images, open_d
 from initlab.data.examples import Examples, prepared_examples
 from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
-from initlab.errors import require, shortened
+from initlab.errors import require, shortened, unknown_name
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
@@ -36,6 +36,7 @@ from initlab.nn.normalization import LAYER_NORM_PLACES, NORMS, PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
 from initlab.own_code import is_reference, names_in, refusal, shown
+from initlab.plotting.appearance import FORMATS, STYLES, check_formats, read_size
 from initlab.registry import Registry, parameters_of, written_call
 from initlab.runner.boundary import Outcome
 
@@ -542,6 +543,43 @@ def _not_left(_: str) -> str:
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
 
 
+def _formats(given: Any) -> Any:
+    """The formats in the order in which they are written; one may stand alone."""
+    names = [given] if isinstance(given, str) else given
+    message = f"the formats are a list, as [png, pdf], not {shortened(given)}"
+    require(
+        isinstance(names, list | tuple) and bool(names) and {type(name) for name in names} == {str}, message
+    )
+    return check_formats(names)
+
+
+def _style(name: str) -> str:
+    require(name in STYLES, unknown_name("style", name, STYLES))
+    return name
+
+
+def _size(size: str | float) -> str | float:
+    read_size(size)
+    return size
+
+
+_FORMATS_SCHEMA = WithJsonSchema(
+    {"type": "array", "items": {"type": "string", "enum": list(FORMATS)}, "minItems": 1}
+)
+
+
+class Plotting(_Frozen):
+    """How the figures look and in which formats they are written; it changes no run and no name.
+
+    `size` is column, page, slide, a width in inches, or as 7x4.
+    """
+
+    style: Annotated[str, AfterValidator(_style), _names(STYLES)] = "screen"
+    size: Annotated[str | float, AfterValidator(_size)] | None = None
+    formats: Annotated[tuple[str, ...], BeforeValidator(_formats), _FORMATS_SCHEMA] = ("png", "svg")
+    svg_text: bool = False
+
+
 class Frame(_Frozen):
     """The keys of a config besides the settings of its runs.
 
@@ -558,6 +596,7 @@ class Frame(_Frozen):
     sweep: Sweep = Sweep()
     boundary: BoundarySettings | None = None
     figures: list[str] = []
+    plotting: Plotting = Plotting()
 
 
 def config_schema() -> dict[str, Any]:

@@ -156,7 +156,7 @@ def run_experiment(
             trained=trained,
         )
         names = map(figure_name, experiment.figures)
-        pictures = [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+        pictures = [f"{name}.{suffix}" for name in names for suffix in experiment.plotting.formats]
         code = _code_of(runs)
         # Where a file of code went back to an earlier state, all records are there, but not their tables.
         tables_of = {**resolved, "code": sorted(code)} if code else resolved
