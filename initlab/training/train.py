@@ -28,8 +28,8 @@ from initlab.nn.schedules import parse_schedule
 from initlab.threads import one_thread
 from initlab.training.batches import DRAWINGS, Drawing
 from initlab.training.histories import Histories
-from initlab.training.history import History
-from initlab.training.loop import LARGEST_LOSS, Pass, Regime, evaluate
+from initlab.training.history import LARGEST_LOSS, History
+from initlab.training.loop import Pass, Regime, evaluate
 from initlab.training.tracking import Track, layer_tracker
 
 # Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8,
