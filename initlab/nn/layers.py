@@ -275,7 +275,7 @@ class Residual(Layer):
 
     def __init__(self, branch: Sequence[Layer], scale: float | Literal["learned"] = 1.0) -> None:
         self.branch, self.scale = list(branch), scale
-        self._y: FloatArray = EMPTY
+        self.outputs: FloatArray = EMPTY
         self._dbranch: FloatArray = EMPTY
 
     def __repr__(self) -> str:
@@ -310,10 +310,10 @@ class Residual(Layer):
         for layer in self.branch:
             out = layer.forward(out)
         self._out = out
-        self._y = room(self._y, out.shape, out.dtype)
-        np.multiply(out, self._scales(out.dtype, out.ndim), out=self._y)
-        self._y += x
-        return self._y
+        self.outputs = room(self.outputs, out.shape, out.dtype)
+        np.multiply(out, self._scales(out.dtype, out.ndim), out=self.outputs)
+        self.outputs += x
+        return self.outputs
 
     def backward(self, dy: FloatArray) -> FloatArray:
         """`dx = dy + branch.backward(scale dy)`, and `dscale = sum of dy branch(x)` of each network.

@@ -186,6 +186,65 @@ def torch_stacked(workload, compiled=False):
     return steps
 
 
+def torch_grouped(workload):
+    """All networks as the groups of one convolution, and the stack of one product."""
+    import torch
+    from torch import nn
+
+    M, (images, labels) = workload.networks, _torch_data()
+    first, second = nn.Conv2d(M, 16 * M, 5, groups=M), nn.Conv2d(16 * M, 32 * M, 5, groups=M)
+    shapes = [(M, 512, 100), (M, 1, 100), (M, 100, 10), (M, 1, 10)]
+    W, b, V, c = (nn.Parameter(0.05 * torch.randn(shape)) for shape in shapes)
+    optimizer = torch.optim.SGD([*first.parameters(), *second.parameters(), W, b, V, c], lr=LR)
+
+    def logits(x):
+        x = x.view(-1, 1, 28, 28).expand(-1, M, 28, 28)
+        x = nn.functional.max_pool2d(nn.functional.relu(first(x)), 2)
+        x = nn.functional.max_pool2d(nn.functional.relu(second(x)), 2).reshape(-1, M, 512).transpose(0, 1)
+        return torch.baddbmm(c, nn.functional.relu(torch.baddbmm(b, x, W)), V)
+
+    def steps(count):
+        for _ in range(count):
+            chosen = torch.randint(len(images), (workload.batch,))
+            optimizer.zero_grad()
+            flat = logits(images[chosen]).reshape(-1, 10)
+            loss = (
+                nn.functional.cross_entropy(flat, labels[chosen].repeat(M), reduction="sum") / workload.batch
+            )
+            loss.backward()
+            optimizer.step()
+
+    return steps
+
+
+def torch_lenets(workload):
+    """One network after the other, as a tutorial writes it."""
+    import torch
+    from torch import nn
+
+    images, labels = _torch_data()
+
+    def network():
+        model = nn.Sequential(
+            *(nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(16, 32, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+            *(nn.Linear(512, 100), nn.ReLU(), nn.Linear(100, 10)),
+        )
+        return model, torch.optim.SGD(model.parameters(), lr=LR)
+
+    networks, loss = [network() for _ in range(workload.networks)], nn.CrossEntropyLoss()
+
+    def steps(count):
+        for _ in range(count):
+            chosen = torch.randint(len(images), (workload.batch,))
+            for model, optimizer in networks:
+                optimizer.zero_grad()
+                loss(model(images[chosen]), labels[chosen]).backward()
+                optimizer.step()
+
+    return steps
+
+
 def torch_compiled(workload):
     return torch_stacked(workload, compiled=True)
 
