@@ -8,13 +8,14 @@ MNIST: from He's weights with branches as they are, divided by the root of their
 Normalization before the activation functions; from Fixup and from SkipInit, with a learned scale of each
 branch. All take {steps} steps of gradient descent in batches of {batch_size}, at the rate of {rates} with the
 lowest mean loss on {held_out} held-out training images after the fewer steps with {choosing} seeds. {seeds}
-seeds are trained.
+seeds are trained, and shown the first {images} training and {shown} test images.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import initialize, train, train_at_best_rate
+from initlab import initialize, open_dataset, train, train_at_best_rate
+from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
 from initlab.nn.architecture import Skip, residuals
 from initlab.nn.normalization import BatchNorm
@@ -36,11 +37,14 @@ exhibit = Exhibit(
         "steps": (150, 450),
         "batch_size": 50,
         "rates": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
-        "held_out": 5000,
+        "images": 20_000,
+        "shown": 2000,
+        "held_out": 1000,
         "choosing": 2,
         "seeds": 5,
     },
-    quick={"steps": (4, 12), "networks": 5, "shallow": 4, "deep": 12, "choosing": 1, "held_out": 500},
+    quick={"steps": (4, 12), "networks": 5, "shallow": 4, "deep": 12, "choosing": 1}
+    | {"images": 2000, "shown": 500, "held_out": 500},
 )
 PLAIN, SCALED, NORMALIZED, FIXUP, SKIPINIT = "He", "He / sqrt(L)", "He, Batch Norm.", "Fixup", "SkipInit"
 # Of each network the scheme, the scale of its branches, and its normalization.
@@ -144,6 +148,16 @@ def normalized_branches_add_little(s):
     return growth(s, NORMALIZED, s.deep)
 
 
+def mnist(count, shown):
+    """The first training and test images, with their labels."""
+    examples = prepared_examples(open_dataset("mnist"), "unit", "float32")
+    first, last = slice(count), slice(shown)
+    return (
+        *(examples.train_inputs[first], examples.train_labels[first]),
+        *(examples.test_inputs[last], examples.test_labels[last]),
+    )
+
+
 @exhibit.kept
 def trained(s, start, blocks):
     """Test accuracies after the fewer and after all steps, (seeds,), 0.1 for networks that diverged; and the
@@ -152,8 +166,10 @@ def trained(s, start, blocks):
     scheme, scale, norm = STARTS[start]
     how = {"hidden": hidden(s, blocks), "batch_size": s.batch_size, "batch_norm": norm}
     how |= {"skip": Skip(2, scale), "activation": "relu"}
+    images = mnist(s.images, s.shown)
     chosen = train_at_best_rate(
         scheme,
+        images,
         steps=min(s.steps),
         rates=s.rates,
         validation=s.held_out,
@@ -164,7 +180,8 @@ def trained(s, start, blocks):
     rate = chosen[0].learning_rate
     kept = {"rate": rate}
     for steps in s.steps:
-        histories = train(scheme, steps=steps, optimizer=f"sgd(lr={rate!r})", seeds=range(s.seeds), **how)
+        rule = f"sgd(lr={rate!r})"
+        histories = train(scheme, images, steps=steps, optimizer=rule, seeds=range(s.seeds), **how)
         kept[f"accuracy {steps}"] = np.nan_to_num(histories.numbers("test_accuracy"), nan=0.1)
     return kept
 
