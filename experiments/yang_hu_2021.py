@@ -107,7 +107,11 @@ def standard_steps_grow(s):
 
 
 @exhibit.claim(
-    f"{TENSOR_PROGRAMS_V}, appendix D", **MOVES, low=0.5, high=2.0, reason="as far: within a factor of 2"
+    source=f"{TENSOR_PROGRAMS_V}, appendix D",
+    **MOVES,
+    low=0.5,
+    high=2.0,
+    reason="as far: within a factor of 2",
 )
 def mup_steps_keep(s):
     """From muP, the first steps move the logits by as much at every width.
@@ -167,7 +171,11 @@ def standard_rates_fall(s, steps):
 
 
 @exhibit.claim(
-    f"{TENSOR_PROGRAMS_V}, abstract", **TUNED, low=2 / 3, high=1.5, reason="the same: within a factor of 1.5"
+    source=f"{TENSOR_PROGRAMS_V}, abstract",
+    **TUNED,
+    low=2 / 3,
+    high=1.5,
+    reason="the same: within a factor of 1.5",
 )
 def mup_rates_transfer(s, steps):
     """From muP, the learning rate that is best for a narrow network is best for a wide one.
@@ -178,7 +186,7 @@ def mup_rates_transfer(s, steps):
 
 
 @exhibit.claim(
-    f"{TENSOR_PROGRAMS_V}, section 5", budgets="steps", high=0.0, reason="better: the loss is lower"
+    source=f"{TENSOR_PROGRAMS_V}, section 5", budgets="steps", high=0.0, reason="better: the loss is lower"
 )
 def transferred_rate_serves_better(s, steps):
     """A rate tuned on narrow networks trains wide ones better from muP than in the standard parametrization.
