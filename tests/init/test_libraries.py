@@ -38,6 +38,7 @@ def draw_torch(name, **arguments):
 def draw_keras(name, **arguments):
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
     if name == "Dense":
         layer = keras.layers.Dense(N_OUT)
         layer.build((None, N_IN))
