@@ -76,8 +76,9 @@ def matrix_shape(shape: Sequence[int]) -> Shape:
     """
     if isinstance(shape, KernelShape):
         return shape
-    readable = isinstance(shape, Sequence) and len(shape) > 1 and all(is_whole(n) and n > 0 for n in shape)
-    require(readable, f"a shape is (n_in, n_out) or (channels, C, k, k), not {shortened(shape)}")
+    given: Any = shape  # from a notebook, whatever the annotation says
+    readable = isinstance(given, Sequence) and len(given) > 1 and all(is_whole(n) and n > 0 for n in given)
+    require(readable, f"a shape is (n_in, n_out) or (channels, C, k, k), not {shortened(given)}")
     return KernelShape(shape) if len(shape) > 2 else (shape[0], shape[1])
 
 
