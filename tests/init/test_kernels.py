@@ -234,3 +234,91 @@ def test_orthogonal_kernels_are_orthonormal_rows_or_columns(shape):
     rows = Scheme("orthogonal").draw(np.random.default_rng(0), shape).reshape(shape[0], -1)
     small = rows if rows.shape[0] <= rows.shape[1] else rows.T
     np.testing.assert_allclose(small @ small.T, np.eye(len(small)), atol=1e-12)
+
+
+# What the libraries' own tests of their initializers ask of draws, put to ours in their layouts
+
+
+def drawn_in_keras_layout(text, shape):
+    """A matrix (n_in, n_out), or kernels (k, k, C, channels)."""
+    if len(shape) == 2:
+        return Scheme.parse(text).draw(np.random.default_rng(0), shape)
+    *kernel, inputs, channels = shape
+    return np.moveaxis(
+        Scheme.parse(text).draw(np.random.default_rng(0), (channels, inputs, *kernel)), (0, 1), (-1, -2)
+    )
+
+
+def drawn_in_lasagne_layout(text, shape):
+    """A matrix (n_in, n_out), kernels (channels, C, k, k), or with c01b (C, k, k, channels)."""
+    if "c01b=True" not in text:
+        return Scheme.parse(text).draw(np.random.default_rng(0), shape)
+    inputs, rows, columns, channels = shape
+    return np.moveaxis(
+        Scheme.parse(text).draw(np.random.default_rng(0), (channels, inputs, rows, columns)), 0, -1
+    )
+
+
+KERAS = {  # the mean and the standard deviation, of matrices and of kernels
+    ("keras:RandomNormal(mean=0.2, stddev=0.3)", (80, 90)): (0.2, 0.3),
+    ("keras:RandomUniform(minval=-1, maxval=3)", (7, 7, 20, 30)): (1, 4 / math.sqrt(12)),
+    ("keras:TruncatedNormal(stddev=0.1)", (5, 5, 20, 30)): (0, 0.0879626),
+    ("keras:VarianceScaling(scale=2)", (5, 5, 20, 30)): (0, math.sqrt(2 / (25 * 20))),
+    ("keras:VarianceScaling(mode=fan_out)", (5, 5, 20, 30)): (0, math.sqrt(1 / (25 * 30))),
+    ("keras:VarianceScaling(mode=fan_avg, distribution=uniform)", (5, 5, 20, 30)): (
+        0,
+        math.sqrt(1 / (25 * 25)),
+    ),
+    ("keras:VarianceScaling(distribution=untruncated_normal)", (9, 40, 30)): (0, math.sqrt(1 / (9 * 40))),
+    ("keras:GlorotUniform", (5, 5, 20, 30)): (0, math.sqrt(2 / (25 * 50))),
+    ("keras:GlorotNormal", (3, 3, 3, 40, 20)): (0, math.sqrt(2 / (27 * 60))),
+    ("keras:HeNormal", (3, 3, 40, 50)): (0, math.sqrt(2 / 360)),
+    ("keras:HeUniform", (200, 300)): (0, math.sqrt(2 / 200)),
+    ("keras:LecunNormal", (3, 3, 40, 50)): (0, math.sqrt(1 / 360)),
+    ("keras:LecunUniform", (3, 3, 40, 50)): (0, math.sqrt(1 / 360)),
+}
+LASAGNE = {
+    ("lasagne:Normal", (100, 200)): (0, 0.01),
+    ("lasagne:Normal(std=0.3, mean=1)", (16, 8, 7, 7)): (1, 0.3),
+    ("lasagne:Uniform(range=1)", (300, 400)): (0, 1 / math.sqrt(3)),
+    ("lasagne:Uniform(range=(0, 1))", (300, 400)): (0.5, 1 / math.sqrt(12)),
+    ("lasagne:Uniform(std=1, mean=5)", (30, 40, 9, 9)): (5, 1),
+    ("lasagne:GlorotNormal", (50, 50, 2)): (0, 0.1),
+    ("lasagne:GlorotNormal(gain=relu)", (50, 50, 2)): (0, math.sqrt(2) / 10),
+    ("lasagne:GlorotNormal(c01b=True)", (25, 2, 2, 75)): (0, math.sqrt(2 / 400)),
+    ("lasagne:GlorotUniform", (150, 150, 2)): (0, 0.1 / math.sqrt(3)),
+    ("lasagne:GlorotUniform(gain=10)", (150, 450)): (0, 1 / math.sqrt(3)),
+    ("lasagne:GlorotUniform(c01b=True)", (75, 2, 2, 75)): (0, 0.1 / math.sqrt(3)),
+    ("lasagne:HeNormal", (50, 20, 3, 3)): (0, math.sqrt(1 / 180)),
+    ("lasagne:HeNormal(gain=10)", (100, 100)): (0, 1),
+    ("lasagne:HeNormal(c01b=True)", (20, 3, 3, 50)): (0, math.sqrt(1 / 180)),
+    ("lasagne:HeUniform(c01b=True, gain=relu)", (20, 3, 3, 50)): (0, math.sqrt(2 / 180)),
+    ("lasagne:Constant(val=1)", (10, 20, 3)): (1, 0),
+}
+CASES = [(drawn_in_keras_layout, *case, KERAS[case]) for case in KERAS]
+CASES += [(drawn_in_lasagne_layout, *case, LASAGNE[case]) for case in LASAGNE]
+
+
+@pytest.mark.parametrize(("draw", "text", "shape", "moments"), CASES, ids=lambda value: str(value)[:60])
+def test_draws_have_the_moments_that_the_library_asks_for(draw, text, shape, moments):
+    W, (mean, std) = draw(text, shape), moments
+    assert W.shape == shape
+    assert W.mean() == pytest.approx(mean, abs=5 * std / math.sqrt(W.size) + 1e-12)
+    assert W.std() == pytest.approx(std, rel=0.03)
+    if "niform" in text:
+        bound = math.sqrt(3) * std
+        assert 0.98 * bound < W.max() - mean <= bound
+        assert 0.98 * bound < mean - W.min() <= bound
+
+
+@pytest.mark.parametrize("shape", [(100, 200), (200, 100), (100, 50, 80), (60, 4, 3, 3)])
+@pytest.mark.parametrize("gain", [1, "relu"])
+def test_orthogonal_draws_of_lasagne(shape, gain):
+    rows = drawn_in_lasagne_layout(f"lasagne:Orthogonal(gain={gain})", shape).reshape(shape[0], -1)
+    small = rows if rows.shape[0] <= rows.shape[1] else rows.T
+    np.testing.assert_allclose(small @ small.T, (1 if gain == 1 else 2) * np.eye(len(small)), atol=1e-12)
+
+
+def test_orthogonal_draws_of_keras():
+    kernels = drawn_in_keras_layout("keras:Orthogonal(gain=2)", (3, 3, 8, 24)).reshape(-1, 24)
+    np.testing.assert_allclose(kernels.T @ kernels, 4 * np.eye(24), atol=1e-12)
