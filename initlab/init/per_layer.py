@@ -147,8 +147,7 @@ class Initialization:
             shape: of the weights, (n_in, n_out) or (channels, C, k, k).
             adaptive: whether the optimizer rescales each gradient.
         """
-        matrix = KernelShape(shape) if len(shape) == 4 else cast(Shape, shape)
-        return self.of_layer(layer, layers).rates(matrix, adaptive=adaptive)
+        return self.of_layer(layer, layers).rates(shape, adaptive=adaptive)
 
     @property
     def has_theory(self) -> bool:

@@ -325,11 +325,11 @@ class Scheme:
         """Where the learned scale of each residual branch begins, for a scheme that says so."""
         return self._law.branch_scale
 
-    def rates(self, shape: Shape, *, adaptive: bool) -> tuple[float, float]:
+    def rates(self, shape: Sequence[int], *, adaptive: bool) -> tuple[float, float]:
         """Factors of the learning rate of a layer's weights and of its biases; 1 for most schemes.
 
         Args:
-            shape: (n_in, n_out) of the layer.
+            shape: of the layer's weights, (n_in, n_out) or (channels, C, k, k).
             adaptive: whether the optimizer rescales each gradient, as Adam does.
 
         >>> Scheme("mup").within(place="last").rates((128, 10), adaptive=False)
@@ -337,7 +337,7 @@ class Scheme:
         """
         if self._law.rates is None:
             return 1.0, 1.0
-        return self._law.rates(shape, adaptive, **self._settled())
+        return self._law.rates(matrix_shape(shape), adaptive, **self._settled())
 
     @property
     def sets_rates(self) -> bool:

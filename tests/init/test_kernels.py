@@ -65,6 +65,14 @@ def test_every_name_draws_kernels_of_the_variance_that_it_promises(name):
         assert abs(squares.mean() - scheme.variance(shape)) <= error
 
 
+@pytest.mark.parametrize("name", SCHEMES)
+def test_kernels_may_have_any_number_of_axes(name):
+    for shape in SHAPES:
+        kernels = scheme_of(name).draw(np.random.default_rng(0), shape)
+        assert kernels.shape == shape
+        assert np.isfinite(kernels).all()
+
+
 @pytest.mark.parametrize("name", [*SCHEMES, *LIBRARY_NAMES])
 def test_a_draw_of_kernels_has_the_bits_of_a_run(name):
     start = Initialization.of(text_of(name)).within(**NETWORK)
