@@ -137,6 +137,24 @@ class TestBeyondPerceptrons:
             assert (together.parameters[row] == alone.parameters[0]).all()
 
 
+@pytest.mark.parametrize("scheme", ["lsuv(tolerance=0.001)", "within_layer"])
+def test_pytorch_sees_the_same_statistics(scheme):
+    """In its own convolutions, with our weights."""
+    torch = pytest.importorskip("torch")
+    sizes, _ = DEEPER["convolutions"]
+    ensemble = initialize(sizes, scheme, data=IMAGES, dtype="float64")
+    pairs = zip(ensemble.weights[:2], ensemble.biases[:2], strict=True)
+    (W, b), (V, c) = ([torch.tensor(array[0]) for array in pair] for pair in pairs)
+    functional = torch.nn.functional
+    first = functional.conv2d(torch.tensor(sample()).double().reshape(-1, 1, 28, 28), W, b)
+    second = functional.conv2d(functional.max_pool2d(first.relu(), 2), V, c, padding=1)
+    for z in (first, second):
+        assert float(z.var()) == pytest.approx(1, abs=0.001)
+        means, variances = z.mean((0, 2, 3)), z.var((0, 2, 3), unbiased=False)
+        each = torch.allclose(means, 0 * means, atol=1e-9) and torch.allclose(variances, 1 + 0 * variances)
+        assert each == (scheme == "within_layer")
+
+
 @pytest.mark.parametrize("name", ["pretrained_rbm", "pretrained_autoencoder"])
 @pytest.mark.parametrize("case", ["convolutions", "a skip before the activation"])
 def test_pretraining_is_for_dense_layers_alone(name, case):
