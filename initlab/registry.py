@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from initlab import own_code
@@ -191,7 +191,7 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
     ('normal', {'std': 0.01})
     """
     require(isinstance(text, str), f"the {kind} must be a text, not {shortened(text)}")
-    call = re.fullmatch(r"\s*((?:.+?\.py:)?[\w:@]+)\s*(?:\(([^()]*)\))?\s*", text)
+    call = re.fullmatch(r"\s*((?:.+?\.py:)?[\w:@]+)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*", text)
     if not call:
         several = len(parts_of(text)) > 1
         form = "give each by itself" if several else "write it like name or name(argument=0.1)"
@@ -202,10 +202,17 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
 def parts_of(text: str) -> list[str]:
     """The parts of a text between its commas, except those in brackets.
 
-    >>> parts_of("he, normal(std=1, mean=2)")
-    ['he', 'normal(std=1, mean=2)']
+    >>> parts_of("he, normal(std=1, mean=2), lasagne:Uniform(range=(0, 1))")
+    ['he', 'normal(std=1, mean=2)', 'lasagne:Uniform(range=(0, 1))']
     """
-    return [part.strip() for part in re.split(r",(?![^(]*\))", text)]
+    parts, depth = [""], 0
+    for character in text:
+        depth = max(0, depth + (character == "(") - (character == ")"))
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 def written_call(name: str, arguments: Mapping[str, Argument]) -> str:
@@ -297,11 +304,11 @@ def read_number(text: str) -> Argument:
 
 def _arguments(text: str) -> dict[str, Argument]:
     arguments: dict[str, Argument] = {}
-    for part in filter(str.strip, text.split(",")):
+    for part in filter(None, parts_of(text)):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or name in arguments:
-            problem = f"cannot read {shortened(part.strip())}; write name=value, each name once"
-            raise UsageError(f"{problem}{_with_a_point(arguments, part.strip())}")
+            problem = f"cannot read {shortened(part)}; write name=value, each name once"
+            raise UsageError(f"{problem}{_with_a_point(arguments, part)}")
         arguments[name] = read_number(value)
     return arguments
 
@@ -313,15 +320,18 @@ def _with_a_point(earlier: Mapping[str, Argument], part: str) -> str:
     return f"; did you mean {name}={written_value(value)}.{part}?" if is_decimal else ""
 
 
-def _typed(name: str, value: Argument, annotation: Any) -> Any:
+def _typed(name: str, value: Any, annotation: Any) -> Any:
     """The value as the type that the annotation asks for: a text, one of its names, or a finite number.
 
-    An annotation may allow both, as `float | Literal["relu"]` does: then a text must be one of the names.
+    An annotation may allow both, as `float | Literal["relu"]` does: then a text must be one of the names. To
+    `float | str`, a pair of numbers is a text too.
     """
-    kinds = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
-    if annotation is str and isinstance(value, str):
-        return value
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if str in kinds and isinstance(value, str | list | tuple if len(kinds) > 1 else str):
+        return str(value)
     names = [choice for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+    if isinstance(value, bool) and str(value) in names:
+        return str(value)
     if names and (isinstance(value, str) or not {int, float} & set(kinds)):
         if value not in names:
             raise UsageError(unknown_name(name, str(value), names))

@@ -317,18 +317,14 @@ class _Patient:
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
-    def _is_plain(self, units: Sequence[int | str], batch_norm: Norm | None) -> bool:
-        """Whether a scheme that looks at data layer by layer can start this network."""
-        return batch_norm is None and all(isinstance(layer, int) for layer in units)
-
     def try_starts(
         self, units: Sequence[int | str], batch_norm: Norm | None, depth: int | None = None
     ) -> Cure | None:
         """The first proposal that is good enough, else the healthiest, if it is healthy."""
         healthy: list[tuple[float, Proposal]] = []
         for proposal in propose(self.activation, len(units)):
-            if proposal.scheme.is_data_dependent and not self._is_plain(units, batch_norm):
-                continue
+            if proposal.scheme.is_data_dependent and batch_norm is not None:
+                continue  # both rescale the layers
             diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
             if diagnosis.verdict == "trains":
                 healthy.append((diagnosis.severity, proposal))

@@ -1,4 +1,4 @@
-"""From which scheme was a weight drawn? A matrix (n_in, n_out) -> the names that its statistics fit.
+"""From which scheme was a weight drawn? A matrix or kernels -> the names that their statistics fit.
 
     constant? -> orthogonal? -> uniform, normal or cut normal, by the kurtosis -> the variances that fit
 
@@ -53,7 +53,8 @@ def decoded(W: FloatArray) -> Decoded:
     """The schemes that a weight fits.
 
     Args:
-        W: (n_in, n_out), some hundred numbers or more; fewer fit almost everything.
+        W: (n_in, n_out), or kernels (channels, C, k, k); some hundred numbers or more, for fewer fit almost
+            everything.
 
     >>> rng = np.random.default_rng(0)
     >>> print(decoded(rng.normal(size=(300, 100)) * math.sqrt(2 / 300)))
@@ -65,8 +66,9 @@ def decoded(W: FloatArray) -> Decoded:
     std = float(values.std())
     if std <= 1e-12 * max(float(np.abs(values).max()), 1e-300):
         return Decoded(kind="constant", std=0.0, names=() if values.any() else ("zeros",))
-    if _is_orthogonal(values):
-        return Decoded(kind="orthogonal", std=std, names=(f"orthogonal(gain={_gain(values):.4g})",))
+    matrix = values if values.ndim == 2 else values.reshape(len(values), -1)
+    if _is_orthogonal(matrix):
+        return Decoded(kind="orthogonal", std=std, names=(f"orthogonal(gain={_gain(matrix):.4g})",))
     kind = _kind(values)
     return Decoded(kind=kind, std=std, names=tuple(_fitting(values, kind)))
 

@@ -8,7 +8,7 @@ A weight of PyTorch, (n_out, n_in) or (channels out, channels in, kernel), is th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isnan, prod, sqrt
+from math import inf, isnan, sqrt
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from initlab.frameworks.torch_trace import (
 )
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
 from initlab.init.networks import mean_square
-from initlab.init.scheme import Place, Scheme
+from initlab.init.scheme import KernelShape, Place, Scheme
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
@@ -201,11 +201,8 @@ def schemes_of(model: nn.Module) -> dict[str, Decoded]:
     >>> print(schemes_of(nn.Linear(300, 200))["weight"].kind)
     uniform
     """
-    return {
-        name: decoded(parameter.detach().cpu().double().flatten(1).numpy().T)
-        for name, parameter in model.named_parameters()
-        if parameter.ndim > 1
-    }
+    arrays = {name: parameter.detach().cpu().double().numpy() for name, parameter in model.named_parameters()}
+    return {name: decoded(W.T if W.ndim == 2 else W) for name, W in arrays.items() if W.ndim > 1}
 
 
 def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
@@ -276,11 +273,8 @@ def _draw(parameters: dict[str, nn.Parameter], layer: Layer, scheme: Scheme, see
     weight = parameters[layer.weight]
     if layer.stretch:
         weight = weight.transpose(0, 1)
-    n_out, n_in, kernel = weight.shape[0], weight[0].numel(), prod(weight.shape[2:])
-    W = scheme.draw(stream(seed, Purpose.WEIGHTS, index), (n_in, n_out))
-    if kernel > 1 and scheme.has_theory and scheme.variance((n_in, n_out)):
-        # The fan-out of a convolution counts each position of its kernel.
-        W *= sqrt(scheme.variance((n_in, n_out * kernel)) / scheme.variance((n_in, n_out)))
+    shape = KernelShape(weight.shape) if weight.ndim > 2 else (weight.shape[1], len(weight))
+    W = scheme.draw(stream(seed, Purpose.WEIGHTS, index), shape)
     _copy_into(weight, W.T * sqrt(layer.stretch or 1))
     if layer.bias is not None:
         _copy_into(parameters[layer.bias], scheme.biases(W))

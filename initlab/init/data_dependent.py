@@ -1,8 +1,8 @@
 """Schemes that look at data: weights of a base scheme -> adapted layer by layer to a sample of inputs.
 
-To add one, write a function `f(weights, biases, activation, samples, rng, **arguments)` under
-`@data_dependent`. It changes the arrays of one network in place and returns how many batches of inputs it
-looked at, its cost. A second function with the same keyword arguments checks them before any network exists.
+To add one, write a function `f(network, samples, rng, **arguments)` under `@data_dependent`. It changes the
+weights and biases of one network in place and returns how many batches of inputs it looked at, its cost. A
+second function with the same keyword arguments checks them before any network exists.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,9 @@ import numpy as np
 
 from initlab.errors import require
 from initlab.init.scheme import SCHEMES, Scheme, Shape
-from initlab.nn.activations import Activation
 from initlab.nn.arrays import FloatArray
+from initlab.nn.layers import Layer, Residual
+from initlab.nn.network import Ensemble
 
 Samples = Callable[[int], FloatArray]
 Adapt = TypeVar("Adapt", bound=Callable[..., int])
@@ -43,6 +44,29 @@ def data_dependent(
     return register
 
 
+def adapt_layers(
+    layers: Sequence[Layer], inputs: FloatArray, adapt: Callable[[Layer, FloatArray], FloatArray]
+) -> FloatArray:
+    """Adapt each dense layer and convolution, from the first to the last, to what those before it give.
+
+    The layers of a residual branch are adapted before its output is added.
+
+    Args:
+        layers: of a network, or of a branch.
+        inputs: of the first layer, for a batch.
+        adapt: `adapt(layer, its_inputs)` changes the parameters of one layer, and returns its outputs.
+
+    Returns:
+        The outputs of the last layer.
+    """
+    signal = inputs
+    for layer in layers:
+        if isinstance(layer, Residual):
+            adapt_layers(layer.branch, signal, adapt)
+        signal = adapt(layer, signal) if layer.is_affine else layer.forward(signal)
+    return signal
+
+
 def _check_lsuv(tolerance: float = 0.1, iterations: int = 10, batch_size: int = 1000) -> None:
     require(tolerance > 0, f"tolerance must be above 0, not {tolerance:g}")
     require(iterations >= 1, f"iterations must be 1 or more, not {iterations}")
@@ -61,9 +85,7 @@ def _check_within_layer(batch_size: int = 1000) -> None:
     check=_check_lsuv,
 )
 def lsuv(
-    weights: Sequence[FloatArray],
-    biases: Sequence[FloatArray],
-    activation: Activation,
+    network: Ensemble,
     samples: Samples,
     rng: np.random.Generator,  # noqa: ARG001
     *,
@@ -73,10 +95,11 @@ def lsuv(
 ) -> int:
     """Layer-sequential unit variance: from the first layer to the last, `W <- W / std(z)` until Var z is 1.
 
+    Of a convolution, z are the outputs of all channels at all places. Each layer of a residual branch has the
+    variance 1 too, so that the sum grows by scale^2 in each branch.
+
     Args:
-        weights: of each layer, (n_in, n_out); changed in place.
-        biases: of each layer, (n_out,); unchanged.
-        activation: the activation function of the hidden layers.
+        network: a single one, whose weights change in place; its biases do not.
         samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
         rng: unused.
         tolerance: how far the variance of the pre-activations may be from 1; 0.1 by default.
@@ -94,17 +117,19 @@ def lsuv(
     >>> bool(abs(network.forward(inputs).var() - 1) < 0.1)
     True
     """
-    signal = samples(batch_size)
-    for W, b in zip(weights, biases, strict=True):
-        z = signal @ W + b
+
+    def divide(layer: Layer, inputs: FloatArray) -> FloatArray:
+        (W, _), z = layer.parameters, layer.forward(inputs)
         for _ in range(iterations):
-            variance = float(z.var(dtype=np.float64))
+            variance = float(z[0].var(dtype=np.float64))
             # A layer whose outputs are all equal, or overflow, has no scale that would help.
             if abs(variance - 1) <= tolerance or not 0 < variance < np.inf:
                 break
             W /= np.sqrt(variance).astype(W.dtype)
-            z = signal @ W + b
-        signal = activation.function(z, None)
+            z = layer.forward(inputs)
+        return z
+
+    adapt_layers(network.layers, samples(batch_size), divide)
     return 1
 
 
@@ -116,9 +141,7 @@ def lsuv(
     check=_check_within_layer,
 )
 def within_layer(
-    weights: Sequence[FloatArray],
-    biases: Sequence[FloatArray],
-    activation: Activation,
+    network: Ensemble,
     samples: Samples,
     rng: np.random.Generator,  # noqa: ARG001
     *,
@@ -126,13 +149,12 @@ def within_layer(
 ) -> int:
     """Within-layer normalization: `w_k <- w_k / std(z_k)`, `b_k = -mean(z_k) / std(z_k)`, layer by layer.
 
-    Afterwards every unit, and not only the layer as a whole, has pre-activations of mean 0 and variance 1. A
-    unit whose output is the same for all inputs stays as it is.
+    Afterwards every unit, and not only the layer as a whole, has pre-activations of mean 0 and variance 1; a
+    unit of a convolution is a channel, at all places. A unit whose output is the same for all inputs stays as
+    it is.
 
     Args:
-        weights: of each layer, (n_in, n_out); changed in place.
-        biases: of each layer, (n_out,); changed in place.
-        activation: the activation function of the hidden layers.
+        network: a single one, whose weights and biases change in place.
         samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
         rng: unused.
         batch_size: the number of inputs in the batch, from 2 on.
@@ -148,12 +170,23 @@ def within_layer(
     >>> network.forward(inputs).std(axis=1).round(1).tolist()
     [[1.0, 1.0, 1.0, 1.0, 1.0]]
     """
-    signal = samples(batch_size)
-    for W, b in zip(weights, biases, strict=True):
-        z = signal @ W
-        mean, std = z.mean(axis=0), z.std(axis=0)
-        scale = np.divide(1, std, out=np.ones_like(std), where=(std > 0) & np.isfinite(std))
-        W *= scale
-        b[...] = np.where(std > 0, -mean * scale, b)
-        signal = activation.function(signal @ W + b, None)
+    adapt_layers(network.layers, samples(batch_size), _normalize_units)
     return 1
+
+
+def _normalize_units(layer: Layer, inputs: FloatArray) -> FloatArray:
+    """Shift and scale each unit, or channel, to outputs of mean 0 and variance 1."""
+    W, b = layer.parameters
+    drawn = b.copy()
+    b[...] = 0
+    mean, std = _statistics(layer.forward(inputs)[0])
+    scale = np.divide(1, std, out=np.ones_like(std), where=(std > 0) & np.isfinite(std))
+    W *= scale if W.ndim == 3 else scale[:, None, None, None]
+    b[...] = np.where(std > 0, -mean * scale, drawn)
+    return layer.forward(inputs)
+
+
+def _statistics(z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The mean and the standard deviation of each unit (B, n), or of each channel (C, H, W, B)."""
+    values = z if z.ndim == 2 else z.reshape(len(z), -1).T
+    return values.mean(axis=0), values.std(axis=0)

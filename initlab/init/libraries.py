@@ -12,9 +12,9 @@ The distributions come from the sources: PyTorch 2.13 `nn/init.py`, Keras 3 `ran
 import math
 from typing import Literal
 
-from initlab.errors import UsageError
+from initlab.errors import UsageError, require, shortened
 from initlab.init.scheme import LIBRARY_NAMES, Scheme
-from initlab.registry import Argument
+from initlab.registry import Argument, parts_of, read_number
 
 
 def _scaling(**arguments: Argument) -> Scheme:
@@ -418,6 +418,10 @@ def jax_constant(value: float) -> Scheme:
 LasagneGain = float | Literal["relu"]
 
 
+# Whether kernels are (C, k, k, channels) there; they have the same fans as ours, (channels, C, k, k).
+C01b = Literal["False", "True"]
+
+
 def _lasagne(gain: float | str, fan: str, distribution: str) -> Scheme:
     squared = 2.0 if gain == "relu" else float(gain) ** 2
     return _scaling(scale=squared, fan=fan, distribution=distribution)
@@ -427,8 +431,8 @@ def _lasagne(gain: float | str, fan: str, distribution: str) -> Scheme:
     "lasagne:HeNormal",
     means="gain 1 by default: Var W = 1/n_in, which others call LeCun's; gain=relu is He's",
 )
-def lasagne_he_normal(gain: LasagneGain = 1.0) -> Scheme:
-    """`N(0, gain^2 / n_in)`."""
+def lasagne_he_normal(gain: LasagneGain = 1.0, c01b: C01b = "False") -> Scheme:  # noqa: ARG001
+    """`N(0, gain^2 / n_in)`; `c01b` is a layout, which changes neither fan."""
     return _lasagne(gain, "in", "normal")
 
 
@@ -436,22 +440,22 @@ def lasagne_he_normal(gain: LasagneGain = 1.0) -> Scheme:
     "lasagne:HeUniform",
     means="gain 1 by default: Var W = 1/n_in, which others call LeCun's; gain=relu is He's",
 )
-def lasagne_he_uniform(gain: LasagneGain = 1.0) -> Scheme:
-    """`U(+-gain sqrt(3 / n_in))`."""
+def lasagne_he_uniform(gain: LasagneGain = 1.0, c01b: C01b = "False") -> Scheme:  # noqa: ARG001
+    """`U(+-gain sqrt(3 / n_in))`; `c01b` is a layout, which changes neither fan."""
     return _lasagne(gain, "in", "uniform")
 
 
 @LIBRARY_NAMES.register("lasagne:GlorotNormal", means="Glorot's normal; the gain multiplies the std")
-def lasagne_glorot_normal(gain: LasagneGain = 1.0) -> Scheme:
-    """`N(0, gain^2 2 / (n_in + n_out))`."""
+def lasagne_glorot_normal(gain: LasagneGain = 1.0, c01b: C01b = "False") -> Scheme:  # noqa: ARG001
+    """`N(0, gain^2 2 / (n_in + n_out))`; `c01b` is a layout, which changes neither fan."""
     return _lasagne(gain, "average", "normal")
 
 
 @LIBRARY_NAMES.register(
     "lasagne:GlorotUniform", "lasagne:DenseLayer", means="Glorot's uniform, the default of DenseLayer"
 )
-def lasagne_glorot_uniform(gain: LasagneGain = 1.0) -> Scheme:
-    """`U(+-gain sqrt(6 / (n_in + n_out)))`."""
+def lasagne_glorot_uniform(gain: LasagneGain = 1.0, c01b: C01b = "False") -> Scheme:  # noqa: ARG001
+    """`U(+-gain sqrt(6 / (n_in + n_out)))`; `c01b` is a layout, which changes neither fan."""
     return _lasagne(gain, "average", "uniform")
 
 
@@ -462,18 +466,31 @@ def lasagne_normal(std: float = 0.01, mean: float = 0.0) -> Scheme:
 
 
 @LIBRARY_NAMES.register(
-    "lasagne:Uniform", means="U(-range, range); with std, the uniform of that standard deviation"
+    "lasagne:Uniform",
+    means="U(-range, range), or U(low, high) for range=(low, high); with std, that of this mean and std",
 )
-def lasagne_uniform(range: float = 0.01, std: float = 0.0, mean: float = 0.0) -> Scheme:
-    """`W ~ U(mean - bound, mean + bound)`.
+def lasagne_uniform(
+    range: float | str = 0.01, std: float | Literal["None"] = "None", mean: float = 0.0
+) -> Scheme:
+    """`W ~ U(low, high)`.
 
     Args:
-        range: the bound, if there is no std.
-        std: the standard deviation, for `bound = sqrt(3) std`.
-        mean: 0 by default.
+        range: the bound, or (low, high), if there is no std.
+        std: the standard deviation, for `U(mean - sqrt(3) std, mean + sqrt(3) std)`.
+        mean: 0 by default; only with std does it count.
     """
-    bound = math.sqrt(3) * std if std else range
-    return Scheme("uniform", {"bound": bound} | ({"mean": mean} if mean else {}))
+    if std == "None":
+        return _between(*_limits(range))
+    return Scheme("uniform", {"bound": math.sqrt(3) * float(std)} | ({"mean": mean} if mean else {}))
+
+
+def _limits(range: float | str) -> tuple[float, float]:
+    """Low and high, from a bound, or from a text like `(low, high)`."""
+    given = parts_of(range.strip("([ ])")) if isinstance(range, str) else [str(-range), str(range)]
+    low, high = map(read_number, given) if len(given) == 2 else ("", "")
+    readable = isinstance(low, float) and isinstance(high, float) and -math.inf < low <= high < math.inf
+    require(readable, f"range must be a number from 0 on, or (low, high) as (0, 1), not {shortened(range)}")
+    return float(low), float(high)
 
 
 @LIBRARY_NAMES.register("lasagne:Constant", means="all weights alike, 0 by default")

@@ -16,7 +16,7 @@ from initlab.init.scheme import SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
-from initlab.nn.layers import Dense, Layer, Nonlinearity
+from initlab.nn.layers import Layer
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNormalization, LayerNormalization, Norm
 from initlab.nn.streams import Purpose, stream
@@ -63,7 +63,7 @@ def initialize(
 
     Raises:
         UsageError: for an unknown scheme, activation or dtype, a size below 1, or a scheme that looks at
-            data when there is none, or does not fit the layers: see `_adapt`.
+            data when there is none, or does not fit the layers.
 
     >>> networks = initialize([784, 100, 10], ["he", "std=0.01"])
     >>> networks.weights[0].shape
@@ -179,16 +179,12 @@ def _adapt(ensemble: Ensemble, row: int, scheme: Scheme, seed: int, data: Inputs
     normalized = any(isinstance(layer, BatchNormalization | LayerNormalization) for layer in ensemble.layers)
     conflict = f"{scheme} and Batch or Layer Normalization both rescale the layers: use one of them"
     require(not normalized, conflict)
-    plain = all(isinstance(layer, Dense | Nonlinearity) for layer in ensemble.layers)
-    require(plain, f"{scheme} looks at data layer by layer, for which it needs a perceptron without skips")
     adapt = SCHEMES[scheme.name].adapt
     assert adapt is not None
-    weights, biases = [W[row] for W in ensemble.weights], [b[row] for b in ensemble.biases]
-    samples = _sampler(data, seed, ensemble.dtype)
-    rng = stream(seed, Purpose.ADAPTATION)
-    ensemble.batches_before[row] = adapt(
-        weights, biases, ensemble.activation, samples, rng, **scheme.arguments
-    )
+    alone = ensemble.keep(np.array([row]))
+    samples, rng = _sampler(data, seed, ensemble.dtype), stream(seed, Purpose.ADAPTATION)
+    alone.batches_before[0] = adapt(alone, samples, rng, **scheme.arguments)
+    ensemble.put(np.array([row]), alone)
 
 
 def _sampler(data: Inputs, seed: int, dtype: np.dtype[np.floating]) -> Samples:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from initlab.errors import require, shortened
-from initlab.init.scheme import KernelShape, Place, Scheme, Shape, library_name
+from initlab.init.scheme import KernelShape, Place, Scheme, Shape, library_name, matrix_shape
 from initlab.nn.architecture import Role
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
@@ -125,18 +125,13 @@ class Initialization:
             shape: of the weights, (n_in, n_out); or of a convolution's kernels, (channels, C, k, k).
             role: of the layer with regard to skip connections; in no branch by default.
         """
-        if len(shape) == 4:
-            W, b = self._draw(seed, self.of_layer(layer, layers, role), layer, KernelShape(shape))
-            return W.T.reshape(shape), b
-        return self._draw(seed, self.of_layer(layer, layers, role), layer, cast(Shape, shape))
-
-    def _draw(self, seed: int, scheme: Scheme, layer: int, shape: Shape) -> tuple[FloatArray, FloatArray]:
-        W = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), shape)
+        scheme, matrix = self.of_layer(layer, layers, role), matrix_shape(shape)
+        W = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), matrix)
         b = scheme.biases(W)
         if self.bias is not None:
             # One row of a whole draw, because `classic` needs n_in.
-            b = b + self.bias.draw(stream(seed, Purpose.BIASES, layer), shape)[0]
-        return W, b
+            b = b + self.bias.draw(stream(seed, Purpose.BIASES, layer), matrix)[0]
+        return matrix.kernels_of(W) if isinstance(matrix, KernelShape) else W, b
 
     @property
     def sets_rates(self) -> bool:
@@ -152,8 +147,7 @@ class Initialization:
             shape: of the weights, (n_in, n_out) or (channels, C, k, k).
             adaptive: whether the optimizer rescales each gradient.
         """
-        matrix = KernelShape(shape) if len(shape) == 4 else cast(Shape, shape)
-        return self.of_layer(layer, layers).rates(matrix, adaptive=adaptive)
+        return self.of_layer(layer, layers).rates(shape, adaptive=adaptive)
 
     @property
     def has_theory(self) -> bool:

@@ -14,6 +14,8 @@ from initlab.errors import require
 from initlab.init.data_dependent import Samples, data_dependent
 from initlab.nn.activations import Activation, sigmoid
 from initlab.nn.arrays import FloatArray
+from initlab.nn.layers import Dense, Nonlinearity
+from initlab.nn.network import Ensemble
 
 Next = Callable[[], FloatArray]
 Learn = Callable[[Next, FloatArray, FloatArray], Iterator[float]]
@@ -64,6 +66,13 @@ def pretrain(
 
 def _within_unit(inputs: FloatArray) -> bool:
     return bool(inputs.min() >= 0 and inputs.max() <= 1)
+
+
+def _perceptron(name: str, network: Ensemble) -> tuple[list[FloatArray], list[FloatArray], Activation]:
+    """The weights, the biases and the activation function of a network whose layers are all dense."""
+    dense = all(isinstance(layer, Dense | Nonlinearity) for layer in network.layers)
+    require(dense, f"{name} trains dense layers alone, one by one; for convolutions and skips there is lsuv")
+    return [W[0] for W in network.weights], [b[0] for b in network.biases], network.activation
 
 
 def contrastive_divergence(
@@ -224,9 +233,7 @@ def _check_rbm(steps: int = 600, batch_size: int = 100, lr: float = 0.1, k: int 
     check=_check_rbm,
 )
 def pretrained_rbm(
-    weights: Sequence[FloatArray],
-    biases: Sequence[FloatArray],
-    activation: Activation,
+    network: Ensemble,
     samples: Samples,
     rng: np.random.Generator,
     *,
@@ -241,9 +248,7 @@ def pretrained_rbm(
     `contrastive_divergence`.
 
     Args:
-        weights: of each layer, (n_in, n_out); changed in place.
-        biases: of each layer, (n_out,); changed in place.
-        activation: the activation function of the hidden layers; it must be the sigmoid.
+        network: a single perceptron of sigmoid units, whose weights and biases change in place.
         samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
         rng: the generator that samples the states.
         steps: the number of updates of each layer.
@@ -266,6 +271,7 @@ def pretrained_rbm(
     >>> network.batches_before.tolist(), bool(network.weights[0].std() > 0.02)
     ([102], True)
     """
+    weights, biases, activation = _perceptron("pretrained_rbm", network)
     suited = activation.name == "sigmoid"
     require(suited, f"restricted Boltzmann machines have sigmoid units, not {activation.name}")
     learn = contrastive_divergence(rng, steps, lr, k)
@@ -285,9 +291,7 @@ def _check_autoencoder(steps: int = 600, batch_size: int = 100, lr: float = 0.1,
     check=_check_autoencoder,
 )
 def pretrained_autoencoder(
-    weights: Sequence[FloatArray],
-    biases: Sequence[FloatArray],
-    activation: Activation,
+    network: Ensemble,
     samples: Samples,
     rng: np.random.Generator,
     *,
@@ -302,9 +306,7 @@ def pretrained_autoencoder(
     x~, as `sigmoid(phi(x~ W + b) W^T + c)`; see `denoising`.
 
     Args:
-        weights: of each layer, (n_in, n_out); changed in place.
-        biases: of each layer, (n_out,); changed in place.
-        activation: the activation function of the hidden layers.
+        network: a single perceptron, whose weights and biases change in place.
         samples: `samples(batch_size)` gives a batch of inputs, (batch_size, n_0).
         rng: the generator of the noise.
         steps: the number of updates of each layer.
@@ -327,6 +329,7 @@ def pretrained_autoencoder(
     >>> initialize([20, 8, 8, 3], [text], 0, "tanh", data=inputs).batches_before.tolist()
     [102]
     """
+    weights, biases, activation = _perceptron("pretrained_autoencoder", network)
 
     def _learn(layer: int) -> Learn:
         bounded = layer == 0 or activation.bounds == (0.0, 1.0)

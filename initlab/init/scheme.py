@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
-from initlab.errors import UsageError, require, shortened, unknown_name
+from initlab.errors import UsageError, is_whole, require, shortened, unknown_name
 from initlab.nn.arrays import FloatArray
 from initlab.own_code import installed, is_reference, shown
 from initlab.registry import (
@@ -42,10 +42,10 @@ class KernelShape(tuple[int, int]):
     counts the units that a pixel reaches.
 
     Args:
-        kernels: the shape (channels, C, k, k).
+        kernels: the shape (channels, C, k, k), or (channels, C, k) for a convolution along one axis.
 
-    >>> KernelShape((16, 3, 5, 5)), fans(KernelShape((16, 3, 5, 5))), fans((100, 50))
-    ((75, 16), (75, 400), (100, 50))
+    >>> KernelShape((16, 3, 5, 5)), KernelShape((16, 3, 5, 5)).kernels
+    ((75, 16), (16, 3, 5, 5))
     """
 
     kernels: tuple[int, ...]
@@ -57,11 +57,42 @@ class KernelShape(tuple[int, int]):
         shape.kernels = tuple(kernels)
         return shape
 
+    def kernels_of(self, W: FloatArray) -> FloatArray:
+        """The kernels (channels, C, k, k) that stand in the columns of a matrix (C k k, channels)."""
+        return np.ascontiguousarray(W.T).reshape(self.kernels)
 
-def fans(shape: Shape) -> tuple[int, int]:
-    """The fan-in and the fan-out of weights of the shape (n_in, n_out), or of a `KernelShape`."""
-    n_in, n_out = shape
-    return n_in, n_out * math.prod(shape.kernels[2:]) if isinstance(shape, KernelShape) else n_out
+
+def matrix_shape(shape: Sequence[int]) -> Shape:
+    """The shape of the matrix as which a law draws weights: a `KernelShape` for kernels.
+
+    Args:
+        shape: (n_in, n_out), or (channels, C, k, k).
+
+    Raises:
+        UsageError: for another shape.
+
+    >>> matrix_shape((100, 50)), matrix_shape((16, 3, 5, 5))
+    ((100, 50), (75, 16))
+    """
+    if isinstance(shape, KernelShape):
+        return shape
+    given: Any = shape  # from a notebook, whatever the annotation says
+    readable = isinstance(given, Sequence) and len(given) > 1 and all(is_whole(n) and n > 0 for n in given)
+    require(readable, f"a shape is (n_in, n_out) or (channels, C, k, k), not {shortened(given)}")
+    return KernelShape(shape) if len(shape) > 2 else (shape[0], shape[1])
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """The fan-in and the fan-out of weights.
+
+    Args:
+        shape: (n_in, n_out), or (channels, C, k, k).
+
+    >>> fans((100, 50)), fans((16, 3, 5, 5))
+    ((100, 50), (75, 400))
+    """
+    n_in, n_out = matrix = matrix_shape(shape)
+    return n_in, n_out * math.prod(matrix.kernels[2:]) if isinstance(matrix, KernelShape) else n_out
 
 
 Own = Literal["own"]
@@ -216,30 +247,37 @@ class Scheme:
     def _law(self) -> Law:
         return SCHEMES[self.name]
 
-    def draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
-        """Weights (n_in, n_out) in float64.
+    def draw(self, rng: np.random.Generator, shape: Sequence[int]) -> FloatArray:
+        """Weights of a shape, in float64.
 
         Args:
             rng: the generator to draw from.
-            shape: (n_in, n_out).
+            shape: (n_in, n_out) of a dense layer, or (channels, C, k, k) of kernels. The fans of kernels are
+                C k k and channels k k, and each kernel is a unit: a column of the matrix that the law draws.
 
         Raises:
-            UsageError: when the scheme takes arguments from a network; see `within`.
+            UsageError: for another shape, or when the scheme takes arguments from a network; see `within`.
 
         >>> Scheme("normal", {"std": 0.01}).draw(np.random.default_rng(0), (784, 100)).std().round(3).item()
         0.01
+        >>> kernels = Scheme("orthogonal").draw(np.random.default_rng(0), (16, 3, 5, 5)).reshape(16, 75)
+        >>> bool(np.allclose(kernels @ kernels.T, np.eye(16)))
+        True
         """
-        return self._law.draw(rng, shape, **self._settled())
+        matrix = matrix_shape(shape)
+        W = self._law.draw(rng, matrix, **self._settled())
+        return W if len(shape) == 2 else cast(KernelShape, matrix).kernels_of(W)
 
     def biases(self, W: FloatArray) -> FloatArray:
         """The biases (n_out,) that belong to drawn weights; 0 for most schemes.
 
         Args:
-            W: drawn by this scheme, (n_in, n_out).
+            W: drawn by this scheme, (n_in, n_out), or (channels, C, k, k).
 
         Raises:
             UsageError: when the scheme takes arguments from a network.
         """
+        W = W if W.ndim == 2 else W.reshape(len(W), -1).T
         return np.zeros(W.shape[1]) if self._law.biases is None else self._law.biases(W, **self._settled())
 
     def _draw_any(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
@@ -287,11 +325,11 @@ class Scheme:
         """Where the learned scale of each residual branch begins, for a scheme that says so."""
         return self._law.branch_scale
 
-    def rates(self, shape: Shape, *, adaptive: bool) -> tuple[float, float]:
+    def rates(self, shape: Sequence[int], *, adaptive: bool) -> tuple[float, float]:
         """Factors of the learning rate of a layer's weights and of its biases; 1 for most schemes.
 
         Args:
-            shape: (n_in, n_out) of the layer.
+            shape: of the layer's weights, (n_in, n_out) or (channels, C, k, k).
             adaptive: whether the optimizer rescales each gradient, as Adam does.
 
         >>> Scheme("mup").within(place="last").rates((128, 10), adaptive=False)
@@ -299,7 +337,7 @@ class Scheme:
         """
         if self._law.rates is None:
             return 1.0, 1.0
-        return self._law.rates(shape, adaptive, **self._settled())
+        return self._law.rates(matrix_shape(shape), adaptive, **self._settled())
 
     @property
     def sets_rates(self) -> bool:
@@ -311,17 +349,17 @@ class Scheme:
         """Whether the weights are uncorrelated with mean 0, as mean-field theory assumes."""
         return self.within(**_EXAMPLES)._variance((1, 1)) is not None
 
-    def variance(self, shape: Shape) -> float:
+    def variance(self, shape: Sequence[int]) -> float:
         """The variance of the weights.
 
         Args:
-            shape: (n_in, n_out).
+            shape: (n_in, n_out), or (channels, C, k, k).
 
         Raises:
-            UsageError: when the scheme has no theory.
+            UsageError: for another shape, or when the scheme has no theory.
 
-        >>> Scheme("he").variance((100, 50))
-        0.02
+        >>> Scheme("he").variance((100, 50)), Scheme("he").variance((16, 4, 5, 5))
+        (0.02, 0.02)
         """
         variance = self._variance(shape)
         if variance is None:
@@ -330,8 +368,8 @@ class Scheme:
             )
         return variance
 
-    def _variance(self, shape: Shape) -> float | None:
-        return self._law.variance(shape, **self._settled())
+    def _variance(self, shape: Sequence[int]) -> float | None:
+        return self._law.variance(matrix_shape(shape), **self._settled())
 
     @property
     def short(self) -> str:

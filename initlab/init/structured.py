@@ -65,7 +65,8 @@ def delta_orthogonal(rng: np.random.Generator, shape: Shape, *, gain: Gain = 1.0
         return orthogonal(rng, shape, gain=gain)
     channels, below, *size = shape.kernels
     W = np.zeros((below, *size, channels))
-    W[:, size[0] // 2, size[1] // 2] = orthogonal(rng, (below, channels), gain=gain)
+    middle: tuple[slice | int, ...] = (slice(None), *(n // 2 for n in size))
+    W[middle] = orthogonal(rng, (below, channels), gain=gain)
     return W.reshape(shape)
 
 

@@ -68,3 +68,22 @@ def test_layers_of_pytorch_are_read_as_they_come():
     assert found["1.weight"].names == ("he",)
     assert found["2.weight"].names == ("std=1",)
     assert set(found) == {"0.weight", "1.weight", "2.weight"}
+
+
+@pytest.mark.parametrize(
+    "scheme", ["he", "lecun", "xavier", "he(fan=out)", "xavier_uniform", "orthogonal(gain=1.5)"]
+)
+def test_kernels_are_recognized_by_their_own_fans(scheme):
+    for seed, shape in enumerate([(50, 30, 3, 3), (50, 20, 5, 5), (120, 16, 9)]):
+        kernels = Scheme.parse(scheme).draw(np.random.default_rng(seed), shape)
+        assert decoded(kernels).names == (scheme,)
+
+
+def test_convolutions_of_pytorch_have_the_fans_of_kernels():
+    torch = pytest.importorskip("torch")
+    from initlab.torch import schemes_of
+
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(30, 50, 3)
+    torch.nn.init.xavier_uniform_(convolution.weight)
+    assert schemes_of(convolution)["weight"].names == ("xavier_uniform",)

@@ -301,6 +301,24 @@ class TestInit:
             init_(model, scheme, (IMAGES, CLASSES))
             assert float(model[2].weight.detach().var()) == pytest.approx(variance, rel=0.05)
 
+    def test_orthogonal_kernels_are_orthonormal_as_pytorchs_own(self):
+        """Also where the channels that a pixel reaches outnumber the numbers in a kernel."""
+        model = nn.Sequential(nn.Conv2d(3, 20, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20 * 196, 5))
+        theirs = nn.init.orthogonal_(torch.empty(20, 3, 3, 3)).flatten(1)
+        init_(model, "orthogonal", (IMAGES, CLASSES))
+        ours = model[0].weight.detach().flatten(1)
+        assert torch.allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-5)
+
+    @pytest.mark.parametrize("scheme", ["he", "xavier_uniform", "orthogonal", "sparse(per=input)", "auto"])
+    def test_a_model_gets_the_weights_of_our_own_network(self, scheme):
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 196, 5))
+        init_(model, scheme, (IMAGES, CLASSES), seed=3)
+        sizes = [tuple(IMAGES.shape[1:]), "conv(8, kernel=3)", 5]
+        ours = initialize(sizes, scheme, 3, data=IMAGES.flatten(1).numpy())
+        pairs = zip(ours.weights, (model[0].weight, model[3].weight.T), strict=True)
+        for W, theirs in pairs:
+            np.testing.assert_allclose(W[0], theirs.detach().numpy(), rtol=1e-6)
+
     def test_kernels_may_be_all_zeros(self):
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 196, 5))
         init_(model, "zeros", (IMAGES, CLASSES))

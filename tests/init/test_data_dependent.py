@@ -8,6 +8,8 @@ from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import SCHEMES
+from initlab.nn.architecture import Skip
+from initlab.nn.layers import Residual
 from initlab.nn.streams import Purpose, stream
 
 ADAPTIVE = {
@@ -71,6 +73,94 @@ def test_a_unit_with_the_same_output_for_all_inputs_stays_as_it_was_drawn():
     blank = np.zeros((50, 6), np.float32)
     adapted, drawn = (initialize([6, 5, 3], [name], data=blank) for name in ("within_layer", "lecun"))
     assert (adapted.parameters == drawn.parameters).all()
+
+
+# Beyond the perceptron: sizes, and skip connections.
+DEEPER = {
+    "convolutions": ([784, "conv(6, kernel=5)", "pool(2)", "conv(8, kernel=3, padding=same)", 30, 10], None),
+    "a skip before the activation": ([784] + [40] * 6 + [10], Skip(2)),
+    "a skip after it": ([784] + [40] * 5 + [10], Skip(2, 0.5, "post")),
+    "learned": ([784] + [40] * 5 + [10], Skip(2, "learned")),
+    "residual convolutions": ([784, *["conv(5, kernel=3, padding=same)"] * 5, "average(4)", 10], Skip(2)),
+}
+
+
+def outputs_of_layers(ensemble, inputs):
+    """z of each dense layer and convolution of the first network, by a walk of our own: values x units."""
+    outputs = []
+
+    def through(layers, x):
+        for layer in layers:
+            if isinstance(layer, Residual):
+                scale = layer.parameters[0][0] if layer.scale == "learned" else layer.scale
+                x = x + scale * through(layer.branch, x)
+                continue
+            x = layer.forward(x).copy()
+            if layer.is_affine:
+                outputs.append(x[0] if x.ndim == 3 else np.moveaxis(x[0], 0, -1).reshape(-1, len(x[0])))
+        return x
+
+    through(ensemble.layers, np.asarray(inputs, ensemble.dtype))
+    assert len(outputs) == len(ensemble.weights)
+    return outputs
+
+
+@pytest.mark.parametrize(("sizes", "skip"), DEEPER.values(), ids=DEEPER)
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+class TestBeyondPerceptrons:
+    def test_lsuv_gives_every_layer_unit_variance(self, sizes, skip, activation):
+        """And each W stays an orthogonal matrix times a number."""
+        scheme = "lsuv(tolerance=0.001, batch_size=300)"
+        ensemble = initialize(sizes, scheme, 0, activation, "float64", data=IMAGES, skip=skip)
+        drawn = initialize(sizes, "orthogonal", 0, activation, "float64", skip=skip)
+        for z in outputs_of_layers(ensemble, sample(300)):
+            assert z.var() == pytest.approx(1, abs=0.001)
+        for W, before in zip(ensemble.weights, drawn.weights, strict=True):
+            ratio = W / before
+            np.testing.assert_allclose(ratio, ratio.flat[0], rtol=1e-9)
+        assert not any(b.any() for b in ensemble.biases)
+        assert ensemble.batches_before[0] == 1
+
+    def test_within_layer_normalizes_every_unit_and_channel(self, sizes, skip, activation):
+        scheme = "within_layer(batch_size=300)"
+        ensemble = initialize(sizes, scheme, 0, activation, "float64", data=IMAGES, skip=skip)
+        for z in outputs_of_layers(ensemble, sample(300)):
+            np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-9)
+            np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-9)
+
+    @pytest.mark.parametrize("scheme", ["lsuv(batch_size=50)", "within_layer(batch_size=50)"])
+    def test_company_makes_no_difference(self, sizes, skip, activation, scheme):
+        schemes = ["he", scheme, scheme]
+        together = initialize(sizes, schemes, [0, 1, 2], activation, data=IMAGES, skip=skip)
+        for row, each in enumerate(schemes):
+            alone = initialize(sizes, each, row, activation, data=IMAGES, skip=skip)
+            assert (together.parameters[row] == alone.parameters[0]).all()
+
+
+@pytest.mark.parametrize("scheme", ["lsuv(tolerance=0.001)", "within_layer"])
+def test_pytorch_sees_the_same_statistics(scheme):
+    """In its own convolutions, with our weights."""
+    torch = pytest.importorskip("torch")
+    sizes, _ = DEEPER["convolutions"]
+    ensemble = initialize(sizes, scheme, data=IMAGES, dtype="float64")
+    pairs = zip(ensemble.weights[:2], ensemble.biases[:2], strict=True)
+    (W, b), (V, c) = ([torch.tensor(array[0]) for array in pair] for pair in pairs)
+    functional = torch.nn.functional
+    first = functional.conv2d(torch.tensor(sample()).double().reshape(-1, 1, 28, 28), W, b)
+    second = functional.conv2d(functional.max_pool2d(first.relu(), 2), V, c, padding=1)
+    for z in (first, second):
+        assert float(z.var()) == pytest.approx(1, abs=0.001)
+        means, variances = z.mean((0, 2, 3)), z.var((0, 2, 3), unbiased=False)
+        each = torch.allclose(means, 0 * means, atol=1e-9) and torch.allclose(variances, 1 + 0 * variances)
+        assert each == (scheme == "within_layer")
+
+
+@pytest.mark.parametrize("name", ["pretrained_rbm", "pretrained_autoencoder"])
+@pytest.mark.parametrize("case", ["convolutions", "a skip before the activation"])
+def test_pretraining_is_for_dense_layers_alone(name, case):
+    sizes, skip = DEEPER[case]
+    with pytest.raises(UsageError, match=f"{name} trains dense layers alone, one by one; for conv"):
+        initialize(sizes, f"{name}(steps=5)", 0, "sigmoid", data=IMAGES, skip=skip)
 
 
 @pytest.mark.parametrize("text", ADAPTIVE.values(), ids=ADAPTIVE)

@@ -38,6 +38,7 @@ def draw_torch(name, **arguments):
 def draw_keras(name, **arguments):
     pytest.importorskip("torch")
     keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
     if name == "Dense":
         layer = keras.layers.Dense(N_OUT)
         layer.build((None, N_IN))
@@ -121,6 +122,13 @@ LAW = {
     "lasagne:Normal": 1e-4,
     "lasagne:Uniform": 1e-4 / 3,
     "lasagne:Uniform(std=0.2)": 0.04,
+    "lasagne:Uniform(range=(0, 1))": 1 / 3,
+    "lasagne:Uniform(range=(-0.3, 0.1), std=None)": 0.04 / 3 + 0.01,
+    "lasagne:Uniform(range=0.3, mean=5)": 0.03,  # without std, the mean does not count there
+    "lasagne:Uniform(std=0.2, mean=5)": 25.04,
+    "lasagne:Uniform(std=0)": 0.0,
+    "lasagne:HeNormal(gain=relu, c01b=True)": 2 / N_IN,
+    "lasagne:GlorotUniform(c01b=False)": 2 / (N_IN + N_OUT),
     "lasagne:Orthogonal(gain=relu)": 2 / N_IN,
     "lasagne:Sparse": 1e-5,
     "lasagne:DenseLayer": 2 / (N_IN + N_OUT),
@@ -158,12 +166,32 @@ def test_a_name_translates_to_a_scheme(name):
         ("torch:kaiming_normal(mode=fan)", "unknown mode 'fan'; did you mean 'fan_in'"),
         ("torch:kaiming_normal(gain=2)", "unknown argument of torch:kaiming_normal 'gain'"),
         ("torch:trunc_normal(std=0.5)", "is cut at 2, 4 standard deviations"),
+        *(
+            (f"lasagne:Uniform(range={given})", f"or (low, high) as (0, 1), not '{given}'")
+            for given in ("(1, 0)", "(0, 1, 2)", "(nan, 1)", "(0)", "wide")
+        ),
+        ("lasagne:Uniform(range=-1)", "range must be a number from 0 on, or (low, high) as"),
+        ("lasagne:Uniform(range=(0, (1)))", "cannot read the scheme"),
+        ("lasagne:HeNormal(c01b=yes)", "unknown c01b 'yes'; known: False, True"),
     ],
 )
 def test_the_message_explains_what_is_wrong(text, message):
     with pytest.raises(UsageError) as error:
         Scheme.parse(text)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("given", [(0, 1), [0, 1], "(0, 1)"])
+def test_a_range_may_be_a_pair_of_python(given):
+    pair = Scheme.parse("lasagne:Uniform", {"range": given})
+    assert (
+        pair == Scheme.parse("lasagne:Uniform(range=(0, 1))") == Scheme.parse("uniform(bound=0.5, mean=0.5)")
+    )
+
+
+def test_c01b_may_be_a_truth_value_of_python():
+    schemes = [Scheme.parse("lasagne:HeUniform", {"c01b": given}) for given in (True, False, "True")]
+    assert schemes == [Scheme("lecun_uniform")] * 3
 
 
 def test_the_gain_of_leaky_relu():
