@@ -12,7 +12,7 @@ layer gives the logits and has no activation function.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from initlab.errors import UsageError, is_whole, require, shortened
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.arrays import FloatArray, IntArray
-from initlab.nn.losses import LOSSES
+from initlab.nn.losses import LOSSES, checked_labels
 from initlab.nn.normalization import BatchNorm, Normalization
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.threads import on_one_thread
@@ -34,7 +34,7 @@ class StepRule:
     """What a training step does besides the optimizer's update.
 
     Attributes:
-        loss: a name in `LOSSES`.
+        loss: "cross_entropy", "squared_error" or "squared_error_logits".
         clip: the largest norm of a network's gradient; 0 for no limit. See `clip_gradients`.
         weight_decay: the strength of the pull towards 0, added after clipping; see `decay_weights`.
     """
@@ -45,6 +45,14 @@ class StepRule:
 
 
 PLAIN = StepRule()
+
+# The names in `Ensemble.arrays` of the attributes of a `Normalization`.
+_OF_NORMALIZATION = {
+    "scales": "gamma",
+    "shifts": "beta",
+    "running_means": "running_mean",
+    "running_variances": "running_variance",
+}
 
 
 class Ensemble:
@@ -165,6 +173,69 @@ class Ensemble:
             start += 2 * n
         return layers
 
+    @classmethod
+    def stack(cls, ensembles: "Sequence[Ensemble]") -> "Ensemble":
+        """One ensemble with the networks of several, in their order; the numbers are copied.
+
+        Args:
+            ensembles: one or more, of one shape, activation, dtype and Batch Normalization.
+
+        Raises:
+            UsageError: for none, or for ensembles that differ in any of these.
+
+        >>> Ensemble.stack([Ensemble.zeros(1, [3, 2]), Ensemble.zeros(2, [3, 2])])
+        <Ensemble: 3 x 3-2, relu, float32>
+        """
+        kinds = {(each.sizes, each.activation.name, each.dtype.name, each.batch_norm) for each in ensembles}
+        require(len(kinds) == 1, f"an ensemble has networks of one kind, not of {len(kinds)}")
+        stacked = cls.zeros(sum(each.networks for each in ensembles), *kinds.pop())
+        start = 0
+        for each in ensembles:
+            stacked.put(np.arange(start, start + each.networks), each)
+            start += each.networks
+        return stacked
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """All numbers that decide what the networks compute, by name and layer, as views.
+
+        `weights_0` is (M, n_0, n_1), `biases_0` is (M, n_1); with Batch Normalization also `scales_0`,
+        `shifts_0`, `running_means_0` and `running_variances_0`, (M, n_1), for each hidden layer.
+
+        >>> list(Ensemble.zeros(1, [3, 2]).arrays())
+        ['weights_0', 'biases_0']
+        """
+        named = {"weights": self.weights, "biases": self.biases}
+        for name, attribute in _OF_NORMALIZATION.items():
+            named[name] = tuple(getattr(layer, attribute) for layer in self.normalizations)
+        return {
+            f"{name}_{layer}": array for name, layers in named.items() for layer, array in enumerate(layers)
+        }
+
+    def set_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Copy what `arrays` of networks of the same kind gave.
+
+        Args:
+            arrays: by name.
+
+        Raises:
+            UsageError: for other names, shapes or types of numbers.
+
+        >>> a, b = Ensemble([np.ones((3, 2))]), Ensemble.zeros(1, [3, 2])
+        >>> b.set_arrays(a.arrays())
+        >>> b.forward(np.ones((1, 3))).tolist()
+        [[[3.0, 3.0]]]
+        """
+        own = self.arrays()
+        kinds = [{name: (each.shape, each.dtype) for name, each in some.items()} for some in (own, arrays)]
+        require(kinds[0] == kinds[1], f"these arrays are not those of {self}")
+        for name, array in own.items():
+            array[...] = arrays[name]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: a worker sends the numbers; the activation is found by its name."""
+        rule = (self.networks, self.sizes, self.activation.name, self.dtype.name, self.batch_norm)
+        return _restored, (rule, self.arrays(), self.batches_before)
+
     @property
     def networks(self) -> int:
         """M, the number of networks."""
@@ -281,13 +352,17 @@ class Ensemble:
         Args:
             inputs: (B, n_0) for all networks alike, or (M, B, n_0).
             labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
-            loss: a name in `LOSSES`.
+            loss: "cross_entropy", "squared_error" or "squared_error_logits".
+
+        Raises:
+            UsageError: for labels of another shape, or out of range.
 
         >>> network = Ensemble.zeros(1, [3, 10], dtype="float64")
         >>> network.loss(np.ones((2, 3)), np.array([0, 7])).round(4).tolist()
         [2.3026]
         """
-        losses, logit_gradient = LOSSES[loss](self.forward(inputs, training=True), labels)
+        logits = self.forward(inputs, training=True)
+        losses, logit_gradient = LOSSES[loss](logits, checked_labels(labels, logits.shape))
         self.backward(logit_gradient)
         return losses
 
@@ -308,6 +383,9 @@ class Ensemble:
             optimizer: the update rule, for M networks.
             rule: the loss, clipping and weight decay; cross-entropy alone by default.
             lr_factor: the schedule's factor of the learning rate in this step.
+
+        Raises:
+            UsageError: for labels of another shape, or out of range.
 
         >>> network = Ensemble([np.eye(4, 8), np.eye(8, 3)], activation="tanh")
         >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
@@ -333,10 +411,14 @@ class Ensemble:
             inputs: (B, n_0) for all networks alike, or (M, B, n_0).
             labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
 
+        Raises:
+            UsageError: for labels of another shape, or out of range.
+
         >>> Ensemble([np.eye(3)]).accuracy(np.eye(3), np.array([0, 1, 1])).round(2).tolist()
         [0.67]
         """
-        correct = self.forward(inputs).argmax(axis=-1) == labels
+        logits = self.forward(inputs)
+        correct = logits.argmax(axis=-1) == checked_labels(labels, logits.shape)
         fractions: FloatArray = correct.mean(axis=1)
         return fractions
 
@@ -377,6 +459,13 @@ class Ensemble:
         after = self.batch_norm is not None and self.batch_norm.place == "after"
         self._signals = [np.empty_like(a) for a in self.activations] if after else self.activations
         self._ones = np.ones((1, batch_size), self.dtype)
+
+
+def _restored(rule: tuple[Any, ...], arrays: Mapping[str, FloatArray], batches_before: IntArray) -> Ensemble:
+    ensemble = Ensemble.zeros(*rule)
+    ensemble.set_arrays(arrays)
+    ensemble.batches_before[...] = batches_before
+    return ensemble
 
 
 def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
