@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from initlab.data.examples import Examples, examples_of
-from initlab.errors import UsageError, is_whole, unknown_name
+from initlab.errors import UsageError, is_whole, shortened, unknown_name
 from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.nn.activations import ActivationName
@@ -156,9 +156,7 @@ def _check_outputs(ensemble: Ensemble, examples: Examples) -> None:
     """Refuse labels for which a network has no output."""
     outputs, classes = ensemble.sizes[-1], examples.classes
     if classes > outputs:
-        raise UsageError(
-            f"the labels go up to {classes - 1}, but {ensemble} has the classes 0 to {outputs - 1}"
-        )
+        raise UsageError(f"the labels go up to {classes - 1}, but those of {ensemble} to {outputs - 1}")
 
 
 def _check(regime: Regime) -> None:
@@ -194,9 +192,8 @@ def kept_steps(asked: bool | Step | Iterable[Step], steps: int) -> tuple[int, ..
     each = [asked] if isinstance(asked, str | int) or not isinstance(asked, Iterable) else list(asked)
     for step in each:
         if step != "last" and not (is_whole(step) and 0 <= step <= steps):
-            raise UsageError(
-                f"save_weights is True, or steps from 0 to {steps}, as [0, {steps // 2}, 'last'], not {step!r}"
-            )
+            accepted = f"True, or steps from 0 to {steps}, as [0, {steps // 2}, 'last']"
+            raise UsageError(f"save_weights is {accepted}, not {shortened(step)}")
     return tuple(sorted({steps if step == "last" else int(step) for step in each}))
 
 

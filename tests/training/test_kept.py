@@ -40,7 +40,7 @@ def test_a_network_that_diverges_is_kept_until_then(data):
     x = 1e3 * data[0]
     with pytest.warns(UserWarning, match="root mean square"):
         history = train("std=100", (x, data[1]), steps=9, hidden="8x2", save_weights=[0, 8, "last"])[0]
-    assert history.diverged_at is not None and history.diverged_at < 8
+    assert history.diverged_at in range(8)
     assert sorted(history.networks) == [0]
     with pytest.raises(UsageError, match=r"std=100, seed 0 diverged.* it has those of step 0$"):
         history.network()
@@ -48,9 +48,7 @@ def test_a_network_that_diverges_is_kept_until_then(data):
 
 def test_a_step_that_was_not_kept_is_refused_in_words(data):
     history = train("he", data, steps=9, hidden="8x2", save_weights=[4])[0]
-    with pytest.raises(
-        UsageError, match="no weights of he, seed 0 were kept at step 5; it has those of step 4"
-    ):
+    with pytest.raises(UsageError, match="of he, seed 0 were kept at step 5; it has those of step 4"):
         history.network(5)
     with pytest.raises(UsageError, match="save_weights"):
         train("he", data, steps=9, hidden="8x2")[0].network()
@@ -105,5 +103,5 @@ def test_labels_of_another_shape_or_type_are_refused(data):
 
 
 def test_labels_beyond_the_outputs_of_an_ensemble_are_refused_before_the_training(data):
-    with pytest.raises(UsageError, match="the labels go up to 2, but .* has the classes 0 to 1"):
+    with pytest.raises(UsageError, match=r"the labels go up to 2, but those of .* to 1$"):
         train(initialize([5, 8, 2], "he"), data, steps=3)
