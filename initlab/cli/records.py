@@ -184,8 +184,12 @@ def verify(
     else:
         rows = [[check.experiment, check.whole, len(check.damaged), len(check.foreign)] for check in checks]
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)
+        weights = sum(check.weights for check in checks)
+        if weights:
+            say(f"{weights:,} files of weights are whole.")
     damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
     damaged += [f"{check.experiment}/runs.sqlite" for check in checks if check.file_is_damaged]
+    damaged += [f"{check.experiment}/weights/{run}.npz" for check in checks for run in check.damaged_weights]
     if damaged:
         fail("\n".join(f"{plain(name)}: damaged; {_MEND}" for name in damaged), 1)
 
@@ -204,7 +208,7 @@ def remove(
 ) -> None:
     """Remove records, after asking.
 
-    Tables and figures stay.
+    Weights go with them; tables and figures stay.
     """
     from initlab.runner.reports import find_run
     from initlab.runner.store import find_store
@@ -247,7 +251,7 @@ def _remove(store: "Store", names: list[str], yes: bool) -> None:
     if not yes:
         typer.confirm(f"Remove {len(names):,} records of {store.name}?", abort=True, err=True)
     with store.lock():
-        store.runs.remove(names)
+        store.remove(names)
     say(f"{store.folder}: {len(names):,} records removed")
 
 

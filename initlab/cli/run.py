@@ -79,7 +79,8 @@ def run(
         _preview(experiment, results, choice, as_json)
         return
     with Bar(shown=not quiet) as bar:
-        outcome = run_experiment(experiment, results, choice, bar.update)
+        tell = say if not quiet else _nothing
+        outcome = run_experiment(experiment, results, choice, bar.update, tell)
     _print_outcome(outcome, as_json)
     if not quiet:
         if outcome.store.set_aside:
@@ -87,6 +88,8 @@ def run(
             say(f"The file of records was damaged: it is now {name}, and all that can be read is kept.")
         say(f"{outcome.trained} runs trained, {outcome.reused} had a record already.")
         say(f"Tables and figures: {outcome.store.folder}")
+        if experiment.save_weights:
+            say(f"Weights: {outcome.store.folder / 'weights'}")
     for record in outcome.failed:
         say(f"initlab: {record.id} failed: {record.cause}")
     if outcome.failed:
@@ -99,7 +102,8 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
     plan = preview(experiment, results, choice)
     rows = plan.rows()
     if as_json:
-        print_json({"seconds": round(plan.seconds, 1), "runs": rows})
+        about = {"seconds": round(plan.seconds, 1), "weight_bytes": plan.weight_bytes}
+        print_json({**about, "reasons": plan.reasons, "runs": rows})
         return
     print_table(
         ["run", "label", "seed", "cohort"],
@@ -109,6 +113,22 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
         f"{len(plan.missing)} of {len(rows)} runs to train, in {len(plan.cohorts)} cohorts: "
         f"about {_duration(plan.seconds)}."
     )
+    for reason in plan.reasons:
+        say(reason)
+    if plan.weight_bytes:
+        folder = results / experiment.name / "weights"
+        say(f"Their weights take about {_size(plan.weight_bytes)} in {folder}.")
+
+
+def _nothing(_: str) -> None:
+    """What --quiet says."""
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
 
 
 def _duration(seconds: float) -> str:

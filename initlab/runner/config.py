@@ -77,6 +77,7 @@ class Experiment:
         axes: the directions of the sweep; every combination is a run.
         excluded: descriptions of combinations that are left out.
         figures: the names of the figures that are drawn of it.
+        save_weights: the steps after which the weights of each run are kept, of which "last" is one.
         document: the config as it was read, with the place of each value.
 
     >>> experiment = Experiment(
@@ -95,6 +96,7 @@ class Experiment:
     axes: tuple[Axis, ...]
     excluded: tuple[dict[str, Any], ...]
     figures: tuple[str, ...]
+    save_weights: tuple[int | str, ...]
     document: Document
 
     def __init__(
@@ -118,7 +120,7 @@ class Experiment:
         frame, tree, axes = _Checker(document, name).checked()
         self.name, self.description, self.tree, self.document = frame.name, frame.description, tree, document
         self.axes, self.excluded = tuple(axes), tuple(frame.sweep.exclude)
-        self.figures = tuple(dict.fromkeys(frame.figures))
+        self.figures, self.save_weights = tuple(dict.fromkeys(frame.figures)), frame.save_weights
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
@@ -160,7 +162,20 @@ class Experiment:
             raise ConfigError(f"{self.place('sweep', 'exclude', i)}: this excludes no run" for i in idle)
         if not points:
             raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
+        self._check_save_weights(max(settings.train.steps for _, settings in points))
         return points
+
+    def _check_save_weights(self, most: int) -> None:
+        late = [step for step in self.save_weights if isinstance(step, int) and step > most]
+        if late:
+            place = self.place("save_weights")
+            raise ConfigError([f"{place}: save_weights: no run has {late[0]} steps; the most are {most}"])
+
+    def kept_steps(self, settings: Settings) -> tuple[int, ...]:
+        """After which steps the weights of a run are kept; a step that it does not reach is left out."""
+        steps = settings.train.steps
+        each = {steps if step == "last" else int(step) for step in self.save_weights}
+        return tuple(sorted(step for step in each if step <= steps))
 
     def _match(self, values: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
         """Whether a run has these values: setting them changes nothing; a label is compared where given."""
@@ -183,6 +198,8 @@ class Experiment:
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
         resolved = {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        if self.save_weights:
+            resolved["save_weights"] = list(self.save_weights)
         return {key: as_written(value) for key, value in resolved.items()}
 
 

@@ -37,6 +37,7 @@ class Run:
         code: the sources of a person's own schemes and activation.
         sizes: (n_0, ..., n_{L+1}), by which the work is estimated; n_0 counts the pixels, also where an
             input preparation changes their number.
+        kept_steps: after which steps its weights are kept; no part of what it is.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Run:
     data_sha256: str
     code: tuple[Source, ...] = ()
     sizes: tuple[int, ...]
+    kept_steps: tuple[int, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -92,7 +94,7 @@ def expand(experiment: Experiment) -> list[Run]:
     for chosen, settings in experiment.points():
         parts = _parts(settings)
         if parts not in shared:
-            shared[parts] = _first_run(chosen, settings)
+            shared[parts] = replace(_first_run(chosen, settings), kept_steps=experiment.kept_steps(settings))
         first = shared[parts]
         seed = settings.seed
         runs.append(replace(first, settings=settings, identity={**first.identity, "seed": seed}))

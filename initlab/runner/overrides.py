@@ -9,7 +9,8 @@ from initlab.errors import ConfigError
 from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
-_NO_CHANGE = ("name", "description", "figures", "data.path")  # these leave the runs as they are
+# These leave the runs as they are.
+_NO_CHANGE = ("name", "description", "figures", "save_weights", "data.path")
 
 
 def apply_override(document: Document, text: str) -> None:

@@ -19,11 +19,13 @@ from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run, expand
 from initlab.runner.memory import check_memory
+from initlab.runner.missing import missing
 from initlab.runner.own_code import as_written
 from initlab.runner.record import Record
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
-from initlab.runner.sweep import Choice, Cohort, check_data, plan, recorded, train_settings
+from initlab.runner.sweep import Choice, Cohort, check_data, plan, train_settings
+from initlab.runner.weights import weight_bytes
 from initlab.threads import one_thread
 
 _CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
@@ -38,13 +40,17 @@ class Preview:
     Attributes:
         runs: all runs of the experiment.
         missing: the ids of the runs that would be trained.
+        reasons: why some of them would be trained again, a sentence for each cause.
         cohorts: how these would be grouped.
+        weight_bytes: about how many bytes of weights would be written.
         seconds: the estimated time on this machine; nan where the memory is too small to try.
     """
 
     runs: list[Run]
     missing: set[str]
+    reasons: list[str]
     cohorts: list[Cohort]
+    weight_bytes: int
     seconds: float
 
     def rows(self) -> list[dict[str, Any]]:
@@ -66,16 +72,17 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
     """
     runs = expand(experiment)
     store = Store(results, experiment.name)
-    done = {} if choice.force else recorded(runs, store, choice.retry_failed)
-    missing = [run for run in runs if run.id not in done]
-    check_data(missing)
-    groups = plan(missing, choice.workers)
+    todo = missing(runs, store, retry_failed=choice.retry_failed, force=choice.force)
+    check_data(todo.runs)
+    groups = plan(todo.runs, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)
     return Preview(
         runs=runs,
-        missing={run.id for run in missing},
+        missing={run.id for run in todo.runs},
+        reasons=todo.reasons,
         cohorts=groups,
+        weight_bytes=sum(map(weight_bytes, todo.runs)),
         seconds=_estimate(groups, choice.workers) if groups else 0.0,
     )
 
@@ -143,8 +150,8 @@ def _outcome(record: Record | None) -> str:
 
 
 def export_rows(store: Store) -> list[dict[str, Any]]:
-    """For each whole record all settings by dotted key, and all numbers."""
-    notes = store.runs.notes()
+    """For each whole record all settings by dotted key, all numbers, and the file of its weights."""
+    notes, weights = store.runs.notes(), set(store.weight_ids())
     return without_constants(
         {
             "run": name,
@@ -153,6 +160,7 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
             **record.numbers(),
             "cause": record.cause,
             "note": notes.get(name),
+            **({"weights": f"weights/{name}.npz" if name in weights else None} if weights else {}),
         }
         for name, record in store.records()
         if record is not None
@@ -276,9 +284,10 @@ def _whole(store: Store, run_id: str) -> Record:
 
 
 def unreached(experiment: Experiment, store: Store) -> list[str]:
-    """The ids of recorded runs that an experiment does not have."""
-    reached = {run.id for run in expand(experiment)}
-    return [name for name in store.run_ids() if name not in reached]
+    """The ids of recorded runs that an experiment does not have, and of weights that have no record."""
+    reached, recorded = {run.id for run in expand(experiment)}, store.run_ids()
+    orphans = set(store.weight_ids()).difference(recorded)
+    return [*(name for name in recorded if name not in reached), *sorted(orphans)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +299,8 @@ class Verification:
         whole: the number of records that match their checksums.
         damaged: the ids of runs whose record is damaged, as far as they can be read.
         file_is_damaged: whether the whole file of records is damaged, so that runs may be missing here.
+        weights: the number of files of weights that match their checksums.
+        damaged_weights: the ids of runs whose file of weights does not.
         foreign: the ids of whole records from another processor, linear algebra library or NumPy: training
             these runs here may give other last bits.
     """
@@ -298,6 +309,8 @@ class Verification:
     whole: int
     damaged: list[str]
     file_is_damaged: bool
+    weights: int
+    damaged_weights: list[str]
     foreign: list[str]
 
 
@@ -307,11 +320,14 @@ def verify(store: Store) -> Verification:
     whole = [name for name in is_whole if is_whole[name]]
     session_of, sessions = store.runs.sessions(), store.sessions()
     ours = {key for key, session in sessions.items() if session.get("fingerprint") == here}
+    weights = {name: store.load_weights(name) is not None for name in store.weight_ids()}
     return Verification(
         experiment=store.folder.name,
         whole=len(whole),
         damaged=[name for name in is_whole if not is_whole[name]],
         file_is_damaged=store.runs.is_damaged(),
+        weights=sum(weights.values()),
+        damaged_weights=[name for name in weights if not weights[name]],
         foreign=[name for name in whole if session_of.get(name) not in ours],
     )
 
@@ -335,6 +351,9 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     lines += [_line("  ", key, value, experiment.place("sweep", key)) for key, value in sweep.items()]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
+    if experiment.save_weights:
+        weights = list(experiment.save_weights)
+        lines.append(_line("", "save_weights", weights, experiment.place("save_weights")))
     return list(map(as_written, lines))
 
 

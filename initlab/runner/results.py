@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import StorageError, UsageError, unknown_name
+from initlab.nn.network import Ensemble
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.grid import Run, expand
@@ -20,8 +21,9 @@ from initlab.runner.tables import (
     summary_rows,
     tracked_rows,
 )
+from initlab.runner.weights import networks_of
 from initlab.training.histories import Histories, data_frame
-from initlab.training.history import Condition
+from initlab.training.history import Condition, kept_network
 from initlab.training.tables import condition_table, html_table
 
 if TYPE_CHECKING:
@@ -78,6 +80,55 @@ class Results:
             if condition.label == label:
                 return condition
         raise UsageError(unknown_name("condition", label, [item.label for item in self.conditions]))
+
+    def find(self, name: str, seed: int | None = None) -> Run:
+        """The run with an id, or the one of a condition with a seed.
+
+        Args:
+            name: a run's id, or the label of a condition.
+            seed: of the run; by default the first one of the condition.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        named = [run for run in self.runs if run.id == name]
+        if named:
+            return named[0]
+        label = self.of(name).label
+        seeds = {run.settings.seed: run for run in self.runs if run.label == label}
+        if seed is not None and seed not in seeds:
+            raise UsageError(
+                f"{label} has no run with seed {seed}; its seeds are {', '.join(map(str, seeds))}"
+            )
+        return seeds[next(iter(seeds)) if seed is None else seed]
+
+    def network(self, name: str, step: int | Literal["last"] = "last", seed: int | None = None) -> Ensemble:
+        """The network of a run as it was kept after so many steps, of an experiment with `save_weights`.
+
+        Args:
+            name: a run's id, or the label of a condition, as "he".
+            step: from 0, before the first step, to the number of steps, which "last" means.
+            seed: of the run; by default the first one of the condition.
+
+        Raises:
+            UsageError: where there is no such run, or its weights were not kept.
+            StorageError: where the file of weights is damaged, or not of this run.
+        """
+        run = self.find(name, seed)
+        history = self.records[run.id].history
+        ended = None if history is None or history.diverged_at is not None else len(history.losses)
+        title = f"{run.label}, seed {run.settings.seed}"
+        return kept_network(self._networks(run), step, ended, title)
+
+    def _networks(self, run: Run) -> dict[int, Ensemble]:
+        arrays = self.store.load_weights(run.id)
+        if arrays is not None:
+            return networks_of(run, arrays)
+        if run.id in self.store.weight_ids():
+            raise StorageError(
+                f"{self.store.folder}: the weights of {run.id} are damaged; run its config again"
+            )
+        return {}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The swept settings, the seed and the results of each run."""

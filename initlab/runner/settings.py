@@ -392,6 +392,23 @@ def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
 
+def _saved_steps(value: Any) -> tuple[int | str, ...]:
+    """Steps after which weights are kept; true stands for the last one."""
+    if isinstance(value, bool):
+        return ("last",) if value else ()
+    each = list(value) if isinstance(value, list | tuple) else [value]
+    for step in each:
+        if step != "last" and not (type(step) is int and step >= 0):
+            raise ValueError(f"give true, false, or steps, as [0, 100, last], not {shortened(step)}")
+    return tuple(dict.fromkeys(each))
+
+
+_STEP_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "last"}]}
+_SAVE_WEIGHTS_SCHEMA = {
+    "anyOf": [{"type": "boolean"}, _STEP_SCHEMA, {"type": "array", "items": _STEP_SCHEMA}],
+    "description": "Keep the weights of each run: true for the end, or after steps, as [0, 100, last].",
+}
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
 
 
@@ -410,6 +427,9 @@ class Frame(_Frozen):
     description: str = ""
     sweep: Sweep = Sweep()
     figures: list[str] = []
+    save_weights: Annotated[
+        tuple[int | str, ...], BeforeValidator(_saved_steps), WithJsonSchema(_SAVE_WEIGHTS_SCHEMA)
+    ] = ()
 
 
 def config_schema() -> dict[str, Any]:
