@@ -9,18 +9,15 @@ from initlab.cli.terminal import (
     ACTIVATION_HELP,
     JsonOption,
     app,
-    number,
     print_json,
     print_table,
     print_text,
 )
 from initlab.errors import UsageError, shortened
-from initlab.own_code import installed, package_of, shown
+from initlab.own_code import installed, package_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from initlab.theory.explain import Explanation, Outlook
 
 
 @app.command()
@@ -147,16 +144,13 @@ def explain(
         known = {**vars(explanation), "scheme": str(explanation.scheme)}
         print_json({**known, "outlooks": outlooks, "starts": starts})
         return
-    for line in _explanation_lines(explanation, layer):
-        print_text(line)
-    if explanation.outlooks:
-        _print_outlooks(explanation.outlooks)
-    elif explanation.starts:
-        _print_starts(explanation)
-    else:
-        print_text(
-            "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
-        )
+    for paragraph in explanation.paragraphs:
+        print_text(paragraph)
+    if explanation.table:
+        typer.echo(f"\n{explanation.heading}")
+        print_table(explanation.table[0], explanation.table[1:])
+        for note in explanation.notes:
+            print_text(note)
 
 
 def _layer_shape(text: str) -> tuple[int, int]:
@@ -164,44 +158,3 @@ def _layer_shape(text: str) -> tuple[int, int]:
     if not match:
         raise UsageError(f"--layer {text}: write inputs and units, as in --layer 784x100")
     return int(match[1]), int(match[2])
-
-
-def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
-    lines = [f"{explanation.text} is {shown(str(explanation.scheme))}: {explanation.formula}"]
-    if explanation.means:
-        lines.append(f"There: {explanation.means}.")
-    lines.append(f"Source: {explanation.source}")
-    if explanation.variance is not None:
-        std, sigma_w2 = explanation.variance**0.5, explanation.sigma_w2
-        lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
-    if explanation.equals:
-        lines.append(f"Same weights in every layer: {', '.join(explanation.equals)}")
-    if explanation.equals_here:
-        lines.append(f"Same weights in a layer of this shape: {', '.join(explanation.equals_here)}")
-    return lines
-
-
-def _print_outlooks(outlooks: "list[Outlook]") -> None:
-    typer.echo("\nIn wide networks without biases, layer after layer:")
-    header = ["activation", "variance", "gradient factor", "regime", "trainable depth", "critical sigma_w^2"]
-    print_table(header, [_outlook_cells(outlook) for outlook in outlooks])
-    print_text("Variance: the limit in deep layers.")
-    print_text("Gradient factor: a layer multiplies squared gradients by it.")
-    print_text("Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.")
-
-
-def _print_starts(explanation: "Explanation") -> None:
-    typer.echo(f"\nIn a network of {explanation.depth} hidden layers:")
-    rows = [
-        [shown(start.activation), start.scheme, number(start.size, 3), number(start.bias, 3), start.reason]
-        for start in explanation.starts
-    ]
-    print_table(["activation", "start", "size", "bias", "because"], rows)
-    print_text("Size and bias: the standard deviation and the mean of the pre-activations.")
-
-
-def _outlook_cells(outlook: "Outlook") -> list[object]:
-    ends = {0.0: "0 (vanishes)", float("inf"): "explodes"}
-    length = ends.get(outlook.length, f"{outlook.length:.4g}")
-    depth = "any" if outlook.deepest == float("inf") else f"{outlook.deepest:.0f}"
-    return [shown(outlook.activation), length, f"{outlook.chi:.4g}", outlook.regime, depth, outlook.critical]

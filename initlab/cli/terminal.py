@@ -147,7 +147,7 @@ def print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> 
         header: names of the columns.
         rows: a value for each column, shown as by `number`.
     """
-    from initlab.training.tables import aligned
+    from initlab.tables import aligned
 
     table = aligned([list(header), *(list(map(number, row)) for row in rows)], screen_width(), painted)
     typer.echo(table, color=has_colours())

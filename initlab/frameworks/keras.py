@@ -44,7 +44,7 @@ def diagnose(
         loss: `loss(output, targets)`, a number. By default the loss that the model was compiled with; else
             cross-entropy for integer targets, of probabilities where the last layer's activation is softmax;
             else the mean squared error.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         draws: how many models a function builds.
 
     Raises:

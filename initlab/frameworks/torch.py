@@ -44,7 +44,7 @@ def diagnose(
             whose output has a `loss`.
         loss: `loss(output, targets)`, a number. By default the output's own `loss`, cross-entropy for
             integer targets, the mean squared error for others.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         draws: how many models a function builds, under seeds 0, 1, ...
         cure: whether to look for other weights where the model is not healthy; each proposal is drawn into a
             copy and diagnosed on the same batch.

@@ -61,7 +61,7 @@ class Ensemble:
     Args:
         weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for a single network; copied.
         biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); zeros by default.
-        activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+        activation: the name of the hidden layers' activation function, as "relu".
         dtype: "float32" (default) or "float64", for all arrays.
         batch_norm: Batch Normalization of the hidden layers; none by default.
 
@@ -117,7 +117,7 @@ class Ensemble:
         Args:
             networks: M, from 1 on.
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
-            activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+            activation: the name of the hidden layers' activation function, as "relu".
             dtype: "float32" or "float64", for all arrays.
             batch_norm: Batch Normalization of the hidden layers; none by default.
 
@@ -387,11 +387,21 @@ class Ensemble:
         Raises:
             UsageError: for labels of another shape, or out of range.
 
-        >>> network = Ensemble([np.eye(4, 8), np.eye(8, 3)], activation="tanh")
-        >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
-        >>> losses = [network.train_step(x, y, sgd) for step in range(50)]
-        >>> bool((losses[-1] < losses[0]).all())
-        True
+        A loop of one's own, whose layers are looked into before and after:
+
+        >>> from initlab import initialize, measure_layers
+        >>> network, sgd = initialize([2, 8, 8, 2], "he"), Optimizer("sgd", lr=0.5)
+        >>> x = np.random.default_rng(0).standard_normal((200, 2))
+        >>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+        >>> measure_layers(network, x)
+        layer   mean    std  saturated   dead  distinct units
+        1      0.414  0.687      0.494      0               8
+        2       0.37  0.554      0.388  0.125               8
+        >>> losses = [network.train_step(x, y, sgd) for step in range(200)]
+        >>> measure_layers(network, x)
+        layer   mean   std  saturated   dead  distinct units
+        1       0.61     1      0.529      0               8
+        2      0.753  1.44      0.566  0.125               8
         """
         if isinstance(optimizer, str):
             raise UsageError(f"the optimizer is Optimizer.parse({optimizer!r}), made once for all steps")

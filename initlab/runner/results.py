@@ -15,6 +15,7 @@ from initlab.runner.store import Store
 from initlab.runner.tables import (
     Group,
     curve_rows,
+    group_rows,
     group_runs,
     group_table,
     summary,
@@ -22,9 +23,9 @@ from initlab.runner.tables import (
     tracked_rows,
 )
 from initlab.runner.weights import networks_of
+from initlab.tables import html_table
 from initlab.training.histories import Histories, data_frame
 from initlab.training.history import Condition, kept_network
-from initlab.training.tables import condition_table, html_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -158,18 +159,20 @@ class Results:
         return [dict(zip(header, row, strict=True)) for row in rows]
 
     def write_tables(self) -> None:
-        """Write `summary.csv`, `curves.csv`, and `layers.csv` where layers were tracked."""
+        """Write `summary.csv`, `curves.csv`, and `layers.csv` where layers were tracked, else remove that."""
         self.store.write_table("summary", *summary_rows(self.groups))
         self.store.write_table("curves", *curve_rows(self.conditions))
         layers = tracked_rows(self.conditions)
         if layers[1]:
             self.store.write_table("layers", *layers)
+        else:
+            self.store.remove_table("layers")
 
     def __repr__(self) -> str:
         return group_table(self.groups)
 
     def _repr_html_(self) -> str:
-        return html_table(condition_table(self.conditions))
+        return html_table(group_rows(self.groups))
 
 
 def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:

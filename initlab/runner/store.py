@@ -208,6 +208,12 @@ class Store:
         """
         self._write(self.folder / f"{name}.csv", table_text(header, rows).encode())
 
+    def remove_table(self, name: str) -> None:
+        """Remove `<name>.csv`, if it is there, so that it is not taken for one of these records."""
+        path = self.folder / f"{name}.csv"
+        with _storage_errors(path, "remove"):
+            path.unlink(missing_ok=True)
+
     def save_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write arrays of numbers or text to `<name>.npz`.
 

@@ -7,6 +7,7 @@ factor and the depth to which a network stays trainable.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, Shape
 from initlab.init.shaping import find_mirror, find_shift
 from initlab.init.structured import start_for
 from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.own_code import shown
+from initlab.tables import Table, aligned, html_table
 from initlab.theory.mean_field import Phase, phase
 
 # Networks train up to about 6 depth scales: a fit of Schoenholz et al. 2017, section 5, to their experiments.
@@ -69,12 +72,13 @@ class Start:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Explanation:
-    """A scheme in plain words and numbers.
+    """A scheme in plain words and numbers, which a notebook shows as text and a table.
 
     Attributes:
         text: the scheme as it was asked for.
+        shape: (n_in, n_out) of the layer.
         scheme: what initlab calls it.
         formula, source: of that scheme.
         means: what the other library does, and its traps; empty for initlab's own names.
@@ -89,6 +93,7 @@ class Explanation:
     """
 
     text: str
+    shape: Shape
     scheme: Scheme
     formula: str
     source: str
@@ -100,6 +105,81 @@ class Explanation:
     outlooks: list[Outlook]
     starts: list[Start]
     depth: int
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """What the scheme draws, in words."""
+        lines = [f"{self.text} is {shown(str(self.scheme))}: {self.formula}"]
+        if self.means:
+            lines.append(f"There: {self.means}.")
+        lines.append(f"Source: {self.source}")
+        if self.variance is not None:
+            layer = "x".join(map(str, self.shape))
+            std, sigma_w2 = self.variance**0.5, self.sigma_w2
+            lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
+        if self.equals:
+            lines.append(f"Same weights in every layer: {', '.join(self.equals)}")
+        if self.equals_here:
+            lines.append(f"Same weights in a layer of this shape: {', '.join(self.equals_here)}")
+        if not self.table:
+            lines.append(_NO_THEORY)
+        return lines
+
+    @property
+    def heading(self) -> str:
+        """What the table is about."""
+        return _OUTLOOK_HEADING if self.outlooks else f"In a network of {self.depth} hidden layers:"
+
+    @property
+    def table(self) -> Table:
+        """A header, and a row for each activation; empty where theory predicts nothing."""
+        if self.outlooks:
+            return [list(_OUTLOOK_HEADER), *map(_outlook_cells, self.outlooks)]
+        return [list(_START_HEADER), *map(_start_cells, self.starts)] if self.starts else []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the columns of the table mean."""
+        return _OUTLOOK_NOTES if self.outlooks else _START_NOTES if self.starts else ()
+
+    def __repr__(self) -> str:
+        table = ["", self.heading, aligned(self.table), *self.notes] if self.table else []
+        return "\n".join([*self.paragraphs, *table])
+
+    def _repr_html_(self) -> str:
+        words = [f"<p>{escape(text)}</p>" for text in self.paragraphs]
+        if self.table:
+            notes = [f"<p>{escape(text)}</p>" for text in self.notes]
+            words += [f"<p>{escape(self.heading)}</p>", html_table(self.table), *notes]
+        return "".join(words)
+
+
+_NO_THEORY = "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
+_OUTLOOK_HEADING = "In wide networks without biases, layer after layer:"
+_OUTLOOK_HEADER = (
+    *("activation", "variance", "gradient factor"),
+    *("regime", "trainable depth", "critical sigma_w^2"),
+)
+_OUTLOOK_NOTES = (
+    "Variance: the limit in deep layers.",
+    "Gradient factor: a layer multiplies squared gradients by it.",
+    "Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.",
+)
+_START_HEADER = ("activation", "start", "size", "bias", "because")
+_START_NOTES = ("Size and bias: the standard deviation and the mean of the pre-activations.",)
+
+
+def _outlook_cells(outlook: Outlook) -> list[str]:
+    ends = {0.0: "0 (vanishes)", math.inf: "explodes"}
+    length = ends.get(outlook.length, f"{outlook.length:.4g}")
+    depth = "any" if outlook.deepest == math.inf else f"{outlook.deepest:.0f}"
+    critical = "-" if outlook.critical is None else f"{outlook.critical:.5g}"
+    return [shown(outlook.activation), length, f"{outlook.chi:.4g}", outlook.regime, depth, critical]
+
+
+def _start_cells(start: Start) -> list[str]:
+    size, bias = f"{start.size:.3g}", f"{start.bias:.3g}"
+    return [shown(start.activation), start.scheme, size, bias, start.reason]
 
 
 def explain(
@@ -121,6 +201,8 @@ def explain(
     ('classic', 0.3333, ['classic'])
     >>> {outlook.activation: outlook.regime for outlook in explain("he").outlooks}["relu"]
     'critical'
+    >>> print(explain("lsuv"))  # doctest: +ELLIPSIS
+    lsuv is lsuv: ...
     """
     if min(shape) < 1:
         raise UsageError(f"a layer has at least one input and one unit, not {shape[0]}x{shape[1]}")
@@ -132,6 +214,7 @@ def explain(
     equals = [name for name in others if _same(scheme, name, _ODD_SHAPES)]
     return Explanation(
         text=text.strip(),
+        shape=shape,
         scheme=scheme,
         formula=law.formula,
         source=law.source,
