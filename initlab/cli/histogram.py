@@ -1,19 +1,22 @@
-"""`initlab histogram`: histograms of untrained networks, layer by layer."""
+"""`initlab histogram`: histograms of untrained networks, or of saved ones, layer by layer."""
 
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
+    AllowCodeOption,
     JsonOption,
+    ResultsOption,
     app,
     check_suffix,
     file_name,
     number,
+    plain,
     print_json,
     print_table,
     repeated,
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from initlab.measure.histograms import Panel
     from initlab.measure.quantities import Predicted
+    from initlab.runner.saved import Selection, Step
 
 _MOST_ROWS = 6  # in one figure of several activation functions
 
@@ -53,9 +57,24 @@ def histogram(
         str,
         typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
     ] = "activations",
-    depth: Annotated[int, typer.Option(help="The number of hidden layers.")] = 5,
-    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
-    samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 1000,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="EXPERIMENT", help="Show trained networks: an experiment with save_weights."
+        ),
+    ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="After which step, with --from; repeatable.", show_default="last"),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="The number of hidden layers.", show_default="5")] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Input features, and units of each layer.", show_default="100")
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(min=1, max=1_000_000, help="Input vectors, drawn from N(0, 1); with --from images."),
+    ] = 1000,
     bins: Annotated[int, typer.Option(max=10_000, help="The number of bins.")] = 30,
     edges: Annotated[
         str | None,
@@ -66,50 +85,93 @@ def histogram(
             show_default="that of the function, or of the first layer's values",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of inputs and weights.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="The seed of inputs and weights.", show_default="0; with --from the first"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="A .png, .svg or .pdf file.", show_default="results/histogram/<schemes>.png"),
     ] = None,
+    results: ResultsOption = Path("results"),
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw histograms of untrained networks by layer.
+    """Draw histograms of networks by layer.
 
+    Networks are untrained, or with --from those that an experiment saved, which are shown training images.
     More than six rows of several activation functions become a figure for each function. The table compares
-    them with theory. The spread of a predicted standard deviation, in percent of it, is that of single
-    networks of this width.
+    untrained ones with theory. The spread of a predicted standard deviation, in percent of it, is that of
+    single networks of this width.
     """
-    from initlab.init.per_layer import Initialization
-    from initlab.measure.histograms import layer_panels
     from initlab.measure.quantities import QUANTITIES
-    from initlab.nn.activations import ACTIVATIONS
-    from initlab.plotting.histograms import MOST_ROWS
+    from initlab.runner.saved import Selection
 
-    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or ["he"]))))
-    chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
-    functions = [ACTIVATIONS.resolve(name) for name in chosen]
-    words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
+    if output is not None:
+        check_suffix(output)
+    view = {"what": what, "samples": samples, "bins": bins, "edges": _parse_range(edges)}
+    if source is None:
+        require(step is None, "--step is a step of trained networks: give --from, too")
+        shape = {"depth": 5 if depth is None else depth, "width": 100 if width is None else width}
+        panels, words = _untrained(init or ["he"], activation, {**view, **shape, "seed": seed or 0})
+        when = "before training"
+    else:
+        require(depth is None and width is None, "--depth and --width: trained networks have their own")
+        folder = source if len(source.parts) > 1 else results / source
+        steps = _steps(step or ["last"])
+        selection = Selection(inits=init or [], activations=activation or [], seed=seed, steps=steps)
+        panels = _trained(folder, selection, view, allow_code)
+        words, when = [source.name, *(init or []), *map(str, steps)], _when(steps)
     words += [what] if what != "activations" else []
-    target = output or Path("results", "histogram", f"{file_name(words)}.png")
-    check_suffix(target)
-    require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
-    panels = layer_panels(
-        schemes,
-        functions,
-        what=what,
-        depth=depth,
-        width=width,
-        samples=samples,
-        bins=bins,
-        edges=_parse_range(edges),
-        seed=seed,
-    )
-    written = _draw(panels, target, f"{QUANTITIES[what].title} before training")
+    target = output or results / "histogram" / f"{file_name(words)}.png"
+    written = _draw(panels, target, f"{QUANTITIES[what].title} {when}")
     if as_json:
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
     say(f"Written: {', '.join(map(str, written))}")
+
+
+def _untrained(
+    init: list[str], activation: list[str] | None, settings: dict[str, Any]
+) -> tuple[list["Panel"], list[str]]:
+    """The panels of untrained networks, and the words of which their file's name consists."""
+    from initlab.init.per_layer import Initialization
+    from initlab.measure.histograms import layer_panels
+    from initlab.nn.activations import ACTIVATIONS
+    from initlab.plotting.histograms import MOST_ROWS
+
+    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init))))
+    chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
+    functions = [ACTIVATIONS.resolve(name) for name in chosen]
+    require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
+    words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
+    return layer_panels(schemes, functions, **settings), words
+
+
+def _trained(folder: Path, selection: "Selection", view: dict[str, Any], allow_code: bool) -> list["Panel"]:
+    """The panels of saved networks; says which are not there."""
+    from initlab.runner.results import load_results
+    from initlab.runner.saved import saved_panels
+    from initlab.runner.store import find_store
+
+    find_store(folder.parent, folder.name)  # its message names the experiments that there are
+    panels, lacking = saved_panels(load_results(folder, allow_code=allow_code), selection, **view)
+    for reason in lacking:
+        say(f"Left out: {reason}")
+    return panels
+
+
+def _steps(texts: list[str]) -> list["Step"]:
+    for text in texts:
+        require(text == "last" or text.isdecimal(), f"--step {plain(text)}: give a number of steps, or last")
+    return [text if text == "last" else int(text) for text in dict.fromkeys(texts)]
+
+
+def _when(steps: list["Step"]) -> str:
+    if len(steps) > 1:
+        return "during training"
+    return {"last": "after training", 0: "before training"}.get(steps[0], f"after {steps[0]} steps")
 
 
 def _draw(panels: "Sequence[Panel]", target: Path, what: str) -> list[Path]:
@@ -140,24 +202,28 @@ def _parse_range(text: str | None) -> tuple[float, float] | None:
 
 def _print_panels(panels: "Iterable[Panel]") -> None:
     """A table for each activation function."""
-    header = ["scheme", "layer", "mean", "mean in theory", "std", "std in theory"]
-    header += ["saturated or off", "outside the range"]
     for name, group in groupby(panels, key=lambda panel: panel.activation):
+        rows = list(group)
+        theory = any(panel.predicted for panel in rows)
+        cells = [_cells(panel, theory) for panel in rows]
         typer.echo(f"{name}:")
-        print_table(header, [_cells(panel) for panel in group])
+        print_table(list(cells[0]), [list(row.values()) for row in cells])
 
 
-def _cells(panel: "Panel") -> list[object]:
-    return [
-        panel.label,
-        panel.layer,
-        number(panel.mean, 3),
-        number(panel.predicted.mean, 3) if panel.predicted else None,
-        number(panel.std, 3),
-        _with_spread(panel.predicted) if panel.predicted else None,
-        f"{100 * panel.saturated:.1f} %",
-        f"{panel.histogram.below + panel.histogram.above:,}",
-    ]
+def _cells(panel: "Panel", theory: bool) -> dict[str, object]:
+    """The cells of a row by column."""
+    predicted = panel.predicted
+    cells: dict[str, object] = {
+        "scheme": panel.label,
+        "layer": panel.layer,
+        "mean": number(panel.mean, 3),
+        "mean in theory": number(predicted.mean, 3) if predicted else None,
+        "std": number(panel.std, 3),
+        "std in theory": _with_spread(predicted) if predicted else None,
+        "saturated or off": f"{100 * panel.saturated:.1f} %",
+        "outside the range": f"{panel.histogram.below + panel.histogram.above:,}",
+    }
+    return {name: cell for name, cell in cells.items() if theory or "theory" not in name}
 
 
 def _with_spread(predicted: "Predicted") -> str:

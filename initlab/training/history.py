@@ -181,7 +181,8 @@ def kept_network(networks: Mapping[int, Ensemble], step: int | str, last: int | 
     if step == "last" and last is None:
         raise UsageError(f"{name} diverged, and has no weights at the end{'; ' * bool(kept)}{kept}")
     hint = kept or "save_weights, as in save_weights: [0, last], keeps some"
-    raise UsageError(f"no weights of {name} were kept at step {step}; {hint}")
+    when = "the end" if step == "last" else f"step {step}"
+    raise UsageError(f"no weights of {name} were kept at {when}; {hint}")
 
 
 Comparison = Sequence[History] | Sequence[Condition]

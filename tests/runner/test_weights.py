@@ -8,6 +8,7 @@ import pytest
 
 from initlab import load_results
 from initlab.errors import ConfigError, StorageError
+from initlab.measure.layers import measure_layers
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
 from initlab.runner.reports import preview, verify
@@ -226,3 +227,72 @@ def test_results_give_the_network_that_reached_the_recorded_accuracy(small_confi
         same = results.network(run.label, seed=run.settings.seed)
         assert np.array_equal(same.parameters, network.parameters)
     assert results.network("he", step=0).parameters.shape == network.parameters.shape
+
+
+def histogram(here, results, *words):
+    output = results / "histogram.png"
+    return here("histogram", "--from", "small", "--results", results, "--output", output, "--json", *words)
+
+
+def test_histograms_of_saved_networks_are_those_that_python_measures(small_config, tmp_path, initlab_here):
+    results, _ = train(small_config, tmp_path, *ASKED)
+    done = histogram(initlab_here, tmp_path, "--step", "0", "--step", "last")
+    assert done.returncode == 0, done.stderr
+    assert "Left out: huge, seed 0 diverged" in done.stderr
+    assert (tmp_path / "histogram.png").stat().st_size > 10_000
+    layers = json.loads(done.stdout)["layers"]
+    assert list(dict.fromkeys(layer["label"] for layer in layers)) == [
+        *("he, step 0", "he, at the end", "std=0.01, step 0", "std=0.01, at the end", "huge, step 0"),
+    ]
+    examples = results.runs[0].settings.data.examples()
+    measured = measure_layers(results.network("he"), examples.train_inputs[:1000])[0]
+    shown = [layer["std"] for layer in layers if layer["label"] == "he, at the end"]
+    assert shown == pytest.approx([layer.std for layer in measured], rel=1e-6)
+
+
+def test_histograms_agree_with_the_layers_that_were_tracked(small_config, tmp_path, initlab_here):
+    overrides = (*ASKED, "train.track_every=40", "network.batch_norm=before")
+    results, _ = train(small_config, tmp_path, *overrides)
+    words = ("--init", "he", "--seed", "1", "--step", "40", "--samples", "1000")
+    layers = json.loads(histogram(initlab_here, tmp_path, *words).stdout)["layers"]
+    history = results.records[results.find("he", 1).id].history
+    tracked = {entry["step"]: entry["layers"] for entry in history.tracked}[40]
+    assert [layer["std"] for layer in layers] == pytest.approx(tracked["std"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--init", "hee"], "unknown init 'hee'; did you mean 'he'?"),
+        (["--activation", "tanh"], "unknown activation of these runs 'tanh'"),
+        (["--seed", "7"], "no run has the seed 7; give 0 or 1"),
+        (
+            ["--step", "41"],
+            "he, seed 0 were kept at step 41; it has those of step 0, 40 or 100",
+        ),
+        (["--step", "1.5"], "--step 1.5: give a number of steps, or last"),
+        (["--depth", "3"], "trained networks have their own"),
+        (["--what", "wights"], "did you mean 'weights'"),
+        (["--from", "smal"], "unknown experiment 'smal'; did you mean 'small'?"),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_one_line(small_config, tmp_path, initlab_here, words, message):
+    train(small_config, tmp_path, *ASKED)
+    done = histogram(initlab_here, tmp_path, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_experiment_without_weights_says_how_to_keep_them(small_config, tmp_path, initlab_here):
+    train(small_config, tmp_path, "name=small")
+    done = histogram(initlab_here, tmp_path)
+    assert done.returncode == 2
+    assert "no weights of he, seed 0 were kept at the end; save_weights, as in" in done.stderr
+    assert initlab_here("histogram", "--step", "3").returncode == 2
+
+
+def test_a_network_without_hidden_layers_has_no_histogram(small_config, tmp_path, initlab_here):
+    train(small_config, tmp_path, *ASKED, "network.hidden=[]")
+    done = histogram(initlab_here, tmp_path)
+    assert (done.returncode, "has no hidden layer" in done.stderr) == (2, True)
