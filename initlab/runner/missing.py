@@ -1,13 +1,13 @@
 """Which runs are to be trained, and why those again that were trained before: runs, store -> Missing."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from initlab.errors import alternatives
-from initlab.own_code import shown
+from initlab.own_code import names_in, shown
 from initlab.runner.grid import Run
 from initlab.runner.record import Record
 from initlab.runner.store import Store
@@ -79,18 +79,25 @@ def recorded(runs: Sequence[Run], store: Store, retry_failed: bool = False) -> d
     }
 
 
-def _changed_files(runs: Iterable[Run], store: Store) -> dict[str, int]:
+def _changed_files(runs: Iterable[Run], store: Store) -> Counter[str]:
     """The names of a person's own files of which the store has runs of an earlier state, and how many."""
     own = [run for run in runs if run.code]
     if not own:
-        return {}
-    before = {_without_digests(record.identity) for _, record in store.records() if record is not None}
-    counts: dict[str, int] = {}
-    for run in own:
-        if _without_digests(run.identity) in before:
-            files = alternatives(sorted({_file(source.reference) for source in run.code}))
-            counts[files] = counts.get(files, 0) + 1
-    return counts
+        return Counter()
+    before: dict[str, list[set[str]]] = {}
+    for text in (_text(record.identity) for _, record in store.records() if record is not None):
+        before.setdefault(shown(text), []).append(set(names_in(text)))
+    changed = (_changed(run, before.get(shown(_text(run.identity)), [])) for run in own)
+    return Counter(files for files in changed if files)
+
+
+def _changed(run: Run, before: Sequence[set[str]]) -> str:
+    """The files of a run's code that differ from the most similar earlier state; empty without one."""
+    if not before:
+        return ""
+    nearest = max(before, key=lambda names: len(names & {source.name for source in run.code}))
+    files = {_file(source.reference) for source in run.code if source.name not in nearest}
+    return " and ".join(sorted(files))
 
 
 def _file(reference: str) -> str:
@@ -98,5 +105,5 @@ def _file(reference: str) -> str:
     return Path(reference.rpartition(":")[0] or reference).name
 
 
-def _without_digests(identity: dict[str, Any]) -> str:
-    return shown(json.dumps(identity, sort_keys=True))
+def _text(identity: dict[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True)
