@@ -1,5 +1,6 @@
 """`initlab histogram`: histograms of untrained networks, or of saved ones, layer by layer."""
 
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -118,7 +119,7 @@ def histogram(
     else:
         require(depth is None and width is None, "--depth and --width: trained networks have their own")
         folder = source if len(source.parts) > 1 else results / source
-        steps = _steps(step or ["last"])
+        steps = list(dict.fromkeys(map(_step, step or ["last"])))
         selection = Selection(inits=init or [], activations=activation or [], seed=seed, steps=steps)
         panels = _trained(folder, selection, view, allow_code)
         words, when = [source.name, *(init or []), *map(str, steps)], _when(steps)
@@ -162,10 +163,11 @@ def _trained(folder: Path, selection: "Selection", view: dict[str, Any], allow_c
     return panels
 
 
-def _steps(texts: list[str]) -> list["Step"]:
-    for text in texts:
-        require(text == "last" or text.isdecimal(), f"--step {plain(text)}: give a number of steps, or last")
-    return [text if text == "last" else int(text) for text in dict.fromkeys(texts)]
+def _step(text: str) -> "Step":
+    if text == "last":
+        return "last"
+    require(bool(re.fullmatch("[0-9]{1,9}", text)), f"--step {plain(text)}: give a number of steps, or last")
+    return int(text)
 
 
 def _when(steps: list["Step"]) -> str:

@@ -106,5 +106,5 @@ def _checksum(run_id: str, arrays: Arrays) -> NDArray[np.uint8]:
     digest = hashlib.sha256(run_id.encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"\0{name}{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return np.frombuffer(digest.digest(), np.uint8)
