@@ -4,6 +4,8 @@ Symbols: B samples; z, a and d are a layer's pre-activations, activations phi(z)
 loss with respect to z, each (B, n); W its weights (n_in, n).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -214,9 +216,7 @@ def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | No
     >>> [layer.layer for layer in layers], 0.4 < layers[1].saturated < 0.6, layers[1].distinct_units
     ([1, 2], True, 100)
     """
-    if ensemble.normalizations:  # their running statistics would go on with these inputs
-        ensemble = ensemble.keep(np.arange(ensemble.networks))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _running_statistics_kept(ensemble):
         if labels is None:
             ensemble.forward(inputs, training=True)
         else:
@@ -228,6 +228,15 @@ def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | No
             ]
             for row in range(ensemble.networks)
         )
+
+
+@contextmanager
+def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
+    """Give Batch Normalization its running statistics back, which a pass in training moves on."""
+    kept = {name: array.copy() for name, array in ensemble.arrays().items() if name.startswith("running")}
+    yield
+    for name, array in kept.items():
+        ensemble.arrays()[name][...] = array
 
 
 def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:
