@@ -234,9 +234,11 @@ def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | No
 def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
     """Give Batch Normalization its running statistics back, which a pass in training moves on."""
     kept = {name: array.copy() for name, array in ensemble.arrays().items() if name.startswith("running")}
-    yield
-    for name, array in kept.items():
-        ensemble.arrays()[name][...] = array
+    try:
+        yield
+    finally:
+        for name, array in kept.items():
+            ensemble.arrays()[name][...] = array
 
 
 def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:
