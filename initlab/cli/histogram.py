@@ -1,12 +1,26 @@
 """`initlab histogram`: histograms of untrained networks, or of saved ones, layer by layer."""
 
 import re
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.pictures import (
+    Drawing,
+    FormatOption,
+    LabelOption,
+    OutputOption,
+    SizeOption,
+    StyleOption,
+    SvgTextOption,
+    TitleOption,
+    default_target,
+    labelled,
+)
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
@@ -14,7 +28,6 @@ from initlab.cli.terminal import (
     JsonOption,
     ResultsOption,
     app,
-    check_suffix,
     file_name,
     number,
     plain,
@@ -22,78 +35,82 @@ from initlab.cli.terminal import (
     print_table,
     repeated,
     say,
-    write_figure,
 )
 from initlab.errors import UsageError, require
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from initlab.measure.histograms import Panel
     from initlab.measure.quantities import Predicted
     from initlab.runner.saved import Selection, Step
 
+_ACTIVATIONS = ("sigmoid", "tanh", "relu")
 _MOST_ROWS = 6  # in one figure of several activation functions
+
+
+InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
+ActivationOption = Annotated[
+    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+]
+WhatOption = Annotated[
+    str, typer.Option(help="activations, preactivations, gradients, weights or weight_gradients.")
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="EXPERIMENT", help="Show trained networks: an experiment with save_weights."
+    ),
+]
+StepOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STEP", help="After which step, with --from; repeatable.", show_default="last"),
+]
+DepthOption = Annotated[int | None, typer.Option(help="The number of hidden layers.", show_default="5")]
+OwnWidthOption = Annotated[
+    int | None, typer.Option(help="Input features, and units of each layer.", show_default="100")
+]
+OwnSamplesOption = Annotated[
+    int,
+    typer.Option(min=1, max=1_000_000, help="Input vectors, drawn from N(0, 1); with --from images."),
+]
+BinsOption = Annotated[int, typer.Option(max=10_000, help="The number of bins.")]
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="The range of the histograms; the book's is 0,1.",
+        show_default="that of the function, or of the first layer's values",
+    ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="The seed of inputs and weights.", show_default="0; with --from the first"),
+]
 
 
 @app.command()
 def histogram(
-    init: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCHEME",
-            help=SCHEME_HELP,
-            show_default="he",
-        ),
-    ] = None,
-    activation: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=ACTIVATION_HELP,
-            show_default="sigmoid, tanh, relu",
-        ),
-    ] = None,
-    what: Annotated[
-        str,
-        typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
-    ] = "activations",
-    source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="EXPERIMENT", help="Show trained networks: an experiment with save_weights."
-        ),
-    ] = None,
-    step: Annotated[
-        list[str] | None,
-        typer.Option(metavar="STEP", help="After which step, with --from; repeatable.", show_default="last"),
-    ] = None,
-    depth: Annotated[int | None, typer.Option(help="The number of hidden layers.", show_default="5")] = None,
-    width: Annotated[
-        int | None, typer.Option(help="Input features, and units of each layer.", show_default="100")
-    ] = None,
-    samples: Annotated[
-        int,
-        typer.Option(min=1, max=1_000_000, help="Input vectors, drawn from N(0, 1); with --from images."),
-    ] = 1000,
-    bins: Annotated[int, typer.Option(max=10_000, help="The number of bins.")] = 30,
-    edges: Annotated[
-        str | None,
-        typer.Option(
-            "--range",
-            metavar="LOW,HIGH",
-            help="The range of the histograms; the book's is 0,1.",
-            show_default="that of the function, or of the first layer's values",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="The seed of inputs and weights.", show_default="0; with --from the first"),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="A .png, .svg or .pdf file.", show_default="results/histogram/<schemes>.png"),
-    ] = None,
+    init: InitOption = None,
+    label: LabelOption = None,
+    activation: ActivationOption = None,
+    what: WhatOption = "activations",
+    source: FromOption = None,
+    step: StepOption = None,
+    depth: DepthOption = None,
+    width: OwnWidthOption = None,
+    samples: OwnSamplesOption = 1000,
+    bins: BinsOption = 30,
+    edges: RangeOption = None,
+    seed: SeedOption = None,
+    title: TitleOption = None,
+    style: StyleOption = "screen",
+    size: SizeOption = None,
+    formats: FormatOption = None,
+    svg_text: SvgTextOption = False,
+    output: OutputOption = None,
     results: ResultsOption = Path("results"),
     allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
@@ -106,26 +123,28 @@ def histogram(
     single networks of this width.
     """
     from initlab.measure.quantities import QUANTITIES
-    from initlab.runner.saved import Selection
 
-    if output is not None:
-        check_suffix(output)
     view = {"what": what, "samples": samples, "bins": bins, "edges": _parse_range(edges)}
     if source is None:
         require(step is None, "--step is a step of trained networks: give --from, too")
         shape = {"depth": 5 if depth is None else depth, "width": 100 if width is None else width}
-        panels, words = _untrained(init or ["he"], activation, {**view, **shape, "seed": seed or 0})
-        when = "before training"
+        networks = _untrained(init or ["he"], label, activation, {**view, **shape, "seed": seed or 0})
     else:
         require(depth is None and width is None, "--depth and --width: trained networks have their own")
+        require(not label, "--label: trained networks have the labels of their experiment")
         folder = source if len(source.parts) > 1 else results / source
-        steps = list(dict.fromkeys(map(_step, step or ["last"])))
-        selection = Selection(inits=init or [], activations=activation or [], seed=seed, steps=steps)
-        panels = _trained(folder, selection, view, allow_code)
-        words, when = [source.name, *(init or []), *map(str, steps)], _when(steps)
-    words += [what] if what != "activations" else []
-    target = output or results / "histogram" / f"{file_name(words)}.png"
-    written = _draw(panels, target, f"{QUANTITIES[what].title} {when}")
+        chosen = {"inits": init or [], "activations": activation or [], "seed": seed}
+        networks = _saved(folder, chosen, step or ["last"], view, allow_code)
+    words = networks.words + ([what] if what != "activations" else [])
+    drawing = Drawing(
+        target=output or default_target(formats, str(results), "histogram", file_name(words)),
+        formats=tuple(formats or ()),
+        style=style,
+        size=size,
+        svg_text=svg_text,
+    )
+    panels = networks.measure()
+    written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} {networks.when}")
     if as_json:
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
@@ -133,21 +152,52 @@ def histogram(
     say(f"Written: {', '.join(map(str, written))}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Networks:
+    """What is shown.
+
+    Attributes:
+        words: of which the file's name consists.
+        when: in the training, for the title.
+        measure: gives the panels; called when all options are known to be right.
+    """
+
+    words: list[str]
+    when: str
+    measure: "Callable[[], list[Panel]]"
+
+
 def _untrained(
-    init: list[str], activation: list[str] | None, settings: dict[str, Any]
-) -> tuple[list["Panel"], list[str]]:
-    """The panels of untrained networks, and the words of which their file's name consists."""
+    init: list[str], label: list[str] | None, activation: list[str] | None, settings: dict[str, Any]
+) -> _Networks:
     from initlab.init.per_layer import Initialization
     from initlab.measure.histograms import layer_panels
     from initlab.nn.activations import ACTIVATIONS
     from initlab.plotting.histograms import MOST_ROWS
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init))))
-    chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
-    functions = [ACTIVATIONS.resolve(name) for name in chosen]
+    schemes = labelled(schemes, label)
+    functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
-    words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
-    return layer_panels(schemes, functions, **settings), words
+    return _Networks(
+        words=list(map(str, schemes)) + (list(map(shown, functions)) if activation else []),
+        when="before training",
+        measure=lambda: layer_panels(schemes, functions, **settings),
+    )
+
+
+def _saved(
+    folder: Path, chosen: dict[str, Any], steps: list[str], view: dict[str, Any], allow_code: bool
+) -> _Networks:
+    from initlab.runner.saved import Selection
+
+    wanted = list(dict.fromkeys(map(_step, steps)))
+    selection = Selection(**chosen, steps=wanted)
+    return _Networks(
+        words=[folder.name, *chosen["inits"], *map(str, wanted)],
+        when=_when(wanted),
+        measure=lambda: _trained(folder, selection, view, allow_code),
+    )
 
 
 def _trained(folder: Path, selection: "Selection", view: dict[str, Any], allow_code: bool) -> list["Panel"]:
@@ -176,19 +226,20 @@ def _when(steps: list["Step"]) -> str:
     return {"last": "after training", 0: "before training"}.get(steps[0], f"after {steps[0]} steps")
 
 
-def _draw(panels: "Sequence[Panel]", target: Path, what: str) -> list[Path]:
-    """Draw all panels into one file, or those of each activation function into its own; return the files."""
+def _draw(panels: "Sequence[Panel]", drawing: Drawing, title: str | None, what: str) -> list[Path]:
+    """Draw one figure of all panels, or one of each activation function; return the files."""
     from initlab.plotting.histograms import histogram_figure
 
     names = ", ".join(dict.fromkeys(panel.label for panel in panels))
     activations = list(dict.fromkeys(panel.activation for panel in panels))
     if len(activations) == 1 or len({(panel.activation, panel.label) for panel in panels}) <= _MOST_ROWS:
-        write_figure(histogram_figure(panels, f"{what}: {names}"), target)
-        return [target]
-    files = [target.with_stem(f"{target.stem}-{shown(activation)}") for activation in activations]
-    for activation, file in zip(activations, files, strict=True):
+        heading = f"{what}: {names}" if title is None else title
+        return drawing.write(lambda: histogram_figure(panels, heading))
+    files: list[Path] = []
+    for activation in activations:
         chosen = [panel for panel in panels if panel.activation == activation]
-        write_figure(histogram_figure(chosen, f"{what}, {shown(activation)}: {names}"), file)
+        heading = f"{what}, {shown(activation)}: {names}" if title is None else title
+        files += drawing.part(shown(activation)).write(partial(histogram_figure, chosen, heading))
     return files
 
 

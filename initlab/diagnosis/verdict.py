@@ -34,10 +34,11 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.nn.architecture import hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
-from initlab.nn.network import Ensemble, hidden_sizes
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.network import Ensemble
+from initlab.nn.normalization import BatchNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.tables import html_table
@@ -118,11 +119,11 @@ class Diagnosis:
 
     start: Initialization
     activation: str
-    sizes: tuple[int, ...]
+    sizes: tuple[int | str, ...]
     seeds: int
     samples: int
     optimizer: str
-    batch_norm: BatchNorm | None
+    batch_norm: Norm | None
     layers: list[LayerDiagnosis]
     severities: list[float]
     answers: list[Answer]
@@ -203,7 +204,7 @@ def _row(layer: LayerDiagnosis) -> list[str]:
     return [str(layer.layer), *numbers, ", ".join(layer.words)]
 
 
-def _runs(sizes: Sequence[int]) -> list[int | str]:
+def _runs(sizes: Sequence[int | str]) -> list[int | str]:
     """Inputs, hidden layers and classes, with equal hidden layers as 100x20."""
     hidden = sizes[1:-1]
     equal = len(hidden) > 1 and len(set(hidden)) == 1
@@ -226,12 +227,12 @@ def layer_range(layers: Sequence[int]) -> str:
 def diagnose(
     scheme: SchemeLike,
     activation: ActivationName,
-    hidden: str | Sequence[int],
+    hidden: str | Sequence[int | str],
     inputs: FloatArray,
     labels: IntArray,
     *,
     seeds: int = 5,
-    batch_norm: BatchNorm | None = None,
+    batch_norm: Norm | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
 ) -> Diagnosis:
@@ -240,11 +241,12 @@ def diagnose(
     Args:
         scheme: of all weights, as "he", or an `Initialization` with schemes for layers and biases.
         activation: a name, as "relu", or a function of your own.
-        hidden: units of each hidden layer, at least one, as [100, 100] or "100x2".
+        hidden: units of each hidden layer, at least one, as [100, 100] or "100x2", or other layers, as
+            "conv(16, kernel=5), 100".
         inputs: (B, n_0) as training will show them; some hundreds are enough.
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
-        batch_norm: Batch Normalization of the hidden layers; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
         optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         cure: whether to look for a cure where the network is not healthy.
 
@@ -286,7 +288,7 @@ class _Patient:
 
     @np.errstate(all="ignore")  # signals that overflow are a result
     def diagnosis(
-        self, start: Initialization, units: Sequence[int], batch_norm: BatchNorm | None = None
+        self, start: Initialization, units: Sequence[int | str], batch_norm: Norm | None = None
     ) -> Diagnosis:
         """Without a cure."""
         sizes = (self.inputs.shape[1], *units, int(self.labels.max()) + 1)
@@ -315,13 +317,17 @@ class _Patient:
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
+    def _is_plain(self, units: Sequence[int | str], batch_norm: Norm | None) -> bool:
+        """Whether a scheme that looks at data layer by layer can start this network."""
+        return batch_norm is None and all(isinstance(layer, int) for layer in units)
+
     def try_starts(
-        self, units: Sequence[int], batch_norm: BatchNorm | None, depth: int | None = None
+        self, units: Sequence[int | str], batch_norm: Norm | None, depth: int | None = None
     ) -> Cure | None:
         """The first proposal that is good enough, else the healthiest, if it is healthy."""
         healthy: list[tuple[float, Proposal]] = []
         for proposal in propose(self.activation, len(units)):
-            if batch_norm is not None and proposal.scheme.is_data_dependent:
+            if proposal.scheme.is_data_dependent and not self._is_plain(units, batch_norm):
                 continue
             diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
             if diagnosis.verdict == "trains":
@@ -340,7 +346,7 @@ class _Patient:
         )
 
 
-def _find_cure(patient: _Patient, units: Sequence[int], batch_norm: BatchNorm | None) -> Cure | None:
+def _find_cure(patient: _Patient, units: Sequence[int | str], batch_norm: Norm | None) -> Cure | None:
     """Another start; else Batch Normalization; else fewer layers, half as many each time."""
     cure = patient.try_starts(units, batch_norm) or patient.try_starts(units, BatchNorm())
     depth = len(units)

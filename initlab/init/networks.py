@@ -14,9 +14,11 @@ from initlab.init.data_dependent import Samples
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
+from initlab.nn.layers import Dense, Layer, Nonlinearity
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.normalization import BatchNormalization, LayerNormalization, Norm
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
 from initlab.threads import on_one_thread
@@ -32,33 +34,36 @@ class Inputs(Protocol):
 
 @on_one_thread
 def initialize(
-    sizes: Sequence[int],
+    sizes: Sequence[Size],
     schemes: SchemeLike | Sequence[SchemeLike],
     seeds: int | Sequence[int] = 0,
     activation: ActivationName = "relu",
     dtype: str = "float32",
     *,
     data: Inputs | None = None,
-    batch_norm: BatchNorm | None = None,
+    batch_norm: Norm | None = None,
+    skip: Skip | None = None,
 ) -> Ensemble:
     """One network for each scheme; the biases are 0 unless an `Initialization` says otherwise.
 
     Args:
-        sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+        sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; a layer that is not dense is
+            a text, as [784, "conv(16, kernel=5)", "pool(2)", 100, 10]. See `network_layers`.
         schemes: texts like "he" or "normal(std=0.01)", or `Scheme`s, or `Initialization`s.
         seeds: one seed for all networks, which then share their underlying draws, or one for each network.
         activation: the hidden layers' activation function: a name, as "relu", or your own function.
         dtype: "float32" or "float64"; the draws are the same, rounded.
         data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
             them `mean_square`, which is 1 without data.
-        batch_norm: Batch Normalization of the hidden layers; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections, as `Skip(2)` or `Skip.parse("every=2, scale=learned")`; none by default.
 
     Returns:
         The networks; `batches_before` counts the batches that each network's scheme looked at.
 
     Raises:
         UsageError: for an unknown scheme, activation or dtype, a size below 1, or a scheme that looks at
-            data when there is none, or together with Batch Normalization.
+            data when there is none, or does not fit the layers: see `_adapt`.
 
     >>> networks = initialize([784, 100, 10], ["he", "std=0.01"])
     >>> networks.weights[0].shape
@@ -67,36 +72,71 @@ def initialize(
     activation = ACTIVATIONS.resolve(activation)
     require(isinstance(sizes, Iterable), f"sizes are (n_0, ..., n_L+1), as [784, 100, 10], not {sizes!r}")
     sizes = list(sizes)
-    data = _as_inputs(data, sizes)
-    initializations = _within_network(as_initializations(schemes), sizes, activation, data)
+    layers = network_layers(sizes, activation, batch_norm, skip)
+    data = _as_inputs(data, flat_size(sizes[0]))
+    initializations = _within_network(as_initializations(schemes), layers, activation, data)
     networks = len(initializations)
     each_seed = list(seeds) if isinstance(seeds, Iterable) else [seeds] * networks
     for seed in each_seed:
         require(is_whole(seed) and seed >= 0, f"seeds are whole numbers from 0 on, not {seed!r}")
     complete = 0 < networks == len(each_seed)
     require(complete, f"{networks} schemes but {len(each_seed)} seeds; each network needs both")
-    ensemble = Ensemble.zeros(networks, sizes, activation, dtype, batch_norm)
+    ensemble = Ensemble.of(networks, flat_size(sizes[0]), layers, dtype)
     for row, (initialization, seed) in enumerate(zip(initializations, each_seed, strict=True)):
         _draw(ensemble, row, initialization, seed)
+        _begin_branches(ensemble, row, initialization.scheme)
         if initialization.scheme.is_data_dependent:
             _adapt(ensemble, row, initialization.scheme, seed, data)
     return ensemble
 
 
-def _as_inputs(data: Any, sizes: Sequence[int]) -> Inputs | None:
+def rate_factors(ensemble: Ensemble, schemes: Sequence[SchemeLike], *, adaptive: bool) -> FloatArray | None:
+    """Factors of each parameter's learning rate, for schemes that have them, as `mup`.
+
+    `train` follows them. In a loop of your own, give them to the optimizer: `optimizer.factors = ...`.
+
+    Args:
+        ensemble: M networks.
+        schemes: of each network, M.
+        adaptive: whether the optimizer rescales each gradient; see `Optimizer.is_adaptive`.
+
+    Returns:
+        (M, P), or None where no scheme has any.
+
+    >>> networks = initialize([4, 128, 128, 2], ["he", "mup"])
+    >>> rate_factors(networks, ["he", "mup"], adaptive=False)[:, 0].tolist()
+    [1.0, 2.0]
+    """
+    starts = as_initializations(schemes)
+    if not any(start.sets_rates for start in starts):
+        return None
+    factors = ensemble.keep(np.arange(ensemble.networks))
+    factors.parameters[...] = 1
+    layers = len(factors.weights)
+    for row, start in enumerate(starts):
+        for layer, (W, b) in enumerate(zip(factors.weights, factors.biases, strict=True)):
+            W[row], b[row] = start.rates(layer, layers, W[row].shape, adaptive=adaptive)
+    return factors.parameters
+
+
+def _as_inputs(data: Any, features: int) -> Inputs | None:
     """Nested lists as an array; inputs must have the length that the network takes."""
     if isinstance(data, list | tuple):
         data = as_floats("inputs", data)
     shape: tuple[int, ...] = getattr(data, "shape", ())
-    fitting = data is None or (len(shape) == 2 and shape[1] == sizes[0])
-    require(fitting, f"inputs must have the shape (N, {sizes[0]}), not {shape or shortened(data)}")
+    fitting = data is None or (len(shape) == 2 and shape[1] == features)
+    require(fitting, f"inputs must have the shape (N, {features}), not {shape or shortened(data)}")
     return cast("Inputs | None", data)
 
 
 def _within_network(
-    starts: Sequence[Initialization], sizes: Sequence[int], activation: str, data: Inputs | None
+    starts: Sequence[Initialization], layers: Sequence[Layer], activation: str, data: Inputs | None
 ) -> list[Initialization]:
-    network: dict[str, Argument] = {"activation": activation, "depth": max(len(sizes) - 2, 1)}
+    branches = residuals(layers)
+    network: dict[str, Argument] = {"activation": activation, "depth": max(len(roles(layers)) - 1, 1)}
+    if branches:
+        every = sum(layer.is_affine for layer in branches[0].branch)
+        network |= {"blocks": len(branches), "every": every}
     if any("input_square" in start.open_arguments for start in starts):
         network["input_square"] = 1.0 if data is None else mean_square(data)
     return [start.within(**network) for start in starts]
@@ -116,16 +156,31 @@ def mean_square(data: Inputs) -> float:
 
 def _draw(ensemble: Ensemble, row: int, initialization: Initialization, seed: int) -> None:
     layers = len(ensemble.weights)
-    for layer, (W, b) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
-        W[row], b[row] = initialization.draw(seed, layer, layers, W[row].shape)
+    places = zip(ensemble.weights, ensemble.biases, roles(ensemble.layers), strict=True)
+    for layer, (W, b, role) in enumerate(places):
+        W[row], b[row] = initialization.draw(seed, layer, layers, W[row].shape, role)
+
+
+def _begin_branches(ensemble: Ensemble, row: int, scheme: Scheme) -> None:
+    """Set the learned scales of the residual branches, for a scheme that says where they begin."""
+    if scheme.branch_scale is None:
+        return
+    branches = residuals(ensemble.layers)
+    learned = bool(branches) and all(branch.scale == "learned" for branch in branches)
+    require(learned, f"{scheme} is for residual networks with a learned scale: skip(scale=learned)")
+    for branch in branches:
+        branch.parameters[0][row] = scheme.branch_scale
 
 
 def _adapt(ensemble: Ensemble, row: int, scheme: Scheme, seed: int, data: Inputs | None) -> None:
     """Let a scheme that looks at data change the weights that it drew."""
     if data is None:
         raise UsageError(f"{scheme} looks at data, and there is none")
-    conflict = f"{scheme} and Batch Normalization both rescale the layers: use one of them"
-    require(not ensemble.normalizations, conflict)
+    normalized = any(isinstance(layer, BatchNormalization | LayerNormalization) for layer in ensemble.layers)
+    conflict = f"{scheme} and Batch or Layer Normalization both rescale the layers: use one of them"
+    require(not normalized, conflict)
+    plain = all(isinstance(layer, Dense | Nonlinearity) for layer in ensemble.layers)
+    require(plain, f"{scheme} looks at data layer by layer, for which it needs a perceptron without skips")
     adapt = SCHEMES[scheme.name].adapt
     assert adapt is not None
     weights, biases = [W[row] for W in ensemble.weights], [b[row] for b in ensemble.biases]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from initlab.errors import require, shortened
-from initlab.init.scheme import Place, Scheme, Shape, library_name
+from initlab.init.scheme import KernelShape, Place, Scheme, Shape, library_name
+from initlab.nn.architecture import Role
 from initlab.nn.arrays import FloatArray
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
@@ -97,36 +98,62 @@ class Initialization:
         parts = [f"{name} {scheme.short}" for name, scheme in exceptions.items() if scheme is not None]
         return ", ".join([self.scheme.short, *parts])
 
-    def of_layer(self, layer: int, layers: int) -> Scheme:
+    def of_layer(self, layer: int, layers: int, role: Role = "plain") -> Scheme:
         """The scheme of the weights of one layer.
 
         Args:
             layer: from 0 to layers - 1.
             layers: the number of layers, with the last one that gives the logits.
+            role: of the layer with regard to skip connections; in no branch by default.
         """
-        return self._given(layer, layers).within(place=place_of(layer, layers))
+        return self._given(layer, layers).within(place=place_of(layer, layers), role=role)
 
     def _given(self, layer: int, layers: int) -> Scheme:
         if layer == layers - 1 and self.last is not None:
             return self.last
         return self.first if layer == 0 and self.first is not None else self.scheme
 
-    def draw(self, seed: int, layer: int, layers: int, shape: Shape) -> tuple[FloatArray, FloatArray]:
-        """The weights (n_in, n_out) and the biases (n_out,) of one layer, in float64.
+    def draw(
+        self, seed: int, layer: int, layers: int, shape: Sequence[int], role: Role = "plain"
+    ) -> tuple[FloatArray, FloatArray]:
+        """The weights and the biases (n_out,) of one layer, in float64.
 
         Args:
             seed: the seed of the network.
             layer: from 0 to layers - 1.
             layers: the number of layers, with the last one that gives the logits.
-            shape: (n_in, n_out).
+            shape: of the weights, (n_in, n_out); or of a convolution's kernels, (channels, C, k, k).
+            role: of the layer with regard to skip connections; in no branch by default.
         """
-        scheme = self.of_layer(layer, layers)
+        if len(shape) == 4:
+            W, b = self._draw(seed, self.of_layer(layer, layers, role), layer, KernelShape(shape))
+            return W.T.reshape(shape), b
+        return self._draw(seed, self.of_layer(layer, layers, role), layer, cast(Shape, shape))
+
+    def _draw(self, seed: int, scheme: Scheme, layer: int, shape: Shape) -> tuple[FloatArray, FloatArray]:
         W = scheme.draw(stream(seed, Purpose.WEIGHTS, layer), shape)
         b = scheme.biases(W)
         if self.bias is not None:
             # One row of a whole draw, because `classic` needs n_in.
             b = b + self.bias.draw(stream(seed, Purpose.BIASES, layer), shape)[0]
         return W, b
+
+    @property
+    def sets_rates(self) -> bool:
+        """Whether a scheme has learning rates of its own for each layer."""
+        return any(scheme.sets_rates for scheme in self._weights().values())
+
+    def rates(self, layer: int, layers: int, shape: Sequence[int], *, adaptive: bool) -> tuple[float, float]:
+        """Factors of the learning rate of a layer's weights and of its biases.
+
+        Args:
+            layer: from 0 to layers - 1.
+            layers: the number of layers, with the last one that gives the logits.
+            shape: of the weights, (n_in, n_out) or (channels, C, k, k).
+            adaptive: whether the optimizer rescales each gradient.
+        """
+        matrix = KernelShape(shape) if len(shape) == 4 else cast(Shape, shape)
+        return self.of_layer(layer, layers).rates(matrix, adaptive=adaptive)
 
     @property
     def has_theory(self) -> bool:

@@ -7,8 +7,9 @@ its arguments: a value that we can compare, write as text, and draw from. The la
 """
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol
@@ -32,11 +33,50 @@ from initlab.registry import (
 )
 
 Shape = tuple[int, int]
+
+
+class KernelShape(tuple[int, int]):
+    """The shape (C k k, channels) of a convolution's kernels, written as a matrix with a column for each.
+
+    Every law thus draws kernels too. Its n_in is C k k, the inputs of a unit; the fan-out, channels k k,
+    counts the units that a pixel reaches.
+
+    Args:
+        kernels: the shape (channels, C, k, k).
+
+    >>> KernelShape((16, 3, 5, 5)), fans(KernelShape((16, 3, 5, 5))), fans((100, 50))
+    ((75, 16), (75, 400), (100, 50))
+    """
+
+    kernels: tuple[int, ...]
+
+    def __new__(cls, kernels: Sequence[int]) -> "KernelShape":
+        """The matrix's shape."""
+        channels, *patch = kernels
+        shape = super().__new__(cls, (math.prod(patch), channels))
+        shape.kernels = tuple(kernels)
+        return shape
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """The fan-in and the fan-out of weights of the shape (n_in, n_out), or of a `KernelShape`."""
+    n_in, n_out = shape
+    return n_in, n_out * math.prod(shape.kernels[2:]) if isinstance(shape, KernelShape) else n_out
+
+
 Own = Literal["own"]
 OWN: Own = "own"  # the default of an argument that a law takes from its network; see `Scheme.within`
 Place = Literal["first", "hidden", "last", "only"]  # of a layer
 # What a law may take from its network, with an example of each.
-_EXAMPLES: dict[str, Argument] = {"activation": "tanh", "depth": 10, "place": "hidden", "input_square": 1.0}
+_EXAMPLES: dict[str, Argument] = {
+    "activation": "tanh",
+    "depth": 10,
+    "place": "hidden",
+    "input_square": 1.0,
+    "role": "plain",
+    "blocks": 10,
+    "every": 2,
+}
 
 
 class Draw(Protocol):
@@ -59,6 +99,10 @@ class Law:
         also: other names of the same law.
         biases: `biases(W, **arguments)` are the biases (n_out,) that belong to drawn weights; None for most
             laws, whose biases are 0.
+        branch_scale: where the learned scale of each residual branch begins; None for most laws, 1.
+        rates: `rates(shape, adaptive, **arguments)` gives factors of the learning rate of a layer's weights
+            and of its biases, for an optimizer that rescales each gradient (`adaptive`) or not; None for most
+            laws, which leave the rate alone.
         adapt: the function that changes drawn weights after it looked at data; None for most laws. See
             `data_dependent`.
     """
@@ -70,6 +114,8 @@ class Law:
     variance: Callable[..., float | None]
     also: tuple[str, ...] = ()
     biases: Callable[..., FloatArray] | None = None
+    branch_scale: float | None = None
+    rates: Callable[..., tuple[float, float]] | None = None
     adapt: Callable[..., int] | None = None
 
     def parameters(self) -> Parameters:
@@ -204,8 +250,9 @@ class Scheme:
         """The scheme in a network, from which some laws take arguments that the scheme leaves open.
 
         Args:
-            network: what is known of it, of `activation`, `depth` (hidden layers), `place` (of the layer)
-                and `input_square` (the mean square of the inputs).
+            network: what is known of it, of `activation`, `depth` (hidden layers), `place` and `role` (of the
+                layer), `blocks` (residual branches), `every` (layers of a branch) and `input_square` (the
+                mean square of the inputs).
 
         >>> Scheme("critical").within(activation="relu"), Scheme("he").within(activation="relu")
         (Scheme.parse('critical(activation=relu)'), Scheme.parse('he'))
@@ -222,6 +269,8 @@ class Scheme:
     def _settled(self) -> Mapping[str, Argument]:
         """The arguments, of which none is left open."""
         if self.open_arguments:
+            residual = {"blocks", "every"} & set(self.open_arguments)
+            require(not residual, f"{self.name} is for residual networks: give yours skip connections")
             examples = {name: _EXAMPLES[name] for name in self.open_arguments}
             raise UsageError(
                 f"{self.name} alone depends on the network; write {written_call(self.name, examples)}"
@@ -232,6 +281,30 @@ class Scheme:
     def is_data_dependent(self) -> bool:
         """Whether the scheme looks at data."""
         return self._law.adapt is not None
+
+    @property
+    def branch_scale(self) -> float | None:
+        """Where the learned scale of each residual branch begins, for a scheme that says so."""
+        return self._law.branch_scale
+
+    def rates(self, shape: Shape, *, adaptive: bool) -> tuple[float, float]:
+        """Factors of the learning rate of a layer's weights and of its biases; 1 for most schemes.
+
+        Args:
+            shape: (n_in, n_out) of the layer.
+            adaptive: whether the optimizer rescales each gradient, as Adam does.
+
+        >>> Scheme("mup").within(place="last").rates((128, 10), adaptive=False)
+        (0.5, 1.0)
+        """
+        if self._law.rates is None:
+            return 1.0, 1.0
+        return self._law.rates(shape, adaptive, **self._settled())
+
+    @property
+    def sets_rates(self) -> bool:
+        """Whether the scheme has learning rates of its own for each layer."""
+        return self._law.rates is not None
 
     @property
     def has_theory(self) -> bool:

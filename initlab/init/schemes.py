@@ -14,7 +14,7 @@ import numpy as np
 
 from initlab.errors import UsageError, require
 from initlab.init.critical import critical_of
-from initlab.init.scheme import OWN, SCHEMES, Shape
+from initlab.init.scheme import OWN, SCHEMES, Shape, fans
 from initlab.nn.arrays import FloatArray
 from initlab.own_code import shown
 
@@ -201,9 +201,9 @@ Distribution = Literal["normal", "truncated_normal", "corrected_truncated_normal
 
 
 def _fan(shape: Shape, fan: Fan) -> float:
-    n_in, n_out = shape
-    fans = {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2, "geometric": math.sqrt(n_in * n_out)}
-    return fans[fan]
+    n_in, n_out = fans(shape)
+    sizes = {"in": n_in, "out": n_out, "average": (n_in + n_out) / 2, "geometric": math.sqrt(n_in * n_out)}
+    return sizes[fan]
 
 
 def _scaled(

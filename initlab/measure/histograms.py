@@ -237,7 +237,7 @@ def network_panels(
     view = _View(what, bins, edges)
     if QUANTITIES[what].needs_labels and labels is None:
         raise UsageError(f"{what} need labels; give those of the inputs")
-    if len(ensemble.sizes) == 2:
+    if not ensemble.activations:
         raise UsageError(f"{ensemble} has no hidden layer, of which a histogram could be drawn")
     if names is None:
         names = [f"network {row}" for row in range(ensemble.networks)]

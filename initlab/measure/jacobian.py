@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from initlab.errors import require
 from initlab.nn.arrays import FloatArray
+from initlab.nn.layers import Dense, Nonlinearity
 from initlab.nn.network import Ensemble
 
 
@@ -22,10 +24,15 @@ def jacobian_singular_values(ensemble: Ensemble, inputs: FloatArray) -> npt.NDAr
     Returns:
         (M, B, min(n_0, n_L)), from the largest down.
 
+    Raises:
+        UsageError: for networks with other layers than dense ones.
+
     >>> ensemble = Ensemble([2 * np.eye(3), np.ones((3, 1))], activation="identity", dtype="float64")
     >>> jacobian_singular_values(ensemble, np.ones((1, 3))).tolist()
     [[[2.0, 2.0, 2.0]]]
     """
+    plain = all(isinstance(layer, Dense | Nonlinearity) for layer in ensemble.layers)
+    require(plain, "Jacobians are computed of perceptrons without normalization and skip connections")
     with np.errstate(all="ignore"):
         ensemble.forward(inputs)
         jacobian = np.ones((1, 1, 1, 1))

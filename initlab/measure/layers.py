@@ -1,13 +1,15 @@
 """Layer statistics of a real network: inputs -> forward -> loss -> backward -> numbers of each layer.
 
 Symbols: B samples; z, a and d are a layer's pre-activations, activations phi(z), and the gradients of the
-loss with respect to z, each (B, n); W its weights (n_in, n).
+loss with respect to z, each (B, n); W its weights (n_in, n). In a convolutional layer of C channels they are
+(B, C, H, W), and W has the shape (C, channels below, k, k); a unit of it is a channel, at all places.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +35,10 @@ class LayerStatistics:
     Attributes:
         layer: counted from 1 at the first hidden layer.
         activation: phi.
-        pre_activations, activations: z and a, (B, n).
-        weights: W, (n_in, n).
-        gradients: of each sample's loss with respect to its z, (B, n); None without labels.
-        weight_gradients: of the batch's mean loss with respect to W, (n_in, n); None without labels.
+        pre_activations, activations: z and a, (B, n) or (B, C, H, W).
+        weights: W, (n_in, n) or (C, channels below, k, k).
+        gradients: of each sample's loss with respect to its z, of its shape; None without labels.
+        weight_gradients: of the batch's mean loss with respect to W, of its shape; None without labels.
     """
 
     layer: int
@@ -75,13 +77,13 @@ class LayerStatistics:
     @np.errstate(all="ignore")
     def dead(self) -> float:
         """The fraction of units whose slope is 0 for every sample: their weights get no gradient."""
-        return float((self._slopes == 0).all(axis=0).mean())
+        return float((by_unit(self._slopes) == 0).all(axis=0).mean())
 
     @cached_property
     @np.errstate(all="ignore")
     def dissimilarity(self) -> float:
         """`1 - c`, with c the mean cosine between the pre-activations of two samples; see `dissimilarity`."""
-        return dissimilarity(self._exact)
+        return dissimilarity(self._exact.reshape(len(self._exact), -1))
 
     @cached_property
     @np.errstate(all="ignore")
@@ -91,7 +93,8 @@ class LayerStatistics:
         Where the activation is odd up to a constant, a unit with opposite pre-activations computes nothing
         of its own, so units are compared up to their signs; see `distinct_columns`.
         """
-        return distinct_columns(self._exact, up_to_sign=is_odd_plus_constant(self.activation.name))
+        up_to_sign = is_odd_plus_constant(self.activation.name)
+        return distinct_columns(by_unit(self._exact), up_to_sign=up_to_sign)
 
     @cached_property
     def gradient_std(self) -> float:
@@ -110,6 +113,11 @@ class LayerStatistics:
     @cached_property
     def _slopes(self) -> npt.NDArray[np.generic]:
         return self.activation.derivative(self.pre_activations, self.activations)
+
+
+def by_unit(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values of each unit in a column: (B, n) as they are, and images (B, C, H, W) as (B H W, C)."""
+    return values if values.ndim == 2 else np.moveaxis(values, 1, -1).reshape(-1, values.shape[1])
 
 
 def dissimilarity(vectors: FloatArray) -> float:
@@ -233,26 +241,33 @@ def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | No
 @contextmanager
 def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
     """Give Batch Normalization its running statistics back, which a pass in training moves on."""
-    kept = {name: array.copy() for name, array in ensemble.arrays().items() if name.startswith("running")}
+    kept = [array.copy() for array in ensemble.state()]
     try:
         yield
     finally:
-        for name, array in kept.items():
-            ensemble.arrays()[name][...] = array
+        for own, array in zip(ensemble.state(), kept, strict=True):
+            own[...] = array
 
 
 def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:
     """Copies, because the ensemble's next pass overwrites its arrays."""
-    z, a = ensemble.pre_activations[layer][row].copy(), ensemble.activations[layer][row].copy()
+    z, a = (_samples_first(part[layer][row]) for part in (ensemble.pre_activations, ensemble.activations))
+    below = ensemble.weights_before[layer]
     statistics = LayerStatistics(
         layer=layer + 1,
         activation=ensemble.activation,
         pre_activations=z,
         activations=a,
-        weights=ensemble.weights[layer][row].copy(),
+        weights=ensemble.weights[below][row].copy(),
     )
     if not backward:
         return statistics
-    d, dW = ensemble.pre_activation_gradients[layer][row], ensemble.weight_gradients[layer][row]
+    d = _samples_first(ensemble.pre_activation_gradients[layer][row])
+    dW = ensemble.weight_gradients[below][row]
     # d belongs to the mean loss of the batch; times B, it belongs to each sample's own loss.
     return replace(statistics, gradients=d * len(d), weight_gradients=dW.copy())
+
+
+def _samples_first(values: FloatArray) -> FloatArray:
+    """A copy of (B, n); images (C, H, W, B), whose batch a network keeps last, become (B, C, H, W)."""
+    return values.copy() if values.ndim == 2 else np.ascontiguousarray(np.moveaxis(values, -1, 0))

@@ -1,18 +1,20 @@
-"""M multilayer perceptrons of one shape, trained side by side.
+"""M networks of one shape, trained side by side.
 
-    forward     inputs = a_0 -> z_0 = a_0 W_0 + b_0 -> a_1 = phi(z_0) -> ... -> z_L = logits -> loss
-    backward    dW_0, db_0 <- d_0 <- dW_1, db_1 <- d_1 <- ... <- d_L = gradient of the loss in the logits
+    forward     inputs -> first layer -> ... -> last layer -> logits -> loss
+    backward    gradients of all parameters <- first layer <- ... <- last layer <- gradient of the logits
     training    inputs, labels -> forward -> loss -> backward -> clip, decay -> optimizer -> parameters
 
-Row m of every array belongs to network m, and rows never mix: each matrix product runs over a stack of
-matrices, one for each network, so a network has the same bits alone and in any ensemble.
+What each layer does is in `layers`, `convolution` and `normalization`; how hidden layers become a list of
+them is in `architecture`. Row m of every array belongs to network m, and rows never mix: each matrix product
+runs over a stack of matrices, one for each network, so a network has the same bits alone and in any ensemble.
 
 Symbols: M networks, B samples in a batch, layers l = 0 ... L with n_l inputs and n_{l+1} outputs. The last
 layer gives the logits and has no activation function.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -20,11 +22,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, is_whole, require, shortened
-from initlab.nn.activations import ACTIVATIONS
+from initlab.errors import UsageError, require
+from initlab.nn.activations import ACTIVATIONS, Activation
+from initlab.nn.architecture import Size, Skip, flat_size, network_layers
 from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.layers import Layer, Nonlinearity, Residual, Shape, unattached, walk
 from initlab.nn.losses import LOSSES, checked_labels
-from initlab.nn.normalization import BatchNorm, Normalization
+from initlab.nn.normalization import BatchNormalization, Norm
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.threads import on_one_thread
 
@@ -46,17 +50,11 @@ class StepRule:
 
 PLAIN = StepRule()
 
-# The names in `Ensemble.arrays` of the attributes of a `Normalization`.
-_OF_NORMALIZATION = {
-    "scales": "gamma",
-    "shifts": "beta",
-    "running_means": "running_mean",
-    "running_variances": "running_variance",
-}
-
 
 class Ensemble:
-    """M perceptrons with the same layer sizes and different weights.
+    """M networks with the same layers and different weights.
+
+    Called with arrays, it gives perceptrons; `Ensemble.of` takes any layers.
 
     Args:
         weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for a single network; copied.
@@ -66,17 +64,22 @@ class Ensemble:
         batch_norm: Batch Normalization of the hidden layers; none by default.
 
     Attributes:
-        sizes: (n_0, ..., n_{L+1}).
+        layers: from the first to the one that gives the logits.
+        sizes: (n_0, ..., n_{L+1}), the inputs and the units of each dense layer or convolution.
         parameters, gradients: (M, P), all weights, biases, scales and shifts of a network in one row.
-        weights, biases: the same numbers layer by layer, as views: `ensemble.weights[0][m] = W` sets them.
+        weights, biases: the same numbers layer by layer, as views: `ensemble.weights[0][m] = W` sets them. A
+            dense layer has weights (M, n_in, n_out), a convolution (M, channels, C, k, k).
+        weights_before: for each hidden layer, which of the weights its pre-activations come from.
         weight_gradients, bias_gradients: views of `gradients`, layer by layer; `backward` fills them, and an
             optimizer overwrites them.
         normalizations: one for each hidden layer; empty without Batch Normalization.
-        pre_activations: z of every layer in the last `forward`, (M, B, n_{l+1}); with Batch Normalization
-            before the activation function, the normalized z. The last entry holds the logits.
+        pre_activations: z, what the activation function of every hidden layer got in the last `forward`,
+            (M, B, n_{l+1}), or (M, C, H, W, B) for images. It is normalized where Batch Normalization comes
+            before the activation function, and a sum where a skip connection ends there. The last entry
+            holds the logits.
         activations: phi(z) of every hidden layer in the last `forward`.
-        pre_activation_gradients: gradients of the loss with respect to a W + b of every hidden layer in the
-            last `backward`.
+        pre_activation_gradients: gradients of the loss with respect to z of every hidden layer in the last
+            `backward`; with Batch Normalization before the activation function, with respect to a W + b.
         batches_before: (M,), how many batches each network was shown before its training.
 
     Raises:
@@ -95,41 +98,94 @@ class Ensemble:
         biases: Sequence[npt.ArrayLike] | None = None,
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: BatchNorm | None = None,
+        batch_norm: Norm | None = None,
     ) -> None:
         stacks = [np.asarray(W) for W in weights]
         stacks = [W[None] if W.ndim == 2 else W for W in stacks]
         sizes, networks = _sizes(stacks), len(stacks[0])
-        self._allocate(networks, sizes, activation, dtype, batch_norm)
+        self._allocate(networks, sizes[0], network_layers(sizes, activation, batch_norm), dtype)
         self.set_weights(stacks, biases)
 
     @classmethod
     def zeros(
         cls,
         networks: int,
-        sizes: Sequence[int],
+        sizes: Sequence[Size],
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: BatchNorm | None = None,
+        batch_norm: Norm | None = None,
+        skip: Skip | None = None,
     ) -> "Ensemble":
         """Networks whose weights and biases are all 0, for the caller to fill in.
 
         Args:
             networks: M, from 1 on.
-            sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
+            sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; see `network_layers`.
             activation: the name of the hidden layers' activation function, as "relu".
             dtype: "float32" or "float64", for all arrays.
-            batch_norm: Batch Normalization of the hidden layers; none by default.
+            batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+            skip: skip connections; none by default.
 
         Raises:
-            UsageError: for an unknown activation or dtype, or a size below 1.
+            UsageError: for an unknown activation or dtype, a size below 1, or layers that do not fit.
 
         >>> [W.shape for W in Ensemble.zeros(3, [784, 100, 10]).weights]
         [(3, 784, 100), (3, 100, 10)]
         """
+        layers = network_layers(sizes, activation, batch_norm, skip)
+        return cls.of(networks, flat_size(sizes[0]), layers, dtype)
+
+    @classmethod
+    def of(cls, networks: int, inputs: int, layers: Sequence[Layer], dtype: str = "float32") -> "Ensemble":
+        """Networks of any layers, whose weights and biases are all 0, for the caller to fill in.
+
+        Args:
+            networks: M, from 1 on.
+            inputs: n_0, the length of a flat input.
+            layers: from the first to the one that gives the logits; they are copied. See `layers` and
+                `architecture.stacked`.
+            dtype: "float32" or "float64", for all arrays.
+
+        Raises:
+            UsageError: for layers that do not fit each other, or an unknown dtype.
+
+        >>> from initlab.nn.convolution import Conv2d
+        >>> from initlab.nn.layers import Dense, Flatten, Images
+        >>> Ensemble.of(2, 784, [Images((1, 28, 28)), Conv2d(8, kernel=5), Flatten(), Dense(10)])
+        <Ensemble: 2 x 784-4608-10, identity, float32>
+        """
         ensemble = cls.__new__(cls)
-        ensemble._allocate(networks, tuple(sizes), activation, dtype, batch_norm)
+        ensemble._allocate(networks, inputs, layers, dtype)
         return ensemble
+
+    @classmethod
+    def stack(cls, ensembles: "Sequence[Ensemble]") -> "Ensemble":
+        """One ensemble with the networks of several, in their order; the numbers are copied.
+
+        Args:
+            ensembles: one or more, of the same layers, inputs and dtype.
+
+        Raises:
+            UsageError: for none, or for ensembles that differ in any of these.
+
+        >>> Ensemble.stack([Ensemble.zeros(1, [3, 2]), Ensemble.zeros(2, [3, 2])])
+        <Ensemble: 3 x 3-2, identity, float32>
+        """
+        kinds = {(each.sizes, each.dtype, repr(each.layers)) for each in ensembles}
+        require(len(kinds) == 1, f"an ensemble has networks of one kind, not of {len(kinds)}")
+        first = ensembles[0]
+        count = sum(each.networks for each in ensembles)
+        stacked = cls.of(count, first.sizes[0], first._bare, first.dtype.name)
+        start = 0
+        for each in ensembles:
+            stacked.put(np.arange(start, start + each.networks), each)
+            start += each.networks
+        return stacked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: a worker sends the layers and the numbers, from which the views are made anew."""
+        kind = (self.networks, self.sizes[0], self._bare, self.dtype.name)
+        return _restored, (kind, self.parameters, self.state(), self.batches_before)
 
     def __repr__(self) -> str:
         runs = [(size, len(list(run))) for size, run in groupby(self.sizes)]
@@ -137,79 +193,89 @@ class Ensemble:
         norm = f", Batch Normalization {self.batch_norm.place}" if self.batch_norm else ""
         return f"<Ensemble: {self.networks} x {shape}, {self.activation.name}, {self.dtype}{norm}>"
 
-    def _allocate(
-        self, networks: int, sizes: tuple[int, ...], activation: str, dtype: str, batch_norm: BatchNorm | None
-    ) -> None:
-        positive = len(sizes) >= 2 and all(map(is_whole, sizes)) and min(sizes) >= 1
-        require(positive, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
+    def _allocate(self, networks: int, inputs: int, layers: Sequence[Layer], dtype: str) -> None:
+        """Give each layer its part of the rows: first all weights and biases, then what others learn."""
         require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
-        rule = batch_norm is None or isinstance(batch_norm, BatchNorm)
-        require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {batch_norm!r}")
-        self.sizes = sizes
-        self.activation = ACTIVATIONS[activation]
-        affine = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-        scales = 2 * sum(sizes[1:-1]) if batch_norm else 0
-        self.parameters: FloatArray = np.zeros((networks, affine + scales), dtype)
+        self._bare, self.layers = layers, unattached(layers)
+        walked = list(walk(self.layers, (inputs,)))
+        affine = [(layer, shape) for layer, shape in walked if layer.is_affine]
+        others = [(layer, shape) for layer, shape in walked if not layer.is_affine]
+        self.sizes = (inputs, *(math.prod(layer.output_shape(shape)) for layer, shape in affine))
+        shapes = [layer.parameter_shapes(shape) for layer, shape in (*affine, *others)]
+        count = sum(math.prod(shape) for own in shapes for shape in own)
+        self.parameters: FloatArray = np.zeros((networks, count), dtype)
         self.gradients = np.zeros_like(self.parameters)
-        self.weights, self.biases = _views(self.parameters, sizes)
-        self.weight_gradients, self.bias_gradients = _views(self.gradients, sizes)
-        self.batch_norm = batch_norm
-        self.normalizations = self._normalizations(affine) if batch_norm else []
+        views = zip(_views(self.parameters, shapes), _views(self.gradients, shapes), strict=True)
+        for (layer, _), (own, gradients) in zip((*affine, *others), views, strict=True):
+            layer.attach(own, gradients)
+        self._name_parts([layer for layer, _ in walked])
         self.batches_before: IntArray = np.zeros(networks, np.int64)
-        self.pre_activations: list[FloatArray] = []
-        self.activations: list[FloatArray] = []
-        self.pre_activation_gradients: list[FloatArray] = []
-        self._signals: list[FloatArray] = []
-        self._inputs: FloatArray = np.empty((0, 0), dtype)
 
-    def _normalizations(self, start: int) -> list[Normalization]:
-        """One for each hidden layer; its scales and then its shifts lie in the parameters from `start` on."""
-        assert self.batch_norm is not None
-        layers = []
-        for n in self.sizes[1:-1]:
-            scales, shifts = slice(start, start + n), slice(start + n, start + 2 * n)
-            own = [array[:, part] for array in (self.parameters, self.gradients) for part in (scales, shifts)]
-            layers.append(Normalization(self.batch_norm, *own))
-            start += 2 * n
-        return layers
+    def _name_parts(self, layers: Sequence[Layer]) -> None:
+        """What a reader asks for, by kind."""
+        affine = [layer for layer in layers if layer.is_affine]
+        self.weights, self.biases = zip(*(layer.parameters for layer in affine), strict=True)
+        self.weight_gradients, self.bias_gradients = zip(*(layer.gradients for layer in affine), strict=True)
+        self._hidden = [layer for layer in layers if isinstance(layer, Nonlinearity)]
+        before = [layers[: layers.index(phi)] for phi in self._hidden]
+        self.weights_before = [sum(layer.is_affine for layer in lower) - 1 for lower in before]
+        self.normalizations = [layer for layer in layers if isinstance(layer, BatchNormalization)]
+        self.batch_norm = self.normalizations[0].rule if self.normalizations else None
+        # Nobody asks for the gradient of the inputs; so `backward` ends with the first layer that learns.
+        learning = (bool(layer.parameters) or isinstance(layer, Residual) for layer in self.layers)
+        self._first = list(learning).index(True)
+        self.layers[self._first].passes_back = False
+        self._logits: FloatArray = np.empty((0, 0, 0), self.dtype)
 
-    @classmethod
-    def stack(cls, ensembles: "Sequence[Ensemble]") -> "Ensemble":
-        """One ensemble with the networks of several, in their order; the numbers are copied.
+    @property
+    def activation(self) -> Activation:
+        """The activation function of the hidden layers; without any, the identity."""
+        return self._hidden[0].activation if self._hidden else ACTIVATIONS["identity"]
 
-        Args:
-            ensembles: one or more, of one shape, activation, dtype and Batch Normalization.
+    @property
+    def pre_activations(self) -> list[FloatArray]:
+        """z of every hidden layer in the last `forward`, and the logits."""
+        return [*(phi.z for phi in self._hidden), self._logits]
 
-        Raises:
-            UsageError: for none, or for ensembles that differ in any of these.
+    @property
+    def activations(self) -> list[FloatArray]:
+        """phi(z) of every hidden layer in the last `forward`."""
+        return [phi.a for phi in self._hidden]
 
-        >>> Ensemble.stack([Ensemble.zeros(1, [3, 2]), Ensemble.zeros(2, [3, 2])])
-        <Ensemble: 3 x 3-2, relu, float32>
-        """
-        kinds = {(each.sizes, each.activation.name, each.dtype.name, each.batch_norm) for each in ensembles}
-        require(len(kinds) == 1, f"an ensemble has networks of one kind, not of {len(kinds)}")
-        stacked = cls.zeros(sum(each.networks for each in ensembles), *kinds.pop())
-        start = 0
-        for each in ensembles:
-            stacked.put(np.arange(start, start + each.networks), each)
-            start += each.networks
-        return stacked
+    @property
+    def pre_activation_gradients(self) -> list[FloatArray]:
+        """Gradients of the loss in every hidden layer in the last `backward`."""
+        return [phi.dz for phi in self._hidden]
+
+    @property
+    def networks(self) -> int:
+        """M, the number of networks."""
+        return len(self.parameters)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """The type of all arrays."""
+        return self.parameters.dtype
 
     def arrays(self) -> dict[str, FloatArray]:
-        """All numbers that decide what the networks compute, by name and layer, as views.
+        """All numbers that decide what the networks compute, by name, as views.
 
-        `weights_0` is (M, n_0, n_1), `biases_0` is (M, n_1); with Batch Normalization also `scales_0`,
-        `shifts_0`, `running_means_0` and `running_variances_0`, (M, n_1), for each hidden layer.
+        `weights_0` is (M, n_0, n_1), `biases_0` is (M, n_1), and so on for each dense layer or convolution;
+        `scales_0` and `shifts_0`, (M, n_1), belong to the first normalization, with `running_means_0` and
+        `running_variances_0` if it is Batch Normalization; `branch_scales_0`, (M,), is the first learned
+        scale of a skip connection.
 
         >>> list(Ensemble.zeros(1, [3, 2]).arrays())
         ['weights_0', 'biases_0']
         """
-        named = {"weights": self.weights, "biases": self.biases}
-        for name, attribute in _OF_NORMALIZATION.items():
-            named[name] = tuple(getattr(layer, attribute) for layer in self.normalizations)
-        return {
-            f"{name}_{layer}": array for name, layers in named.items() for layer, array in enumerate(layers)
-        }
+        seen: Counter[str] = Counter()
+        named: dict[str, FloatArray] = {}
+        for layer, _ in walk(self.layers, self.sizes[:1]):
+            arrays = (*layer.parameters, *layer.state())
+            for name, array in zip((*layer.parameter_names, *layer.state_names), arrays, strict=True):
+                named[f"{name}_{seen[name]}"] = array
+                seen[name] += 1
+        return named
 
     def set_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Copy what `arrays` of networks of the same kind gave.
@@ -231,28 +297,13 @@ class Ensemble:
         for name, array in own.items():
             array[...] = arrays[name]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """For pickle: a worker sends the numbers; the activation is found by its name."""
-        rule = (self.networks, self.sizes, self.activation.name, self.dtype.name, self.batch_norm)
-        return _restored, (rule, self.arrays(), self.batches_before)
-
-    @property
-    def networks(self) -> int:
-        """M, the number of networks."""
-        return len(self.parameters)
-
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """The type of all arrays."""
-        return self.parameters.dtype
-
     def set_weights(
         self, weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike] | None = None
     ) -> None:
         """Copy the given arrays into the parameters.
 
         Args:
-            weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for all networks alike.
+            weights: one array for each layer, as `weights`, or without its first axis for all networks alike.
             biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); unchanged by default.
 
         Raises:
@@ -284,66 +335,30 @@ class Ensemble:
         inputs = np.asarray(inputs, self.dtype)
         if inputs.ndim not in (2, 3) or inputs.shape[-1] != self.sizes[0]:
             raise UsageError(f"inputs must have the shape (B, {self.sizes[0]}), not {inputs.shape}")
-        self._make_room(inputs.shape[-2])
-        self._inputs = inputs
-        hidden: list[FloatArray | None] = [*self.activations, None]
+        for normalization in self.normalizations:
+            normalization.training = training
         signal = inputs
-        for layer, (W, b, z) in enumerate(zip(self.weights, self.biases, self.pre_activations, strict=True)):
-            np.matmul(signal, W, out=z)
-            z += b[:, None, :]
-            a = hidden[layer]
-            if a is None:
-                break
-            if self.normalizations:
-                signal = self._normalize(layer, z, a, training)
-            else:
-                signal = self.activation.function(z, a)
-        return self.pre_activations[-1]
-
-    def _normalize(self, layer: int, z: FloatArray, a: FloatArray, training: bool) -> FloatArray:
-        """The outputs of a hidden layer with Batch Normalization before or after the activation function."""
-        normalization = self.normalizations[layer]
-        if normalization.rule.place == "before":
-            return self.activation.function(normalization.forward(z, z, training=training), a)
-        self.activation.function(z, a)
-        return normalization.forward(a, self._signals[layer], training=training)
+        for layer in self.layers:
+            signal = layer.forward(signal)
+        self._logits = signal
+        return signal
 
     @on_one_thread
     def backward(self, logit_gradient: FloatArray) -> None:
         """Fill `gradients` by the chain rule, from the logits back to the first layer.
 
-        Let d_l be the gradient of the loss with respect to z_l. Then `z_l = a_l W_l + b_l` gives
-
-            dW_l = a_l^T d_l,    db_l = sum of d_l over the batch,    da_l = d_l W_l^T
-
-        and `a_l = phi(z_{l-1})` gives `d_{l-1} = da_l phi'(z_{l-1})`, with which the layer below continues.
-        Batch Normalization after phi adds its own step between da_l and this product; Batch Normalization
-        before phi adds it after the product.
+        Each layer turns the gradient of the loss with respect to its outputs into that with respect to its
+        inputs, and on the way fills the gradients of its parameters; its `backward` says how.
 
         Args:
-            logit_gradient: d_L, (M, B, n_{L+1}), for the batch of the last `forward`; with Batch
-                Normalization that call must have had `training=True`.
+            logit_gradient: (M, B, n_{L+1}), for the batch of the last `forward`; with Batch Normalization
+                that call must have had `training=True`.
 
         Source: Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors.
         """
         delta = logit_gradient
-        place = self.batch_norm.place if self.batch_norm else None
-        for layer in reversed(range(len(self.weights))):
-            signal = self._signals[layer - 1] if layer else self._inputs
-            np.matmul(signal.swapaxes(-1, -2), delta, out=self.weight_gradients[layer])
-            # A sum over the batch as a matrix product: its bits do not depend on M, as those of np.sum do.
-            np.matmul(self._ones, delta, out=self.bias_gradients[layer][:, None, :])
-            if layer:
-                below = self.pre_activation_gradients[layer - 1]
-                np.matmul(delta, self.weights[layer].swapaxes(-1, -2), out=below)
-                if place == "after":
-                    self.normalizations[layer - 1].backward(below)
-                slope = self.activation.derivative(
-                    self.pre_activations[layer - 1], self.activations[layer - 1]
-                )
-                delta = np.multiply(below, slope, out=below)
-                if place == "before":
-                    self.normalizations[layer - 1].backward(delta)
+        for layer in reversed(self.layers[self._first :]):
+            delta = layer.backward(delta)
 
     @on_one_thread
     def loss(self, inputs: FloatArray, labels: IntArray, loss: str = "cross_entropy") -> FloatArray:
@@ -438,11 +453,11 @@ class Ensemble:
         Args:
             rows: the rows of these networks, (K,).
         """
-        kept = Ensemble.zeros(len(rows), self.sizes, self.activation.name, self.dtype.name, self.batch_norm)
+        kept = Ensemble.of(len(rows), self.sizes[0], self._bare, self.dtype.name)
         kept.parameters[...] = self.parameters[rows]
         kept.batches_before[...] = self.batches_before[rows]
-        for layer, source in zip(kept.normalizations, self.normalizations, strict=True):
-            layer.take(source, rows)
+        for own, source in zip(kept.state(), self.state(), strict=True):
+            own[...] = source[rows]
         return kept
 
     def put(self, rows: IntArray, networks: "Ensemble") -> None:
@@ -454,52 +469,22 @@ class Ensemble:
         """
         self.parameters[rows] = networks.parameters
         self.batches_before[rows] = networks.batches_before
-        for layer, source in zip(self.normalizations, networks.normalizations, strict=True):
-            layer.put(rows, source)
+        for own, source in zip(self.state(), networks.state(), strict=True):
+            own[rows] = source
 
-    def _make_room(self, batch_size: int) -> None:
-        """Allocate the arrays of a batch once, so that a training step allocates almost nothing."""
-        if self.pre_activations and self.pre_activations[0].shape[1] == batch_size:
-            return
-        shapes = [(self.networks, batch_size, n) for n in self.sizes[1:]]
-        self.pre_activations = [np.empty(shape, self.dtype) for shape in shapes]
-        self.activations = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
-        self.pre_activation_gradients = [np.empty(shape, self.dtype) for shape in shapes[:-1]]
-        # What the next layer receives: phi(z) itself, unless Batch Normalization comes after it.
-        after = self.batch_norm is not None and self.batch_norm.place == "after"
-        self._signals = [np.empty_like(a) for a in self.activations] if after else self.activations
-        self._ones = np.ones((1, batch_size), self.dtype)
+    def state(self) -> list[FloatArray]:
+        """What the layers keep besides their parameters, as running statistics, (M, ...), as views."""
+        return [array for layer, _ in walk(self.layers, self.sizes[:1]) for array in layer.state()]
 
 
-def _restored(rule: tuple[Any, ...], arrays: Mapping[str, FloatArray], batches_before: IntArray) -> Ensemble:
-    ensemble = Ensemble.zeros(*rule)
-    ensemble.set_arrays(arrays)
-    ensemble.batches_before[...] = batches_before
+def _restored(
+    kind: tuple[Any, ...], parameters: FloatArray, state: Sequence[FloatArray], batches_before: IntArray
+) -> Ensemble:
+    ensemble = Ensemble.of(*kind)
+    ensemble.parameters[...], ensemble.batches_before[...] = parameters, batches_before
+    for own, source in zip(ensemble.state(), state, strict=True):
+        own[...] = source
     return ensemble
-
-
-def hidden_sizes(given: str | Sequence[int]) -> tuple[int, ...]:
-    """The units of each hidden layer, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
-
-    Raises:
-        UsageError: for a text of another form.
-
-    >>> hidden_sizes("100x4"), hidden_sizes([30, 20])
-    ((100, 100, 100, 100), (30, 20))
-    """
-    if not isinstance(given, str):
-        layers: Any = given  # from a notebook, whatever the annotation says
-        readable = isinstance(layers, Iterable) and all(map(is_whole, layers := list(layers)))
-        require(readable, f"hidden layers are given as [100, 100] or '100x2', not {shortened(layers)}")
-        return tuple(int(units) for units in layers)
-    short = re.fullmatch(r"([1-9]\d{0,5})x(\d{1,4})", given)
-    if short:
-        return (int(short[1]),) * int(short[2])
-    if re.fullmatch(r"[1-9]\d{0,5}(,[1-9]\d{0,5})*", given):
-        return tuple(map(int, given.split(",")))
-    raise UsageError(
-        f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
-    )
 
 
 def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:
@@ -512,12 +497,14 @@ def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:
     return (shapes[0][1], *(shape[2] for shape in shapes))
 
 
-def _views(flat: FloatArray, sizes: Sequence[int]) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
-    """The weights and the biases of each layer, as views of rows (M, P)."""
-    weights, biases, start = [], [], 0
-    for n_in, n_out in pairwise(sizes):
-        middle, end = start + n_in * n_out, start + (n_in + 1) * n_out
-        weights.append(flat[:, start:middle].reshape(len(flat), n_in, n_out))
-        biases.append(flat[:, middle:end])
-        start = end
-    return tuple(weights), tuple(biases)
+def _views(flat: FloatArray, shapes: Sequence[Sequence[Shape]]) -> list[list[FloatArray]]:
+    """The parameters of each layer, as views of rows (M, P) that follow each other."""
+    views: list[list[FloatArray]] = []
+    start = 0
+    for own in shapes:
+        views.append([])
+        for shape in own:
+            stop = start + math.prod(shape)
+            views[-1].append(flat[:, start:stop].reshape(len(flat), *shape))
+            start = stop
+    return views

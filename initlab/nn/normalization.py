@@ -1,28 +1,53 @@
-"""Batch Normalization: each unit's values over the batch -> mean 0, variance 1 -> a learned scale and shift.
+"""Batch and Layer Normalization: values -> mean 0, variance 1 -> a learned scale and shift.
 
-    x_hat = (x - mean) / sqrt(variance + eps)        over the samples of a batch, unit by unit
-    y = gamma x_hat + beta
+    x_hat = (x - mean) / sqrt(variance + eps)        y = gamma x_hat + beta
 
-Source: Ioffe & Szegedy 2015, Batch Normalization: accelerating deep network training by reducing internal
-covariate shift, algorithm 1; running statistics and `eps` follow the conventions of PyTorch's BatchNorm1d.
+Batch Normalization takes mean and variance over the samples of a batch, unit by unit (for images, channel by
+channel); Layer Normalization over the units of a sample, sample by sample. Both learn a gamma and a beta for
+each unit or channel.
+
+Sources: Ioffe & Szegedy 2015, Batch Normalization: accelerating deep network training by reducing internal
+covariate shift, algorithm 1; Ba, Kiros & Hinton 2016, Layer Normalization, section 3.1. Running statistics
+and `eps` follow the conventions of PyTorch's BatchNorm1d and 2d, LayerNorm, and for images GroupNorm(1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import numpy as np
 
 from initlab.errors import UsageError, require, unknown_name
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.arrays import FloatArray
+from initlab.nn.layers import EMPTY, Layer, Shape, ones, room
 from initlab.registry import Registry
 
 Place = Literal["before", "after"]
 PLACES: Registry[object] = Registry("place of Batch Normalization")
+LAYER_NORM_PLACES: Registry[object] = Registry("place of Layer Normalization")
 
 
 @PLACES.register(*get_args(Place))
 def _arguments(*, momentum: float = 0.1, eps: float = 1e-5) -> None:
-    """The arguments that a place accepts in brackets."""
+    """The arguments that a place of Batch Normalization accepts in brackets."""
+
+
+@LAYER_NORM_PLACES.register(*get_args(Place))
+def _layer_norm_arguments(*, eps: float = 1e-5) -> None:
+    """The arguments that a place of Layer Normalization accepts in brackets."""
+
+
+NORMS: Registry[object] = Registry("normalization")
+
+
+@NORMS.register("batch")
+def _batch(*, place: Place = "before", momentum: float = 0.1, eps: float = 1e-5) -> None:
+    """The arguments of Batch Normalization."""
+
+
+@NORMS.register("layer")
+def _layer(*, place: Place = "before", eps: float = 1e-5) -> None:
+    """The arguments of Layer Normalization."""
 
 
 @dataclass(frozen=True)
@@ -65,107 +90,236 @@ class BatchNorm:
         require(0 < self.momentum <= 1, f"momentum must be above 0 and at most 1, not {self.momentum}")
 
 
-class Normalization:
-    """Batch Normalization of one layer of n units in each of M networks.
+@dataclass(frozen=True)
+class LayerNorm:
+    """Where a network normalizes the hidden layers of each sample.
+
+    Attributes:
+        place: "before" the activation function, as in the paper, or "after" it.
+        eps: added to the variance, against a division by 0; 1e-5 by default.
+
+    Raises:
+        UsageError: for another place.
+    """
+
+    place: Place = "before"
+    eps: float = 1e-5
+
+    @classmethod
+    def parse(cls, text: str) -> "LayerNorm":
+        """The rule that a text like `before`, `after` or `before(eps=1e-6)` stands for.
+
+        Raises:
+            UsageError: for an unknown place or argument.
+
+        >>> LayerNorm.parse("after")
+        LayerNorm(place='after', eps=1e-05)
+        """
+        place, arguments = LAYER_NORM_PLACES.parse(text)
+        return cls(cast(Place, place), **arguments)
+
+    def __post_init__(self) -> None:
+        if self.place not in LAYER_NORM_PLACES:
+            raise UsageError(unknown_name(LAYER_NORM_PLACES.kind, self.place, LAYER_NORM_PLACES))
+
+
+Norm = BatchNorm | LayerNorm
+
+
+class _Normalization(Layer):
+    """What both have in common: gamma and beta, (M, n) for vectors or (M, C) for images."""
+
+    parameter_names = ("scales", "shifts")
+
+    def __init__(self) -> None:
+        self._y: FloatArray = EMPTY
+
+    @property
+    def gamma(self) -> FloatArray:
+        """The scales, (M, n) or (M, C)."""
+        return self.parameters[0]
+
+    @property
+    def beta(self) -> FloatArray:
+        """The shifts, (M, n) or (M, C)."""
+        return self.parameters[1]
+
+    def parameter_shapes(self, shape: Shape) -> list[Shape]:
+        """Gamma and beta, for each unit or channel."""
+        return [shape[:1], shape[:1]]
+
+    def attach(self, parameters: Sequence[FloatArray], gradients: Sequence[FloatArray]) -> None:
+        """Begin with gamma 1 and beta 0."""
+        super().attach(parameters, gradients)
+        self.gamma[...], self.beta[...] = 1, 0
+
+    def _scaled(self, normalized: FloatArray) -> FloatArray:
+        """`gamma x_hat + beta`."""
+        self._normalized = normalized
+        self._y = y = room(self._y, normalized.shape, normalized.dtype)
+        np.multiply(normalized, _each_unit(self.gamma, normalized), out=y)
+        y += _each_unit(self.beta, normalized)
+        return y
+
+
+class BatchNormalization(_Normalization):
+    """Batch Normalization of one layer in each of M networks.
 
     Args:
-        rule: place, momentum and eps.
-        gamma, beta: scale and shift, (M, n), views of an ensemble's parameters; set to 1 and 0 here.
-        gamma_gradients, beta_gradients: their gradients, (M, n), views of an ensemble's gradients.
+        rule: momentum and eps; the place is a matter of the network.
 
     Attributes:
         running_mean, running_variance: (M, n), moving averages over the training batches; 0 and 1 at first.
+        training: whether `forward` normalizes by its batch and updates these, or normalizes by them.
 
-    >>> ones, zeros, room = np.ones((1, 2)), np.zeros((1, 2)), np.zeros((1, 2))
-    >>> layer = Normalization(BatchNorm(), ones, zeros, room.copy(), room.copy())
-    >>> x = np.array([[[1.0, 10.0], [3.0, 30.0]]])
-    >>> layer.forward(x, np.empty_like(x), training=True).round(3).tolist()
+    >>> layer = BatchNormalization(BatchNorm())
+    >>> layer.attach([np.ones((1, 2)), np.zeros((1, 2))], [np.zeros((1, 2)), np.zeros((1, 2))])
+    >>> layer.forward(np.array([[[1.0, 10.0], [3.0, 30.0]]])).round(3).tolist()
     [[[-1.0, -1.0], [1.0, 1.0]]]
     """
 
-    def __init__(
-        self,
-        rule: BatchNorm,
-        gamma: FloatArray,
-        beta: FloatArray,
-        gamma_gradients: FloatArray,
-        beta_gradients: FloatArray,
-    ) -> None:
-        self.rule, self.gamma, self.beta = rule, gamma, beta
-        self.gamma_gradients, self.beta_gradients = gamma_gradients, beta_gradients
-        gamma[...], beta[...] = 1, 0
-        self.running_mean, self.running_variance = np.zeros_like(gamma), np.ones_like(gamma)
-        self._normalized: FloatArray = np.empty((0, 0, 0), gamma.dtype)
-        self._inverse_std = gamma[:, None]
+    state_names = ("running_means", "running_variances")
+    training = True
 
-    def forward(self, x: FloatArray, out: FloatArray, *, training: bool) -> FloatArray:
+    def __init__(self, rule: BatchNorm) -> None:
+        super().__init__()
+        self.rule = rule
+
+    def __repr__(self) -> str:
+        return f"BatchNormalization({self.rule})"
+
+    def attach(self, parameters: Sequence[FloatArray], gradients: Sequence[FloatArray]) -> None:
+        """Begin with gamma 1, beta 0, and running statistics of mean 0 and variance 1."""
+        super().attach(parameters, gradients)
+        self.running_mean, self.running_variance = np.zeros_like(self.gamma), np.ones_like(self.gamma)
+
+    def state(self) -> list[FloatArray]:
+        """The running statistics."""
+        return [self.running_mean, self.running_variance]
+
+    def forward(self, x: FloatArray) -> FloatArray:
         """`gamma x_hat + beta`, with the statistics of this batch in training and the running ones otherwise.
 
         Args:
-            x: (M, B, n).
-            out: (M, B, n), the array that receives the result; it may be x.
-            training: whether to normalize by this batch and update the running statistics.
+            x: (M, B, n) or (M, C, H, W, B).
         """
-        if training:
-            mean = _batch_mean(x)
+        if self.training:
+            mean = _mean_of_unit(x)
             centred = x - mean
-            variance = _batch_mean(centred * centred)
-            self._remember(mean[:, 0], variance[:, 0], x.shape[1])
+            variance = _mean_of_unit(centred * centred)
+            self._remember(mean, variance, _values_of_unit(x))
         else:
-            centred = x - self.running_mean[:, None]
-            variance = self.running_variance[:, None]
+            centred = x - _each_unit(self.running_mean, x)
+            variance = _each_unit(self.running_variance, x)
         self._inverse_std = 1 / np.sqrt(variance + x.dtype.type(self.rule.eps))
-        self._normalized = np.multiply(centred, self._inverse_std, out=centred)
-        np.multiply(self._normalized, self.gamma[:, None], out=out)
-        out += self.beta[:, None]
-        return out
+        return self._scaled(np.multiply(centred, self._inverse_std, out=centred))
 
-    def backward(self, delta: FloatArray) -> None:
-        """Turn the gradient with respect to y into the gradient with respect to x, in place.
+    def backward(self, dy: FloatArray) -> FloatArray:
+        """`dx = gamma / std (dy - mean(dy) - x_hat mean(dy x_hat))`, in the place of dy.
 
-        `dx = gamma / std (dy - mean(dy) - x_hat mean(dy x_hat))`, `dgamma = sum(dy x_hat)`, `dbeta =
-        sum(dy)`. The two subtracted terms come from the mean and the variance, which also depend on x.
-
-        Args:
-            delta: dy, (M, B, n); dx afterwards.
+        `dgamma = sum(dy x_hat)` and `dbeta = sum(dy)`. The two subtracted terms come from the mean and the
+        variance, which also depend on x.
         """
-        size = delta.shape[1]
-        mean_delta, mean_product = _batch_mean(delta), _batch_mean(delta * self._normalized)
-        self.beta_gradients[...] = size * mean_delta[:, 0]
-        self.gamma_gradients[...] = size * mean_product[:, 0]
-        delta -= mean_delta
-        delta -= self._normalized * mean_product
-        delta *= self.gamma[:, None] * self._inverse_std
+        size = _values_of_unit(dy)
+        mean_dy, mean_product = _mean_of_unit(dy), _mean_of_unit(dy * self._normalized)
+        dgamma, dbeta = self.gradients
+        dbeta[...] = size * mean_dy.reshape(dbeta.shape)
+        dgamma[...] = size * mean_product.reshape(dgamma.shape)
+        dy -= mean_dy
+        dy -= self._normalized * mean_product
+        dy *= _each_unit(self.gamma, dy) * self._inverse_std
+        return dy
 
     def _remember(self, mean: FloatArray, variance: FloatArray, size: int) -> None:
         share = mean.dtype.type(self.rule.momentum)
         # PyTorch keeps the unbiased variance, B / (B - 1) times the batch's; a batch of one sample has none.
         unbiased = variance * mean.dtype.type(size / max(size - 1, 1))
-        self.running_mean += share * (mean - self.running_mean)
-        self.running_variance += share * (unbiased - self.running_variance)
+        self.running_mean += share * (mean.reshape(self.running_mean.shape) - self.running_mean)
+        self.running_variance += share * (
+            unbiased.reshape(self.running_variance.shape) - self.running_variance
+        )
 
-    def take(self, source: "Normalization", rows: IntArray) -> None:
-        """Copy the running statistics of some rows of a larger layer.
+
+class LayerNormalization(_Normalization):
+    """Layer Normalization of one layer in each of M networks.
+
+    Args:
+        rule: eps; the place is a matter of the network.
+
+    >>> layer = LayerNormalization(LayerNorm())
+    >>> layer.attach([np.ones((1, 2)), np.zeros((1, 2))], [np.zeros((1, 2)), np.zeros((1, 2))])
+    >>> layer.forward(np.array([[[1.0, 3.0], [10.0, 30.0]]])).round(3).tolist()
+    [[[-1.0, 1.0], [-1.0, 1.0]]]
+    """
+
+    def __init__(self, rule: LayerNorm) -> None:
+        super().__init__()
+        self.rule = rule
+
+    def __repr__(self) -> str:
+        return f"LayerNormalization({self.rule})"
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """`gamma x_hat + beta`, in training and evaluation alike.
 
         Args:
-            source: the same layer of an ensemble with more networks.
-            rows: the rows of its networks, (M,).
+            x: (M, B, n) or (M, C, H, W, B).
         """
-        self.running_mean[...] = source.running_mean[rows]
-        self.running_variance[...] = source.running_variance[rows]
+        centred = x - _mean_of_sample(x)
+        variance = _mean_of_sample(centred * centred)
+        self._inverse_std = 1 / np.sqrt(variance + x.dtype.type(self.rule.eps))
+        return self._scaled(np.multiply(centred, self._inverse_std, out=centred))
 
-    def put(self, rows: IntArray, source: "Normalization") -> None:
-        """Copy the running statistics of a smaller layer into some rows.
+    def backward(self, dy: FloatArray) -> FloatArray:
+        """`dx = 1 / std (g - mean(g) - x_hat mean(g x_hat))` with `g = gamma dy`, in the place of dy.
 
-        Args:
-            rows: the rows to overwrite, one for each network of the source.
-            source: the same layer of an ensemble with fewer networks.
+        The means are over the units of a sample. `dgamma = sum(dy x_hat)` and `dbeta = sum(dy)` are over the
+        samples.
         """
-        self.running_mean[rows] = source.running_mean
-        self.running_variance[rows] = source.running_variance
+        size, (dgamma, dbeta) = _values_of_unit(dy), self.gradients
+        dbeta[...] = size * _mean_of_unit(dy).reshape(dbeta.shape)
+        dgamma[...] = size * _mean_of_unit(dy * self._normalized).reshape(dgamma.shape)
+        dy *= _each_unit(self.gamma, dy)
+        mean_product = _mean_of_sample(dy * self._normalized)
+        dy -= _mean_of_sample(dy)
+        dy -= self._normalized * mean_product
+        dy *= self._inverse_std
+        return dy
 
 
-def _batch_mean(x: FloatArray) -> FloatArray:
-    """The means over the samples, (M, 1, n), by a matrix product: its bits do not depend on M."""
-    ones = np.full((1, x.shape[1]), 1, x.dtype)
-    return np.asarray(np.matmul(ones, x) / x.dtype.type(x.shape[1]))
+def normalization_of(rule: Norm) -> Layer:
+    """The layer that a rule asks for."""
+    return BatchNormalization(rule) if isinstance(rule, BatchNorm) else LayerNormalization(rule)
+
+
+def _each_unit(values: FloatArray, x: FloatArray) -> FloatArray:
+    """Numbers of units (M, n) for vectors x, or of channels (M, C) for images x, ready to be broadcast."""
+    return values[:, None] if x.ndim == 3 else values[:, :, None, None, None]
+
+
+def _values_of_unit(x: FloatArray) -> int:
+    """How many values of x a unit or channel has: B, or H W B."""
+    return int(x.shape[1] if x.ndim == 3 else x[0, 0].size)
+
+
+def _mean_of_unit(x: FloatArray) -> FloatArray:
+    """The means over the samples, and an image's places: (M, 1, n) or (M, C, 1, 1, 1).
+
+    They are matrix products, whose bits do not depend on M.
+    """
+    size = _values_of_unit(x)
+    if x.ndim == 3:
+        return np.asarray(np.matmul(ones((1, size), x.dtype), x) / x.dtype.type(size))
+    flat = x.reshape(*x.shape[:2], size)
+    means = np.matmul(flat, ones((size, 1), x.dtype)) / x.dtype.type(size)
+    return np.asarray(means)[:, :, :, None, None]
+
+
+def _mean_of_sample(x: FloatArray) -> FloatArray:
+    """The means over the units of each sample: (M, B, 1) or (M, 1, 1, 1, B)."""
+    size = x.shape[2] if x.ndim == 3 else x[0, ..., 0].size
+    if x.ndim == 3:
+        return np.asarray(np.matmul(x, ones((size, 1), x.dtype)) / x.dtype.type(size))
+    flat = x.reshape(len(x), size, x.shape[-1])
+    means = np.matmul(ones((1, size), x.dtype), flat) / x.dtype.type(size)
+    return np.asarray(means)[:, :, None, None, :]

@@ -1,12 +1,12 @@
 """Whether a training fits into memory, before anything is allocated: cohorts, workers -> bytes -> refusal."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from initlab.errors import UsageError
+from initlab.nn.architecture import count, flat_size
 from initlab.runner.grid import Run
 from initlab.training.loop import EVALUATION_BATCH
 
@@ -52,12 +52,11 @@ def needed(cohort: Sequence[Run]) -> float:
     Weights are drawn layer by layer, in float64.
     """
     sizes, train = cohort[0].sizes, cohort[0].settings.train
-    layers = [n_in * n_out for n_in, n_out in pairwise(sizes)]
-    parameters = sum(layers) + sum(sizes[1:])
+    cost = count(sizes)
     copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES) + len(cohort[0].kept_steps)
-    signals = 3 * (train.batch_size + EVALUATION_BATCH) * sum(sizes[1:]) + train.batch_size * sizes[0]
-    each = np.dtype(train.dtype).itemsize * float(copies * parameters + signals + train.steps)
-    return len(cohort) * each + 8.0 * max(layers)
+    signals = 3 * (train.batch_size + EVALUATION_BATCH) * cost.units + train.batch_size * flat_size(sizes[0])
+    each = np.dtype(train.dtype).itemsize * float(copies * cost.parameters + signals + train.steps)
+    return len(cohort) * each + 8.0 * cost.largest
 
 
 def available() -> float | None:

@@ -6,22 +6,23 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from initlab.errors import UsageError, alternatives, shortened, similar
+from initlab.nn.architecture import count
 from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand
+from initlab.runner.grid import Run
 from initlab.runner.memory import check_memory
-from initlab.runner.missing import missing
+from initlab.runner.missing import Missing, missing
 from initlab.runner.own_code import as_written
 from initlab.runner.record import Record
+from initlab.runner.rounds import Records, follow
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
 from initlab.runner.sweep import Choice, Cohort, check_data, plan, train_settings
@@ -39,11 +40,13 @@ class Preview:
 
     Attributes:
         runs: all runs of the experiment.
-        missing: the ids of the runs that would be trained.
+        missing: the ids of the runs that would be trained; with a boundary, in the next round.
         reasons: why some of them would be trained again, a sentence for each cause.
         cohorts: how these would be grouped.
         weight_bytes: about how many bytes of weights would be written.
         seconds: the estimated time on this machine; nan where the memory is too small to try.
+        most: the most runs that a boundary may take in all; else the number of runs.
+        grid: the runs of a grid with the resolution of the boundary; likewise.
     """
 
     runs: list[Run]
@@ -52,6 +55,8 @@ class Preview:
     cohorts: list[Cohort]
     weight_bytes: int
     seconds: float
+    most: int
+    grid: int
 
     def rows(self) -> list[dict[str, Any]]:
         """For each run its id, label, seed and cohort; None for a cohort where the run has a record."""
@@ -70,20 +75,28 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         results: the folder that holds a folder for each experiment.
         choice: which runs are trained, and where.
     """
-    runs = expand(experiment)
     store = Store(results, experiment.name)
-    todo = missing(runs, store, retry_failed=choice.retry_failed, force=choice.force)
-    check_data(todo.runs)
-    groups = plan(todo.runs, choice.workers)
+    rounds: list[Missing] = []
+
+    def read(new: Sequence[Run]) -> Records:
+        rounds.append(missing(new, store, retry_failed=choice.retry_failed, force=choice.force))
+        return rounds[-1].records
+
+    known, _ = follow(experiment, read)
+    todo = [run for part in rounds for run in part.runs]
+    check_data(todo)
+    groups = plan(todo, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)
     return Preview(
-        runs=runs,
-        missing={run.id for run in todo.runs},
-        reasons=todo.reasons,
+        runs=known.runs,
+        missing={run.id for run in todo},
+        reasons=[reason for part in rounds for reason in part.reasons],
         cohorts=groups,
-        weight_bytes=sum(map(weight_bytes, todo.runs)),
+        weight_bytes=sum(map(weight_bytes, todo)),
         seconds=_estimate(groups, choice.workers) if groups else 0.0,
+        most=known.most,
+        grid=known.grid,
     )
 
 
@@ -119,7 +132,7 @@ def _shortened(cohort: Cohort, steps: int) -> list[Settings]:
 def _work(cohort: Cohort) -> float:
     """The estimated multiplications of a training; each step has a fixed cost besides."""
     train = cohort[0].settings.train
-    products = sum(n_in * n_out for n_in, n_out in pairwise(cohort[0].sizes)) * train.batch_size
+    products = count(cohort[0].sizes).products * train.batch_size
     return train.steps * (6.0 * products * len(cohort) + _STEP_OVERHEAD)
 
 
@@ -285,7 +298,8 @@ def _whole(store: Store, run_id: str) -> Record:
 
 def unreached(experiment: Experiment, store: Store) -> list[str]:
     """The ids of recorded runs that an experiment does not have, and of weights that have no record."""
-    reached, recorded = {run.id for run in expand(experiment)}, store.run_ids()
+    rounds, _ = follow(experiment, store.whole)
+    reached, recorded = {run.id for run in rounds.runs}, store.run_ids()
     orphans = set(store.weight_ids()).difference(recorded)
     return [*(name for name in recorded if name not in reached), *sorted(orphans)]
 
@@ -349,12 +363,22 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     sweep = experiment.document.tree.get("sweep", {})
     lines += ["sweep:"] if sweep else []
     lines += [_line("  ", key, value, experiment.place("sweep", key)) for key, value in sweep.items()]
+    if experiment.boundary is not None:
+        lines += ["boundary:", *_boundary_lines(experiment)]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
     if experiment.save_weights:
         weights = list(experiment.save_weights)
         lines.append(_line("", "save_weights", weights, experiment.place("save_weights")))
+    lines += [_line("", key, looks, experiment.place(key)) for key, looks in experiment.looks().items()]
     return list(map(as_written, lines))
+
+
+def _boundary_lines(experiment: Experiment) -> Iterator[str]:
+    written = experiment.document.tree["boundary"]
+    assert experiment.boundary is not None
+    for key, value in experiment.boundary.model_dump(exclude_none=True).items():
+        yield _line("  ", key, value, experiment.place("boundary", key) if key in written else "default")
 
 
 def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:

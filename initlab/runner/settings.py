@@ -15,7 +15,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationInfo,
     WithJsonSchema,
+    WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -23,17 +26,19 @@ from initlab.data.datasets import DATASETS, canonical_name, first_images, open_d
 from initlab.data.examples import Examples, prepared_examples
 from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
-from initlab.errors import require, shortened
+from initlab.errors import require, shortened, unknown_name
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.architecture import HIDDEN_LAYERS, Skip, hidden_sizes
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import hidden_sizes
-from initlab.nn.normalization import PLACES, BatchNorm
+from initlab.nn.normalization import LAYER_NORM_PLACES, NORMS, PLACES, BatchNorm, LayerNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
 from initlab.own_code import is_reference, names_in, refusal, shown
-from initlab.registry import Registry, parameters_of
+from initlab.plotting.appearance import FORMATS, STYLES, check_formats, read_size
+from initlab.registry import Registry, parameters_of, written_call
+from initlab.runner.boundary import Outcome
 
 
 class _Frozen(BaseModel):
@@ -82,14 +87,29 @@ def _batch_norm(text: str) -> str:
     return text.strip()
 
 
+def _layer_norm(text: str) -> str:
+    LayerNorm.parse(text)
+    return text.strip()
+
+
+def _skip(value: Any) -> Any:
+    """`2`, `every=2, scale=0.5` and {every: 2, scale: 0.5} as one text."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{key}={given}" for key, given in value.items())
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return str(Skip.parse(value)) if isinstance(value, str) else value
+
+
 def _no_default(batches: str) -> str | None:
     """None for drawing with replacement: a key added later takes no part in the identity of older runs."""
     return None if batches == "with_replacement" else batches
 
 
 def _layer_sizes(value: Any) -> Any:
-    """`100x4` is short for [100, 100, 100, 100]."""
-    if isinstance(value, str):
+    """`100x4` is short for [100, 100, 100, 100]; other layers are texts, as conv(16, kernel=5)."""
+    texts = isinstance(value, list | tuple) and any(isinstance(layer, str) for layer in value)
+    if isinstance(value, str) or texts:
         return hidden_sizes(value)
     return tuple(value) if isinstance(value, list) else value
 
@@ -117,14 +137,62 @@ def _one_line(label: str) -> str:
     return label
 
 
+def _with_hidden(network: dict[str, Any]) -> dict[str, Any]:
+    """`layers` as `hidden`."""
+    if "layers" not in network:
+        return network
+    if "hidden" in network:
+        raise ValueError("give hidden or layers, which mean the same, not both")
+    return {("hidden" if key == "layers" else key): given for key, given in network.items()}
+
+
+def _with_norm(network: dict[str, Any]) -> dict[str, Any]:
+    """`norm: batch(place=after)` as `batch_norm: after`."""
+    if "norm" not in network:
+        return network
+    others = {key: given for key, given in network.items() if key != "norm"}
+    if network["norm"] is None:
+        return others
+    kind, arguments = NORMS.parse(network["norm"])
+    place = arguments.pop("place", "before")
+    return {**others, f"{kind}_norm": written_call(place, arguments)}
+
+
+_SKIP_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {
+                "every": {"type": "integer", "minimum": 1},
+                "scale": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+                "order": {"enum": ["pre", "post"]},
+            },
+            "additionalProperties": False,
+        },
+    ],
+    "description": "Skip connections: 2, or {every: 2, scale: 1/sqrt(blocks), order: post}.",
+}
+
+
 Width = Annotated[int, Field(ge=1, le=100_000)]
+# A dense layer's units; other layers are texts, which have been read already.
+HiddenLayer = Annotated[
+    Width,
+    WrapValidator(lambda layer, check: layer if isinstance(layer, str) else check(layer)),
+    PlainSerializer(lambda layer: layer),
+]
+Hidden = Annotated[tuple[HiddenLayer, ...], BeforeValidator(_layer_sizes), Field(max_length=1000)]
+
+_UNITS_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 100_000}
 
 _HIDDEN_SCHEMA = {
     "anyOf": [
-        {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 100_000}, "maxItems": 1000},
-        {"type": "string", "pattern": r"^[1-9]\d{0,5}x\d{1,4}$"},
+        {"type": "array", "items": {"anyOf": [_UNITS_SCHEMA, {"type": "string"}]}, "maxItems": 1000},
+        {"type": "string", "pattern": rf"^\s*([1-9]|({'|'.join(HIDDEN_LAYERS)})\s*\()"},
     ],
-    "description": "Units of each hidden layer: [100, 100], or 100x2 for short.",
+    "description": "Hidden layers: [100, 100], 100x2 for short, or conv(16, kernel=5), pool(2), 100.",
 }
 
 _INIT_SCHEMA = {
@@ -184,33 +252,41 @@ class DataSettings(_Frozen):
 class NetworkSettings(_Frozen):
     """The hidden layers; the sizes of input and output follow from the data.
 
-    `width` and `depth`, each above 0, may be given in the place of `hidden`, or change it.
+    `width` and `depth`, each above 0, may be given in the place of `hidden`, or change it; `layers` is
+    another word for `hidden`. `norm: batch` and `norm: layer` are short for `batch_norm` and `layer_norm`
+    before the activation function; `norm: batch(place=after)` for after it.
     """
 
-    hidden: Annotated[
-        tuple[Width, ...],
-        BeforeValidator(_layer_sizes),
-        Field(max_length=1000),
-        WithJsonSchema(_HIDDEN_SCHEMA),
-    ]
+    hidden: Annotated[Hidden, WithJsonSchema(_HIDDEN_SCHEMA)]
     activation: Annotated[str, AfterValidator(_activation), _ACTIVATION_SCHEMA]
     batch_norm: Annotated[str, AfterValidator(_batch_norm), _calls(PLACES)] | None = None
+    layer_norm: Annotated[str, AfterValidator(_layer_norm), _calls(LAYER_NORM_PLACES)] | None = None
+    skip: Annotated[str, BeforeValidator(_skip), WithJsonSchema(_SKIP_SCHEMA)] | None = None
 
     model_config = ConfigDict(json_schema_extra=_with_width_and_depth)
 
     @model_validator(mode="before")
     @classmethod
     def _read(cls, value: Any) -> Any:
-        """`width` and `depth` become `hidden`, so that a record does not depend on how it was written."""
-        if not isinstance(value, dict) or not {"width", "depth"} & set(value):
+        """One way to write each network, so that a record does not depend on how it was written."""
+        if not isinstance(value, dict):
+            return value
+        value = _with_norm(_with_hidden(value))
+        if not {"width", "depth"} & set(value):
             return value
         others = {key: value[key] for key in value if key not in ("width", "depth", "hidden")}
         return {**others, "hidden": _rectangle(value.get("hidden"), value.get("width"), value.get("depth"))}
 
+    @model_validator(mode="after")
+    def _check(self) -> "NetworkSettings":
+        require(not (self.batch_norm and self.layer_norm), "give batch_norm or layer_norm, not both")
+        return self
+
     @property
     def width(self) -> int | None:
-        """The units of each hidden layer; None where layers differ, or there are none."""
-        return self.hidden[0] if len(set(self.hidden)) == 1 else None
+        """The units of each hidden layer; None where layers differ, are not dense, or there are none."""
+        first = self.hidden[0] if len(set(self.hidden)) == 1 else None
+        return first if isinstance(first, int) else None
 
     @property
     def depth(self) -> int:
@@ -218,8 +294,10 @@ class NetworkSettings(_Frozen):
         return len(self.hidden)
 
     @property
-    def normalization(self) -> BatchNorm | None:
-        """Batch Normalization before or after the activation function, or none."""
+    def normalization(self) -> Norm | None:
+        """Batch or Layer Normalization before or after the activation function, or none."""
+        if self.layer_norm is not None:
+            return LayerNorm.parse(self.layer_norm)
         return None if self.batch_norm is None else BatchNorm.parse(self.batch_norm)
 
 
@@ -388,6 +466,76 @@ class Sweep(BaseModel):
     exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = []
 
 
+_OUTCOME_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "enum": ["trained", "diverged"]},
+        {"type": "string", "pattern": r"^\s*(test_accuracy|test_loss|final_loss)\s*[<>]"},
+    ]
+}
+
+
+def _outcome(text: str) -> str:
+    return Outcome.parse(text).text
+
+
+def _axis(key: str) -> str:
+    require(key != "seed", "a boundary lies on a numeric setting, as init.std; each seed has its own")
+    return key
+
+
+def _ends(ends: list[float]) -> list[float]:
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"must be two numbers, the smaller one first, as [0.001, 3], not {shortened(ends)}")
+    return ends
+
+
+class BoundarySettings(_Frozen):
+    """Find where an outcome flips, by bisection, for each condition and seed of the sweep.
+
+    `over` is the dotted key of a numeric setting, `between` are the ends of its range. The first runs are
+    spread over the range, as many as `points` says; then each interval in which the outcome `of` flips is
+    halved until it is `within` a factor, or on a linear scale within a distance.
+    """
+
+    over: Annotated[str, AfterValidator(_axis)]
+    between: Annotated[
+        list[float],
+        AfterValidator(_ends),
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+    ]
+    of: Annotated[str, AfterValidator(_outcome), WithJsonSchema(_OUTCOME_SCHEMA)] = "trained"
+    scale: Annotated[Literal["log", "linear"] | None, Field(validate_default=True)] = None
+    within: float | None = None
+    points: Annotated[int, Field(ge=2, le=1000)] | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _has_a_logarithm(cls, scale: str | None, info: ValidationInfo) -> str | None:
+        ends = info.data.get("between")
+        if scale == "log" and ends and ends[0] <= 0:
+            raise ValueError(f"a logarithmic scale has no {ends[0]:g}; write linear, or begin above 0")
+        return scale or ("log" if ends and ends[0] > 0 else "linear")
+
+    @field_validator("within")
+    @classmethod
+    def _is_a_width(cls, within: float | None, info: ValidationInfo) -> float | None:
+        ends, scale = info.data.get("between"), info.data.get("scale")
+        if within is None or not ends or not scale:
+            return within
+        least, most = (1, ends[1] / ends[0]) if scale == "log" else (0, ends[1] - ends[0])
+        what = "a factor" if scale == "log" else "a distance"
+        if not least < within <= most:
+            raise ValueError(
+                f"on a {scale} scale it is {what} above {least}, at most {most:g}, not {within:g}"
+            )
+        return within
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the scale is logarithmic: by default where both ends are above 0."""
+        return self.scale == "log"
+
+
 def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
@@ -412,6 +560,43 @@ _SAVE_WEIGHTS_SCHEMA = {
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
 
 
+def _formats(given: Any) -> Any:
+    """The formats in the order in which they are written; one may stand alone."""
+    names = [given] if isinstance(given, str) else given
+    message = f"the formats are a list, as [png, pdf], not {shortened(given)}"
+    require(
+        isinstance(names, list | tuple) and bool(names) and {type(name) for name in names} == {str}, message
+    )
+    return check_formats(names)
+
+
+def _style(name: str) -> str:
+    require(name in STYLES, unknown_name("style", name, STYLES))
+    return name
+
+
+def _size(size: str | float) -> str | float:
+    read_size(size)
+    return size
+
+
+_FORMATS_SCHEMA = WithJsonSchema(
+    {"type": "array", "items": {"type": "string", "enum": list(FORMATS)}, "minItems": 1}
+)
+
+
+class Plotting(_Frozen):
+    """How the figures look and in which formats they are written; it changes no run and no name.
+
+    `size` is column, page, slide, a width in inches, or as 7x4.
+    """
+
+    style: Annotated[str, AfterValidator(_style), _names(STYLES)] = "screen"
+    size: Annotated[str | float, AfterValidator(_size)] | None = None
+    formats: Annotated[tuple[str, ...], BeforeValidator(_formats), _FORMATS_SCHEMA] = ("png", "svg")
+    svg_text: bool = False
+
+
 class Frame(_Frozen):
     """The keys of a config besides the settings of its runs.
 
@@ -426,7 +611,9 @@ class Frame(_Frozen):
     name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     sweep: Sweep = Sweep()
+    boundary: BoundarySettings | None = None
     figures: list[str] = []
+    plotting: Plotting = Plotting()
     save_weights: Annotated[
         tuple[int | str, ...], BeforeValidator(_saved_steps), WithJsonSchema(_SAVE_WEIGHTS_SCHEMA)
     ] = ()

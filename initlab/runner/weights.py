@@ -2,6 +2,7 @@
 
 results/<experiment>/weights/<run-id>.npz, which `np.load` opens:
     steps                           after how many steps each was kept, (S,), in order
+    inputs                          how many numbers a network takes, n_0
     weights_0, biases_0, ...        as `Ensemble.arrays` names them, a row for each step
     checksum                        a SHA-256 digest of the run's id and all of these
 
@@ -10,17 +11,21 @@ damaged or of another run counts as none: the run is trained again.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
-from itertools import pairwise
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from initlab.errors import StorageError
+from initlab.errors import StorageError, UsageError, require
+from initlab.nn.architecture import Size, Skip
+from initlab.nn.layers import Shape
 from initlab.nn.network import Ensemble
 from initlab.runner.grid import Run
 from initlab.runner.record import Record
+from initlab.runner.settings import NetworkSettings
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,6 +40,7 @@ def weight_arrays(run_id: str, networks: Mapping[int, Ensemble]) -> Arrays:
     steps = sorted(networks)
     arrays: Arrays = {"steps": np.array(steps, np.int64)}
     if steps:
+        arrays["inputs"] = np.array(networks[steps[0]].sizes[0], np.int64)
         arrays |= Ensemble.stack([networks[step] for step in steps]).arrays()
     return arrays | {"checksum": _checksum(run_id, arrays)}
 
@@ -56,27 +62,41 @@ def networks_of(run: Run, arrays: Arrays) -> dict[int, Ensemble]:
     Raises:
         StorageError: for arrays of another network.
     """
-    network, steps = run.settings.network, arrays["steps"].tolist()
+    steps = arrays["steps"].tolist()
     if not steps:
         return {}
-    layers = [arrays.get(f"weights_{i}", np.empty(())) for i in range(network.depth + 1)]
-    sizes = _sizes(layers, len(steps))
-    # Before room is made for them, so that a file cannot ask for more than it holds.
-    if sizes[1:-1] != network.hidden:
-        raise StorageError(f"the weights of {run.id} are those of another network; remove them")
-    dtype = run.settings.train.dtype
-    ensemble = Ensemble.zeros(len(steps), sizes, network.activation, dtype, network.normalization)
-    ensemble.set_arrays({name: arrays[name] for name in arrays if name not in ("steps", "checksum")})
+    network = run.settings.network
+    given = {name: arrays[name] for name in arrays if name not in ("steps", "inputs", "checksum")}
+    try:
+        sizes = (_inputs(arrays), *run.sizes[1:])
+        # Before room is made for them, so that a file cannot ask for more than it holds.
+        shapes = {name: array.shape[1:] for name, array in given.items()}
+        require(shapes == _shapes(sizes, network), "other shapes")
+        ensemble = _zeros(len(steps), sizes, network, run.settings.train.dtype)
+        ensemble.set_arrays(given)
+    except UsageError:
+        raise StorageError(f"the weights of {run.id} are those of another network; remove them") from None
     return {step: ensemble.keep(np.array([i])) for i, step in enumerate(steps)}
 
 
-def _sizes(layers: list[NDArray[Any]], steps: int) -> tuple[int, ...]:
-    """(n_0, ..., n_{L+1}) of weights (S, n_l, n_{l+1}); empty where they are none."""
-    shapes = [layer.shape for layer in layers]
-    if not all(len(shape) == 3 and shape[0] == steps for shape in shapes):
-        return ()
-    fitting = all(lower[2] == upper[1] for lower, upper in pairwise(shapes))
-    return (shapes[0][1], *(shape[2] for shape in shapes)) if fitting else ()
+def _inputs(arrays: Arrays) -> int:
+    """n_0, which depends on how the images were prepared."""
+    inputs = arrays.get("inputs", np.empty(()))
+    require(inputs.shape == () and inputs.dtype.kind == "i", "no number of inputs")
+    return int(inputs)
+
+
+def _zeros(
+    networks: int, sizes: tuple[Size, ...], settings: NetworkSettings, dtype: str = "float32"
+) -> Ensemble:
+    skip = None if settings.skip is None else Skip.parse(settings.skip)
+    return Ensemble.zeros(networks, sizes, settings.activation, dtype, settings.normalization, skip)
+
+
+@lru_cache(maxsize=256)
+def _shapes(sizes: tuple[Size, ...], settings: NetworkSettings) -> dict[str, Shape]:
+    """The shapes of the arrays of a network, by name; no room is made for them."""
+    return {name: array.shape[1:] for name, array in _zeros(0, sizes, settings).arrays().items()}
 
 
 def lacks_weights(run: Run, record: Record, arrays: Arrays | None) -> bool:
@@ -96,9 +116,7 @@ def lacks_weights(run: Run, record: Record, arrays: Arrays | None) -> bool:
 
 def weight_bytes(run: Run) -> int:
     """About how many bytes the weights of a run take on the disk."""
-    hidden = sum(run.sizes[1:-1])
-    numbers = sum((n_in + 1) * n_out for n_in, n_out in pairwise(run.sizes))
-    numbers += 4 * hidden if run.settings.network.batch_norm else 0
+    numbers = sum(map(math.prod, _shapes(run.sizes, run.settings.network).values()))
     return len(run.kept_steps) * numbers * np.dtype(run.settings.train.dtype).itemsize
 
 

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from numbers import Real
 from typing import Any, Literal
 
@@ -16,20 +15,21 @@ import numpy as np
 
 from initlab.data.examples import Examples, examples_of
 from initlab.errors import UsageError, is_whole, shortened, unknown_name
-from initlab.init.networks import initialize
+from initlab.init.networks import initialize, rate_factors
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
-from initlab.nn.activations import ActivationName
+from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.nn.architecture import Size, Skip, count, hidden_sizes, network_layers
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import Ensemble, StepRule, hidden_sizes
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.network import Ensemble, StepRule
+from initlab.nn.normalization import Norm
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.schedules import parse_schedule
 from initlab.threads import one_thread
 from initlab.training.batches import DRAWINGS, Drawing
 from initlab.training.histories import Histories
-from initlab.training.history import History
-from initlab.training.loop import LARGEST_LOSS, Pass, Regime, evaluate
+from initlab.training.history import LARGEST_LOSS, History
+from initlab.training.loop import Pass, Regime, evaluate
 from initlab.training.tracking import Track, layer_tracker
 
 # Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8,
@@ -45,9 +45,10 @@ def train(
     data: Any = "mnist",
     *,
     steps: int,
-    hidden: str | Sequence[int] = "100x4",
+    hidden: str | Sequence[int | str] = "100x4",
     activation: ActivationName = "relu",
-    batch_norm: BatchNorm | None = None,
+    batch_norm: Norm | None = None,
+    skip: Skip | str | None = None,
     dtype: str = "float32",
     inputs: str = "unit",
     batch_size: int = 128,
@@ -76,9 +77,11 @@ def train(
         data: the name of a dataset, a `Dataset` from `open_dataset`, `Examples`, or arrays (inputs, labels),
             perhaps followed by (test inputs, test labels).
         steps: how many updates.
-        hidden: units of each hidden layer, [100, 100] or "100x2"; for schemes.
+        hidden: units of each hidden layer, [100, 100] or "100x2", or other layers, as
+            "conv(16, kernel=5), pool(2), 100"; for schemes. See `network_layers`.
         activation: of the hidden layers, a name or a function of your own; for schemes.
-        batch_norm: Batch Normalization of the hidden layers; for schemes.
+        batch_norm: Batch or Layer Normalization of the hidden layers; for schemes.
+        skip: skip connections, as "2" or "every=2, scale=learned"; for schemes. See `Skip`.
         dtype: "float32" or "float64"; for schemes.
         inputs: how images become floats: "unit", "raw", "standardized", "per_pixel", or "whitened", perhaps
             with arguments, as "whitened(components=50)".
@@ -142,10 +145,19 @@ def train(
     else:
         sizes = (examples.features, *hidden_sizes(hidden), examples.classes)
         starts = as_initializations(networks)
+        skips = Skip.parse(skip) if isinstance(skip, str) else skip
+        network_layers(sizes, ACTIVATIONS.resolve(activation), batch_norm, skips)  # refuses what does not fit
 
         def begin(chosen: Sequence[Initialization], own_seeds: Sequence[int]) -> Ensemble:
             return initialize(
-                sizes, chosen, own_seeds, activation, dtype, data=examples.train_inputs, batch_norm=batch_norm
+                sizes,
+                chosen,
+                own_seeds,
+                activation,
+                dtype,
+                data=examples.train_inputs,
+                batch_norm=batch_norm,
+                skip=skips,
             )
 
         candidates = _from_schemes(starts, seeds, paired, sizes, begin)
@@ -206,6 +218,7 @@ class _Candidates:
         columns: for each network, its position in the optimizer's argument arrays.
         sizes: of all.
         begin: gives an ensemble of the given rows.
+        rates: gives factors of each parameter's learning rate, for schemes that have them.
         end: called with these rows when they are trained.
     """
 
@@ -213,8 +226,9 @@ class _Candidates:
     schemes: Sequence[str]
     seeds: Sequence[int]
     columns: IntArray
-    sizes: Sequence[int]
+    sizes: Sequence[Size]
     begin: Callable[[IntArray], Ensemble]
+    rates: Callable[[IntArray, Ensemble, bool], FloatArray | None] = lambda _rows, _ensemble, _adaptive: None
     end: Callable[[IntArray, Pass], None] = lambda _rows, _passed: None
 
 
@@ -222,7 +236,7 @@ def _from_schemes(
     starts: Sequence[Initialization],
     seeds: int | Iterable[int],
     paired: bool,
-    sizes: Sequence[int],
+    sizes: Sequence[Size],
     begin: Callable[[Sequence[Initialization], Sequence[int]], Ensemble],
 ) -> _Candidates:
     """A network for each scheme and seed, scheme by scheme; or for each pair of them."""
@@ -238,6 +252,9 @@ def _from_schemes(
         columns=np.array([column for column, _, _ in every]),
         sizes=sizes,
         begin=lambda rows: begin([every[row][1] for row in rows], [every[row][2] for row in rows]),
+        rates=lambda rows, ensemble, adaptive: rate_factors(
+            ensemble, [every[row][1] for row in rows], adaptive=adaptive
+        ),
     )
 
 
@@ -303,7 +320,9 @@ def _train(
         for rows in parts:
             ensemble = candidates.begin(rows)
             seeds = [candidates.seeds[row] for row in rows]
-            passed = Pass(ensemble, examples, regime, optimizer.fresh(candidates.columns[rows]), seeds)
+            step = optimizer.fresh(candidates.columns[rows])
+            step.factors = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            passed = Pass(ensemble, examples, regime, step, seeds)
             before = ensemble.batches_before
             passed.run(report)
             reached = _reached(passed, examples)
@@ -354,18 +373,18 @@ def _chunks(positions: list[int], size: int) -> list[list[int]]:
     return [positions[start : start + size] for start in range(0, len(positions), size)]
 
 
-def working_set_bytes(sizes: Sequence[int], batch_size: int, itemsize: int) -> int:
+def working_set_bytes(sizes: Sequence[Size], batch_size: int, itemsize: int) -> int:
     """About how many bytes one network's training touches in a step, its inputs left out.
 
     Parameters and their gradients; pre-activations, activations and gradients of each unit and sample.
 
     Args:
-        sizes: (n_0, ..., n_{L+1}).
+        sizes: (n_0, ..., n_{L+1}); see `network_layers`.
         batch_size: examples in a batch.
         itemsize: bytes of a number.
     """
-    parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    return itemsize * (2 * parameters + 3 * batch_size * sum(sizes[1:]))
+    cost = count(tuple(sizes))
+    return itemsize * (2 * cost.parameters + 3 * batch_size * cost.units)
 
 
 def _check_rates(optimizer: Optimizer, networks: int) -> None:

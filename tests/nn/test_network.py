@@ -8,8 +8,9 @@ from textbook import Network, random_layers
 
 from initlab.errors import UsageError
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.architecture import hidden_sizes
 from initlab.nn.losses import LOSSES
-from initlab.nn.network import Ensemble, StepRule, hidden_sizes
+from initlab.nn.network import Ensemble, StepRule
 from initlab.nn.normalization import BatchNorm
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 

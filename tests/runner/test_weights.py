@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import yaml
 
 from initlab import load_results
 from initlab.errors import ConfigError, StorageError
@@ -12,9 +13,10 @@ from initlab.measure.layers import measure_layers
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
 from initlab.runner.reports import preview, verify
+from initlab.runner.saved import saved_panels
 from initlab.runner.store import Store
 from initlab.runner.sweep import Choice, run_experiment
-from initlab.runner.weights import weight_arrays
+from initlab.runner.weights import networks_of, weight_arrays
 
 HERE = Choice(jobs=0)
 ASKED = ("name=small", "save_weights=[0, 40, last]")
@@ -227,6 +229,77 @@ def test_results_give_the_network_that_reached_the_recorded_accuracy(small_confi
         same = results.network(run.label, seed=run.settings.seed)
         assert np.array_equal(same.parameters, network.parameters)
     assert results.network("he", step=0).parameters.shape == network.parameters.shape
+
+
+@pytest.mark.parametrize(
+    ("layers", "arrays"),
+    [
+        (
+            {"hidden": "conv(3, kernel=3), pool(2), 8"},
+            {"weights_0": (2, 3, 1, 3, 3), "biases_0": (2, 3), "weights_1": (2, 3, 8)},
+        ),
+        ({"hidden": "8x3", "skip": 2}, {"weights_2": (2, 8, 8)}),
+        ({"hidden": "8x3", "skip": "every=1, scale=learned"}, {"branch_scales_1": (2,)}),
+        ({"hidden": "8x2", "norm": "layer"}, {"scales_1": (2, 8), "shifts_0": (2, 8)}),
+        (
+            {"hidden": "conv(3, kernel=3, padding=1), conv(3, kernel=3, padding=1), 8", "norm": "batch"},
+            {"scales_0": (2, 3), "running_means_2": (2, 8), "running_variances_1": (2, 3)},
+        ),
+    ],
+    ids=["convolution", "skip", "learned scale", "layer norm", "convolution with batch norm"],
+)
+def test_networks_of_every_kind_come_back(small_config, tmp_path, layers, arrays):
+    tree = yaml.safe_load(small_config.read_text())
+    tree["network"] = {**layers, "activation": "relu"}
+    small_config.write_text(yaml.safe_dump(tree))
+    asked = ("name=small", "save_weights=[0, last]", "sweep.init=[he]")
+    train(small_config, tmp_path / "processes", *asked, choice=Choice(jobs=2))
+    train(small_config, tmp_path, *asked)
+    assert weight_bytes(tmp_path) == weight_bytes(tmp_path / "processes")
+    assert train(small_config, tmp_path, *asked)[0].trained == 0
+    results = load_results(tmp_path / "small")
+    examples = results.runs[0].settings.data.examples()
+    for run in results.runs:
+        saved = results.store.load_weights(run.id)
+        assert {name: saved[name].shape for name in arrays} == arrays
+        network = results.network(run.id)
+        accuracy = network.accuracy(examples.test_inputs[:], examples.test_labels)[0]
+        assert accuracy == results.records[run.id].history.test_accuracy
+        assert not np.array_equal(results.network(run.id, step=0).parameters, network.parameters)
+    panels, _ = saved_panels(results, samples=50)
+    assert len(panels) == len(network.activations)
+
+
+def test_a_file_that_claims_more_inputs_than_it_holds_is_refused_without_making_room(small_config, tmp_path):
+    results, _ = train(small_config, tmp_path, *ASKED, "network.hidden=[]")
+    run = results.runs[0]
+    arrays = results.store.load_weights(run.id)
+    for inputs in (np.array(10**15), np.array(-1), np.array([16]), np.array("16")):
+        with pytest.raises(StorageError, match="another network"):
+            networks_of(run, {**arrays, "inputs": inputs})
+
+
+def boundary(config):
+    text = config.read_text().replace("seed: [0, 1]", "seed: [0]").replace("figures: [loss]\n", "")
+    over = "boundary: {over: train.optimizer.lr, between: [0.0001, 1], of: test_accuracy > 0.8, within: 1.5}"
+    config.write_text("\n".join([text, over, "save_weights: [last, 0]"]))
+
+
+def test_the_rounds_of_a_boundary_keep_weights_and_mend_them(small_config, tmp_path):
+    boundary(small_config)
+    asked = ("name=small", "sweep.init=[he]")
+    whole, _ = train(small_config, tmp_path, *asked)
+    expected = weight_bytes(tmp_path)
+    assert sorted(expected) == sorted(f"{run.id}.npz" for run in whole.runs)
+    of_first = [run.id for run in expand(whole.experiment)]
+    of_later = [run.id for run in whole.runs if run.id not in of_first]
+    for name in (of_first[0], of_later[0]):
+        (tmp_path / f"small/weights/{name}.npz").unlink()
+    assert of_first[0] in preview(whole.experiment, tmp_path, HERE).missing
+    again, told = train(small_config, tmp_path, *asked)
+    assert (again.trained, len(told)) == (2, 2)
+    assert weight_bytes(tmp_path) == expected
+    assert preview(whole.experiment, tmp_path, HERE).missing == set()
 
 
 def histogram(here, results, *words):

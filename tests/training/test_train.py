@@ -333,7 +333,7 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
         ({"steps": True}, "steps must be a whole number from 1 on, not True"),
         ({"hidden": 8}, r"hidden layers are given as \[100, 100\] or '100x2', not 8"),
         ({"hidden": [8.5]}, "hidden layers are given as"),
-        ({"hidden": [8, "a"]}, "hidden layers are given as"),
+        ({"hidden": [8, "a"]}, "cannot read the layers"),
         ({"optimizer": 0.1}, "optimizer must be a text"),
         ({"batch_norm": "before"}, "batch_norm must be a BatchNorm"),
         ({"clip": "1"}, "clip must be 0 or more, and finite, not '1'"),
