@@ -205,7 +205,14 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
             5,
             "small.yaml/small: cannot write: Not a",
         ),
-        (["run", "small.yaml", "--jobs", "-1"], 2, "--jobs"),
+        (["run", "small.yaml", "--jobs", "-1"], 2, "--jobs must be 0 or more, not '-1'"),
+        (["run", "small.yaml", "--jobs", "two"], 2, "--jobs must be a whole number, not 'two'"),
+        (["run", "small.yaml", "--jobs"], 2, "Option '--jobs' requires an argument"),
+        (["run", "small.yaml", "--job", "2"], 2, "unknown option '--job'; did you mean '--jobs'"),
+        (["run", "small.yaml", "small.yaml"], 2, "(small.yaml); `initlab run --help` explains it"),
+        (["run"], 2, "initlab: run needs CONFIG: A YAML file, or the name of a shipped config"),
+        (["config", "shw"], 2, "unknown command 'shw'; did you mean 'show'?"),
+        (["--vresion"], 2, "unknown option '--vresion'; did you mean '--version'?"),
         (["histogram", "--init", "hee"], 2, "unknown scheme 'hee'; did you mean 'he'?"),
         (["histogram", "--activation", "rleu"], 2, "unknown activation 'rleu'; did you mean 'relu'?"),
         (["histogram", "--depth", "0"], 2, "depth must be 1 or more, not 0"),
@@ -232,7 +239,7 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["claims", "symetry"], 2, "unknown experiment 'symetry'; did you mean 'symmetry'"),
         (["fetch", "kmnist", "mnits"], 2, "unknown dataset 'mnits'; did you mean 'mnist'?"),
         (["histogram", "--init", "he", "xavier"], 2, "(xavier); repeat an option for another value"),
-        (["hist"], 2, "No such command 'hist'"),
+        (["hist"], 2, "unknown command 'hist'; did you mean 'list' or 'histogram'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -249,7 +256,7 @@ def test_a_mistake_is_reported_in_words_with_its_exit_code(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1 or "Usage" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_run_or_experiment_that_nobody_recorded_is_told_with_similar_names(

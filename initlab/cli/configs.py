@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from initlab.cli.parsing import Commands
 from initlab.cli.terminal import CONFIG_HELP, AllowCodeOption, SetOption, app, print_json, say
 from initlab.errors import UsageError, require, shortened
 
 config_app = typer.Typer(
-    help="Show a config, or the schema of configs.", no_args_is_help=True, rich_markup_mode=None
+    cls=Commands,
+    help="Show a config, or the schema of configs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(config_app, name="config")
 

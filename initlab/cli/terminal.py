@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from initlab import __version__
+from initlab.cli.parsing import Commands
 from initlab.errors import UsageError
 from initlab.registry import parts_of
 
@@ -26,22 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class _Commands(TyperGroup):
-    """The commands, whose message for an argument too many says how to give an option several values."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            message: Any = getattr(error, "message", None)
-            if isinstance(message, str) and "extra argument" in message:
-                error.message = f"{message}; repeat an option for another value: --init he --init xavier"  # type: ignore[attr-defined]
-            raise
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
     epilog="Exit codes: 0 done; 1 runs failed, records damaged or claims drifted; 2 usage or config; 3 data; "
     "4 locked; 5 input or output; 130 and 143 interrupted.\n\n"

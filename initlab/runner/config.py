@@ -492,7 +492,7 @@ class _Checker:
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
         if kind == "value_error":
             return f"{subject}: {details['msg'].removeprefix('Value error, ')}{_meant(dotted, details)}"
-        return f"{subject} must be {_wanted(details)}, not {given}{_meant(dotted, details)}"
+        return f"{subject} must be {wanted(details)}, not {given}{_meant(dotted, details)}"
 
     def key_place(self, keys: Keys, where: Mapping[str, Keys]) -> str:
         """The place of a key that may stand in the sweep, or be the beginning of a dotted key."""
@@ -584,7 +584,9 @@ def _is_seed(axis: Axis, index: int) -> bool:
 
 _WANTED = {
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "finite_number": "a finite number",
     "string_type": "a text",
     "string_pattern_mismatch": "a plain name of letters, digits, '.', '_', '-' and '+', at most 64",
@@ -603,8 +605,15 @@ _WANTED = {
 }
 
 
-def _wanted(details: Mapping[str, Any]) -> str:
-    """The accepted values, in words."""
+def wanted(details: Mapping[str, Any]) -> str:
+    """The accepted values, in words.
+
+    Args:
+        details: of one mistake, as Pydantic gives them.
+
+    >>> wanted({"type": "greater_than_equal", "loc": ("train", "steps"), "ctx": {"ge": 1}})
+    '1 or more'
+    """
     if details["type"] == "list_type" and details["loc"][0] == "sweep":
         return LIST_OR_RANGE
     if details["type"] in _WANTED:
