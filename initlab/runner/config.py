@@ -356,6 +356,15 @@ def _holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
     return [(sweep, ("sweep",)), *inner]
 
 
+def _may_hold(sweep: Any, key: str) -> bool:
+    """Whether a sweep has a dotted key, of which the values cannot be read; or cannot be read as a whole."""
+    if not isinstance(sweep, dict):
+        return sweep is not None
+    holders = [holder for holder, _ in _holders(sweep)]
+    swept = any(_overlap(key, str(other)) for holder in holders for other in holder)
+    return swept or not isinstance(sweep.get("zip", []), list)
+
+
 def _axes(sweep: Any) -> list[Axis]:
     """The axes of a sweep as far as it is well-formed."""
     if not isinstance(sweep, dict):
@@ -473,11 +482,19 @@ class _Checker:
             error: as Pydantic raises it.
             where: the path in the document to the value of each swept or excluded dotted key.
         """
-        return [self.mistake(dict(details), where) for details in error.errors(include_url=False)]
+        return [
+            self.mistake(dict(details), where)
+            for details in error.errors(include_url=False)
+            if details["type"] != "missing" or not self.is_unread(details["loc"])
+        ]
+
+    def is_unread(self, keys: Keys) -> bool:
+        """Whether a key is missing only since the sweep of it cannot be read, which is a mistake already."""
+        return _may_hold(self.document.tree.get("sweep"), ".".join(map(str, keys)))
 
     def mistake(self, details: dict[str, Any], where: Mapping[str, Keys]) -> str:
         """One mistake in words: its place, the key, the value and what is accepted."""
-        keys: Keys = tuple(details["loc"])
+        keys: Keys = (*details["loc"], *_blamed(details))
         dotted = ".".join(_shown_key(key) for key in keys) or "the config"
         written = _written(keys, where)
         kind = details["type"]
@@ -508,6 +525,20 @@ class _Checker:
         return nearest(self.document.places, keys) if keys else self.name
 
 
+def _blamed(details: Mapping[str, Any]) -> list[str]:
+    """Of a section that is refused as a whole, the key that the message names first, or else the value."""
+    section = details["input"]
+    if details["type"] != "value_error" or not isinstance(section, dict):
+        return []
+    for word_of in (str, lambda key: str(section[key])):
+        words = {key: re.escape(word_of(key)) for key in section}
+        matches = {key: re.search(rf"(?<!\w){word}(?!\w)", details["msg"]) for key, word in words.items()}
+        starts = {key: match.start() for key, match in matches.items() if match}
+        if starts:
+            return [min(starts, key=starts.__getitem__)]
+    return []
+
+
 def _unknown_key(keys: Keys) -> str:
     """The message for a key that its section does not have, but perhaps another."""
     name, accepted = str(keys[-1]), _accepted(keys[:-1])
@@ -530,7 +561,7 @@ def _setting_paths() -> Iterator[str]:
 def _meant(dotted: str, details: Mapping[str, Any]) -> str:
     """What a value of another type was perhaps meant to be."""
     kind, given = details["type"], details["input"]
-    if kind == "list_type":
+    if kind == "list_type" and dotted not in ("sweep.zip", "sweep.exclude"):
         return _list_meant(dotted.removeprefix("sweep."), given)
     if isinstance(given, list) and not isinstance(details["loc"][-1], int):
         return f"; several values go below sweep, as {dotted}: [...]"
@@ -614,6 +645,8 @@ def wanted(details: Mapping[str, Any]) -> str:
     >>> wanted({"type": "greater_than_equal", "loc": ("train", "steps"), "ctx": {"ge": 1}})
     '1 or more'
     """
+    if details["type"] == "list_type" and details["loc"] in (("sweep", "zip"), ("sweep", "exclude")):
+        return "a list of mappings, as [{init: [he, xavier], train.steps: [100, 200]}]"
     if details["type"] == "list_type" and details["loc"][0] == "sweep":
         return LIST_OR_RANGE
     if details["type"] in _WANTED:
@@ -623,11 +656,12 @@ def wanted(details: Mapping[str, Any]) -> str:
 
 def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
     """The path in the document to the value with these keys, which may have been written in the sweep."""
-    for swept, place in where.items():
-        path = tuple(swept.split("."))
-        if keys[: len(path)] == path:
-            return (*place, *keys[len(path) :])
-    return keys
+    paths = {tuple(swept.split(".")): place for swept, place in where.items()}
+    holding = [path for path in paths if keys[: len(path)] == path]
+    if not holding:
+        return keys
+    longest = max(holding, key=len)  # an argument of a scheme, as init.gain, is swept beside the scheme
+    return (*paths[longest], *keys[len(longest) :])
 
 
 def _accepted(keys: Keys) -> list[str]:
