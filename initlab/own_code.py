@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import StorageError, UsageError, shortened, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -222,7 +222,8 @@ def source_of_file(kind: str, reference: str) -> Source:
         reference: as `./mine.py:mish`, without arguments.
 
     Raises:
-        UsageError: when the file cannot be read.
+        StorageError: when the file cannot be read.
+        UsageError: when it holds no code.
     """
     match = _REFERENCE.fullmatch(reference)
     assert match
@@ -245,7 +246,7 @@ def _text_of(path: Path, reference: str) -> str:
             raise UsageError(f"{shortened(reference)}: larger than {_LARGEST:,} bytes")
         return content.decode()
     except OSError as error:
-        raise UsageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
+        raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
     except ValueError as error:
         raise UsageError(f"{shortened(reference)}: not a file of Python: {error}") from None
 

@@ -104,7 +104,7 @@ class Experiment:
             raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
         document = document_of({**(config or {}), **keys})
         _anchor_data_path(document.tree, Path())
-        _load_code(document, Path(), allow_code)
+        load_code(document, Path(), allow_code)
         read = partial(_read_document, allow_code=allow_code)
         self._read(with_extended(document, Path(), read), "the config")
 
@@ -245,7 +245,7 @@ def load_experiment(
         apply_override(document, text)
     name_changes(document, named=any(text.startswith("name=") for text in texts))
     _anchor_data_path(document.tree, Path())
-    _load_code(document, Path(), allowed=True)
+    load_code(document, Path(), allowed=True)
     return Experiment._of(document, str(path))
 
 
@@ -254,14 +254,8 @@ def _read_document(path: Path, allow_code: bool = False) -> Document:
     if not isinstance(document.tree, dict):
         raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
-    _load_code(document, path.parent, allow_code)
+    load_code(document, path.parent, allow_code)
     return document
-
-
-def _load_code(document: Document, folder: Path, allowed: bool) -> None:
-    mistakes = load_code(document, folder, allowed)
-    if mistakes:
-        raise ConfigError(mistakes)
 
 
 def _read_text(path: Path) -> str:
