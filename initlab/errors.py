@@ -85,14 +85,17 @@ _FEW = 8  # names that a message lists
 # What other programs and books call things.
 _ELSEWHERE = {
     "gaussian": "normal",
+    "jax": "flax",
     "learning_rate": "lr",
     "linear": "identity",
     "logistic": "sigmoid",
     "msra": "he",
     "mse": "squared_error",
     "nll": "cross_entropy",
+    "pytorch": "torch",
     "silu": "swish",
     "softmax": "cross_entropy",
+    "tensorflow": "keras",
 }
 _NEAREST = 3  # names that it proposes where there are more
 

@@ -234,6 +234,13 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["depth", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
         (["histogram", "--activation", "relu,tanh"], 2, "as in --activation relu --activation tanh"),
         (["explain", "torch:lin"], 2, "`initlab schemes --source torch` lists all"),
+        (["depth", "--init", "./none.py:f"], 5, "./none.py:f: cannot read the file: No such file"),
+        (["depth", "--activation", "./none.py:f"], 5, "./none.py:f: cannot read the file: No such file"),
+        (["run", "mnist", "--jobs", "0", "--dask", "tcp://x:1"], 2, "--jobs 0 trains in this process, and"),
+        (["diagnose", "--library", "tensorflow"], 2, "did you mean 'keras'? Known: flax, keras, torch"),
+        (["schemes", "glort"], 2, "no scheme has 'glort'; did you mean 'glorot'? `initlab schemes` lists"),
+        (["schemes", "he_nromal", "glorot"], 2, "did you mean 'he_normal'? `initlab schemes` lists all"),
+        (["schemes", "--source", "toch"], 2, "no scheme has '--source toch'; did you mean 'torch'?"),
         (["list"], 5, "results: there is no such folder of results; `initlab run` makes one"),
         (["compare", "a", "b"], 5, "results: there is no such folder of results"),
         (["claims", "symetry"], 2, "unknown experiment 'symetry'; did you mean 'symmetry'"),
@@ -390,6 +397,17 @@ def test_explain_prints_law_names_and_theory(initlab_here):
     assert (wrong.returncode, "write inputs and units" in wrong.stderr) == (2, True)
 
 
+def test_explain_tells_the_biases_that_belong_to_a_layer_of_a_library(initlab_here):
+    words = ["explain", "torch:linear", "--layer", "784x100", "--activation", "relu"]
+    text = initlab_here(*words).stdout
+    assert "Its biases are classic: std 0.02062, sigma_b^2 = Var b = 0.0004252\n" in text
+    assert "In wide networks with these biases" in text
+    explanation = json.loads(initlab_here(*words, "--json").stdout)
+    assert (explanation["bias"], explanation["sigma_b2"] * 784) == ("classic", pytest.approx(1 / 3))
+    without = json.loads(initlab_here("explain", "he", "--json").stdout)
+    assert (without["bias"], without["sigma_b2"]) == (None, 0)
+
+
 def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
     options = ["--init", "std=0.01", "--activation", "tanh", "--hidden", "20x6"]
     text = initlab_here("diagnose", *options).stdout
@@ -474,7 +492,7 @@ def test_an_interrupted_command_ends_with_its_code_and_can_be_run_again(small_co
 )
 def test_sizes_that_no_memory_holds_are_refused(initlab_here, words):
     refused = initlab_here(*words)
-    assert (refused.returncode, f"Invalid value for '{words[1]}'" in refused.stderr) == (2, True)
+    assert (refused.returncode, f"{words[1]} must be " in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -498,6 +516,13 @@ def test_what_is_printed_fits_eighty_columns(initlab_here, tmp_path, monkeypatch
     done = initlab_here(*words)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_claims_of_reduced_forms_are_called_so(initlab_here):
+    folder = Path(__file__).parents[1] / "results"
+    for results, reduced in ((folder, False), (folder / "quick", True)):
+        messages = initlab_here("claims", "symmetry", "--results", results).stderr
+        assert ("reduced forms" in messages) == reduced
 
 
 def test_claims_show_the_statements(initlab_here):

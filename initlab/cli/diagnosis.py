@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.models import Output, diagnosis_of_model, show_model
+from initlab.cli.models import Output, diagnosis_of_model, known_library, show_model
 from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
@@ -77,7 +77,11 @@ CureOption = Annotated[
 ]
 LibraryOption = Annotated[
     str | None,
-    typer.Option(help="Whose models a function builds: torch, keras or flax.", show_default="torch"),
+    typer.Option(
+        help="Whose models a function builds: torch, keras or flax.",
+        show_default="torch",
+        callback=known_library,
+    ),
 ]
 
 

@@ -126,6 +126,7 @@ def claims(
     Where nothing has been reproduced into the results yet, these are the published ones.
     """
     from initlab.errors import UsageError, unknown_name
+    from initlab.gallery.exhibit import is_reduced
     from initlab.gallery.pages import counted, read_exhibits
     from initlab.gallery.reproduce import with_claims
 
@@ -143,6 +144,8 @@ def claims(
         _print_claim(claim)
     if source != results:
         say(f"{results} holds no claims yet; these are the published ones.")
+    if is_reduced(source):
+        say("These are the reduced forms, by `initlab reproduce --quick`.")
     say(f"{counted(claim['verdict'] for claim in rows)}.")
 
 

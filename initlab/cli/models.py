@@ -11,7 +11,7 @@ import typer
 
 from initlab.cli.references import is_reference, object_of
 from initlab.cli.terminal import print_json, print_table, write_figure
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import UsageError, alternatives, unknown_name
 
 if TYPE_CHECKING:
     from initlab.frameworks.verdict import ModelDiagnosis
@@ -49,14 +49,13 @@ def diagnosis_of_model(
         library: a name in `LIBRARIES`; by default that of the model, and PyTorch's for a function.
 
     Raises:
-        UsageError: without a batch, without the library, or for what is not there.
+        UsageError: without the library, without a batch, or for what is not there.
     """
+    _require_a_library(library)
     if data is None or not is_reference(data):
         raise UsageError(
             "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
         )
-    if library is not None and library not in LIBRARIES:
-        raise UsageError(unknown_name("library", library, LIBRARIES))
     model, batch = _imported(text), _imported(data)
     name = library or _library_of(model)
     _require_library(name)
@@ -86,13 +85,32 @@ def _imported(text: str) -> object:
         raise UsageError(f"{text}: its module cannot be imported: {file}:{line}: {problem}") from error
 
 
+def known_library(library: str | None) -> str | None:
+    """The library itself, if it is one of `LIBRARIES` or none.
+
+    Raises:
+        UsageError: for another.
+    """
+    if library is not None and library not in LIBRARIES:
+        raise UsageError(f"--library: {unknown_name('library', library, LIBRARIES)}")
+    return library
+
+
+def _require_a_library(library: str | None) -> None:
+    """Refuse a model whose library is not installed, before anything else is asked for."""
+    if not any(map(find_spec, [library] if library else LIBRARIES)):
+        raise _missing(*([library] if library else LIBRARIES))
+
+
 def _require_library(name: str) -> None:
     if find_spec(name) is None:
         raise _missing(name)
 
 
-def _missing(name: str) -> UsageError:
-    return UsageError(f"models of {LIBRARIES[name]} need it: pip install 'initlab[{name}]'")
+def _missing(*names: str) -> UsageError:
+    libraries = alternatives(LIBRARIES[name] for name in names)
+    commands = alternatives(f"pip install 'initlab[{name}]'" for name in names)
+    return UsageError(f"models of {libraries} need it: {commands}")
 
 
 def _library_of(model: object) -> str:

@@ -45,7 +45,10 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=0, max=1024, help="Worker processes; 0 trains in this process.", show_default="the cores"
+            min=0,
+            max=1024,
+            help="Worker processes; 0 trains in this process. With --dask, the workers to expect there.",
+            show_default="the cores; of Dask 16",
         ),
     ] = None,
     dask: Annotated[

@@ -14,7 +14,7 @@ from initlab.cli.terminal import (
     print_table,
     print_text,
 )
-from initlab.errors import UsageError, shortened
+from initlab.errors import UsageError, alternatives, shortened, similar
 from initlab.own_code import installed, package_of, shown
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def schemes(
     rows = [row for row in _scheme_rows() if _matches(row, wanted, source)]
     elsewhere = _names_elsewhere(wanted, source)
     if not rows and not elsewhere:
-        sought = " ".join([*(words or []), *([f"--source {source}"] if source else [])])
-        raise UsageError(f"no scheme has {shortened(sought)}; `initlab schemes` lists all")
+        raise UsageError(_nothing(words or [], source))
     if as_json:
         print_json({"schemes": rows, "names_elsewhere": elsewhere, "installed": _installed_rows()})
         return
@@ -60,6 +59,29 @@ def schemes(
     if added:
         typer.echo("\nInstalled packages add:")
         print_table(["name", "kind", "package"], [list(row.values()) for row in added])
+
+
+def _nothing(words: "Sequence[str]", source: str | None) -> str:
+    """The message where no scheme has these words, nor its source the word for it."""
+    sought = shortened(" ".join([*words, *([f"--source {source}"] if source else [])]))
+    vocabulary = _vocabulary()
+    given = [*words, *([source] if source else [])]
+    meant = [
+        near for word in given if word.lower() not in vocabulary for near in similar(word, vocabulary, 1)
+    ]
+    hint = f"did you mean {alternatives(map(repr, meant))}? " if meant else ""
+    return f"no scheme has {sought}; {hint}`initlab schemes` lists all"
+
+
+def _vocabulary() -> list[str]:
+    """The words that find schemes: names, libraries, and the longer words of sources."""
+    from initlab.init.scheme import LIBRARY_NAMES
+
+    rows = _scheme_rows()
+    names = [name for row in rows for name in (row["name"], *row["also"])]
+    libraries = [part for name in LIBRARY_NAMES for part in (*name.split(":"), name)]
+    sources = [word for row in rows for word in re.findall(r"[^\W\d_]{4,}", row["source"])]
+    return sorted({word.lower() for word in (*names, *libraries, *sources)})
 
 
 def _print_entry(title: str, *paragraphs: str) -> None:
@@ -144,13 +166,13 @@ def explain(
     if as_json:
         outlooks = [vars(outlook) for outlook in explanation.outlooks]
         starts = [vars(start) for start in explanation.starts]
-        known = {**vars(explanation), "scheme": str(explanation.scheme)}
-        print_json({**known, "outlooks": outlooks, "starts": starts})
+        names = {"scheme": str(explanation.scheme), "bias": explanation.bias and str(explanation.bias)}
+        print_json({**vars(explanation), **names, "outlooks": outlooks, "starts": starts})
         return
     for line in _explanation_lines(explanation, layer):
         print_text(line)
     if explanation.outlooks:
-        _print_outlooks(explanation.outlooks)
+        _print_outlooks(explanation)
     elif explanation.starts:
         _print_starts(explanation)
     else:
@@ -174,6 +196,9 @@ def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
     if explanation.variance is not None:
         std, sigma_w2 = explanation.variance**0.5, explanation.sigma_w2
         lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
+    if explanation.bias is not None:
+        std, sigma_b2 = explanation.sigma_b2**0.5, explanation.sigma_b2
+        lines.append(f"Its biases are {explanation.bias}: std {std:.4g}, sigma_b^2 = Var b = {sigma_b2:.4g}")
     if explanation.equals:
         lines.append(f"Same weights in every layer: {', '.join(explanation.equals)}")
     if explanation.equals_here:
@@ -181,10 +206,11 @@ def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
     return lines
 
 
-def _print_outlooks(outlooks: "list[Outlook]") -> None:
-    typer.echo("\nIn wide networks without biases, layer after layer:")
+def _print_outlooks(explanation: "Explanation") -> None:
+    biases = "without biases" if explanation.bias is None else "with these biases"
+    typer.echo(f"\nIn wide networks {biases}, layer after layer:")
     header = ["activation", "variance", "gradient factor", "regime", "trainable depth", "critical sigma_w^2"]
-    print_table(header, [_outlook_cells(outlook) for outlook in outlooks])
+    print_table(header, [_outlook_cells(outlook) for outlook in explanation.outlooks])
     print_text("Variance: the limit in deep layers.")
     print_text("Gradient factor: a layer multiplies squared gradients by it.")
     print_text("Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.")

@@ -116,8 +116,10 @@ def test_a_model_of_flax_is_known_and_a_function_told(initlab_here, tmp_path, mo
 @pytest.mark.usefixtures("in_a_folder_of_mine")
 def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypatch):
     monkeypatch.setattr("initlab.cli.models.find_spec", lambda _: None)
-    refused = initlab_here("diagnose", "my_models:build", "--data", "my_models:batch")
-    assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
+    for words in (["--data", "my_models:batch"], [], ["--library", "torch"]):
+        refused = initlab_here("diagnose", "my_models:build", *words)
+        assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
+        assert ("initlab[keras]" in refused.stderr) == ("--library" not in words)
 
 
 @pytest.mark.parametrize(
