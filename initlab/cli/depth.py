@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
@@ -34,6 +35,7 @@ def depth(
         typer.Option(
             metavar="SCHEME",
             help=SCHEME_HELP,
+            autocompletion=scheme_names,
             show_default=", ".join(_SCHEMES),
         ),
     ] = None,
@@ -41,6 +43,7 @@ def depth(
         list[str] | None,
         typer.Option(
             help=ACTIVATION_HELP,
+            autocompletion=activation_names,
             show_default=", ".join(_ACTIVATIONS),
         ),
     ] = None,

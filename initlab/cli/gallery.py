@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import exhibit_names
 from initlab.cli.terminal import (
     JsonOption,
     ResultsOption,
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; all, when none is given.", autocompletion=exhibit_names),
+    ] = None,
     results: ResultsOption = Path("results"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Run a smaller version; write to RESULTS/quick.")
@@ -117,7 +121,10 @@ def _conclude(done: "Sequence[Reproduction]", check: bool) -> None:
 
 @app.command()
 def claims(
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; all, when none is given.", autocompletion=exhibit_names),
+    ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:

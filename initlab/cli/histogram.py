@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
@@ -39,6 +40,7 @@ def histogram(
         typer.Option(
             metavar="SCHEME",
             help=SCHEME_HELP,
+            autocompletion=scheme_names,
             show_default="he",
         ),
     ] = None,
@@ -46,6 +48,7 @@ def histogram(
         list[str] | None,
         typer.Option(
             help=ACTIVATION_HELP,
+            autocompletion=activation_names,
             show_default="sigmoid, tanh, relu",
         ),
     ] = None,

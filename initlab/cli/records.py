@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import config_names, record_names
 from initlab.cli.terminal import (
     CONFIG_HELP,
     AllowCodeOption,
@@ -32,7 +33,8 @@ SHOWN = 20  # names before a question
 @app.command("list")
 def list_records(
     experiment: Annotated[
-        str | None, typer.Argument(help="An experiment; without a name, all are listed.")
+        str | None,
+        typer.Argument(help="An experiment; without a name, all are listed.", autocompletion=record_names),
     ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
@@ -65,9 +67,15 @@ def _warn_of_damage(results: Path, names: list[str]) -> None:
 @app.command()
 def compare(
     first: Annotated[
-        str, typer.Argument(help="An experiment; or the id of a run, its beginning, or EXPERIMENT/RUN.")
+        str,
+        typer.Argument(
+            help="An experiment; or the id of a run, its beginning, or EXPERIMENT/RUN.",
+            autocompletion=record_names,
+        ),
     ],
-    second: Annotated[str, typer.Argument(help="Another experiment, or the id of another run.")],
+    second: Annotated[
+        str, typer.Argument(help="Another experiment, or the id of another run.", autocompletion=record_names)
+    ],
     results: ResultsOption = Path("results"),
     by: Annotated[
         str, typer.Option(help="Of experiments: test_accuracy, test_loss or final_loss.")
@@ -133,7 +141,9 @@ def _pairing_cells(pairing: "Pairing") -> list[object]:
 
 @app.command()
 def export(
-    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    experiment: Annotated[
+        str, typer.Argument(help="An experiment that has records.", autocompletion=record_names)
+    ],
     results: ResultsOption = Path("results"),
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated lines, the default.")] = False,
     as_json: JsonOption = False,
@@ -166,7 +176,9 @@ def export(
 
 @app.command()
 def verify(
-    experiment: Annotated[str | None, typer.Argument(help="An experiment; without a name, all.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="An experiment; without a name, all.", autocompletion=record_names)
+    ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
@@ -195,7 +207,9 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 @app.command()
 def remove(
-    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    experiment: Annotated[
+        str, typer.Argument(help="An experiment that has records.", autocompletion=record_names)
+    ],
     runs: Annotated[
         list[str] | None, typer.Argument(help="Ids of runs, or their beginnings; by default all.")
     ] = None,
@@ -216,7 +230,7 @@ def remove(
 
 @app.command()
 def clean(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),

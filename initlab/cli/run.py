@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import config_names
 from initlab.cli.terminal import (
     CONFIG_HELP,
     AllowCodeOption,
@@ -38,7 +39,7 @@ def _list_configs(wanted: bool) -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),

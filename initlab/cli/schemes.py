@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     JsonOption,
@@ -145,14 +146,19 @@ def _scheme_rows() -> list[dict[str, Any]]:
 
 @app.command()
 def explain(
-    scheme: Annotated[str, typer.Argument(help="A scheme, for example he, torch:linear or keras:he_normal.")],
+    scheme: Annotated[
+        str,
+        typer.Argument(
+            help="A scheme, for example he, torch:linear or keras:he_normal.", autocompletion=scheme_names
+        ),
+    ],
     layer: Annotated[
         str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers; auto alone depends on it.")] = 20,
     activation: Annotated[
         list[str] | None,
-        typer.Option(help=ACTIVATION_HELP, show_default="all of ours"),
+        typer.Option(help=ACTIVATION_HELP, show_default="all of ours", autocompletion=activation_names),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
