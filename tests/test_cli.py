@@ -20,6 +20,7 @@ from initlab.runner import memory
 from initlab.runner.config import load_experiment
 from initlab.runner.shipped import shipped_configs
 from initlab.runner.store import Store
+from initlab.training.tables import cell_width
 
 
 def initlab(*arguments, cwd=None, **environment):
@@ -298,6 +299,31 @@ def test_a_run_or_experiment_that_nobody_recorded_is_told_with_similar_names(
     assert "no run is called 'smal'; did you mean 'small" in compared.stderr
     listed = initlab_here("list", "smal", "--results", tmp_path / "r")
     assert "unknown experiment 'smal'; did you mean 'small'?" in listed.stderr
+
+
+def test_an_id_that_list_has_shortened_is_accepted_and_all_fits_the_terminal(
+    initlab_here, small_config, tmp_path
+):
+    label = "日本語の長い名前" * 3
+    scheme = "variance_scaling(scale=1.3, fan=average, distribution=uniform)"
+    few = ["--set", "name=small", "--set", "train.steps=2", "--set", "network.hidden=[8, 9, 7]"]
+    few += ["--set", f'sweep.init=[{{scheme: "{scheme}", label: {label}}}]', "--results", tmp_path / "r"]
+    printed = [
+        initlab_here("run", small_config, *few, "--jobs", 0),
+        initlab_here("run", small_config, *few, "--dry-run"),
+        initlab_here("list", "small", "--results", tmp_path / "r"),
+        initlab_here("compare", "small", "small", "--results", tmp_path / "r"),
+    ]
+    assert [done.returncode for done in printed] == [0, 0, 0, 0]
+    assert max(cell_width(line) for done in printed for line in done.stdout.splitlines()) <= 80
+    shown = [line.split()[0] for line in printed[2].stdout.splitlines()[1:]]
+    assert all("..." in name for name in shown)
+    for name in (shown[0], f"small/{shown[0]}", shown[0].replace("...", "…")):
+        done = initlab_here("note", name, "a note", "--results", tmp_path / "r")
+        assert done.returncode == 0, done.stderr
+    assert initlab_here("compare", *shown, "--results", tmp_path / "r").returncode == 0
+    assert initlab_here("remove", "small", *shown, "--yes", "--results", tmp_path / "r").returncode == 0
+    assert Store(tmp_path / "r", "small").run_ids() == []
 
 
 def test_what_is_shipped_needs_no_fetching(initlab_here):

@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,16 +176,11 @@ def print_text(text: str, indent: int = 0) -> None:
         text: of one paragraph.
         indent: of all lines, in characters.
     """
+    from initlab.training.tables import wrapped
+
     margin = " " * indent
-    wrapped = textwrap.wrap(
-        text,
-        max(screen_width(), 40),
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    typer.echo("\n".join(wrapped))
+    lines = wrapped(text, max(screen_width(), 40) - indent)
+    typer.echo("\n".join(margin + line for line in lines))
 
 
 def say(message: str) -> None:
