@@ -247,8 +247,8 @@ def _text_of(path: Path, reference: str) -> str:
         return content.decode()
     except OSError as error:
         raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UsageError(f"{shortened(reference)}: not a file of Python: {error}") from None
+    except ValueError:
+        raise UsageError(f"{shortened(reference)}: not a file of Python: not UTF-8 text") from None
 
 
 @lru_cache(maxsize=64)
@@ -261,7 +261,7 @@ def _module_of(text: str, file: str) -> ModuleType:
     try:
         exec(compile(text, file, "exec"), vars(module))
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{_line_of(error, file)}: {_described(error)}") from error
+        raise UsageError(f"{_line_of(error, file)}: {described(error)}") from error
     return module
 
 
@@ -272,7 +272,12 @@ def _line_of(error: BaseException, file: str) -> str:
     return f"{file}:{lines[-1]}" if lines else file
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """What a person's code raised, in one line.
+
+    >>> described(ValueError("two  words"))
+    'ValueError: two words'
+    """
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {message}"[:300]
 
@@ -295,7 +300,7 @@ def outcome_of(name: str, function: Callable[..., Any], *arguments: Any, **keywo
     except (Exception, SystemExit) as error:
         code = getattr(function, "__code__", None)
         place = f"{_line_of(error, code.co_filename)}: " if code else ""
-        raise UsageError(f"{place}{shown(name)} fails: {_described(error)}") from error
+        raise UsageError(f"{place}{shown(name)} fails: {described(error)}") from error
 
 
 def installed(kind: str) -> "dict[str, EntryPoint]":
@@ -337,7 +342,7 @@ def source_of_installed(kind: str, name: str) -> Source | None:
     try:
         spec = find_spec(point.module)
     except ImportError as error:
-        raise UsageError(f"{kind} {name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{kind} {name} of {package_of(point)}: {described(error)}") from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise UsageError(f"{kind} {name} of {package_of(point)}: {point.module} is no module with a source")
     return Source(
@@ -360,7 +365,7 @@ def _imported(point: "EntryPoint") -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{point.name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{point.name} of {package_of(point)}: {described(error)}") from error
 
 
 def shown(text: str) -> str:

@@ -134,6 +134,9 @@ def diagnose(
         return
     if cure or library:
         raise UsageError("--cure and --library are for a model of your own, MODULE:MODEL")
+    if config is not None and data is not None and is_reference(data):
+        given = plain(str(config))
+        raise UsageError(f"--data {data} is for a model of your own, MODULE:MODEL, which {given} is not")
     if config is not None:
         _refuse_beside_a_config(config, bool(init or activation or hidden or data), optimizer)
         cases = _cases_of_config(config, overrides or [], allow_code)
