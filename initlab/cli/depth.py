@@ -47,8 +47,8 @@ def depth(
             show_default=", ".join(_ACTIVATIONS),
         ),
     ] = None,
-    layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
-    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
+    layers: Annotated[int, typer.Option("--depth", max=1000, help="The number of hidden layers.")] = 20,
+    width: Annotated[int, typer.Option(max=100_000, help="Input features, and units of each layer.")] = 100,
     samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 300,
     seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
     batch_norm: Annotated[

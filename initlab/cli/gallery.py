@@ -11,6 +11,7 @@ from initlab.cli.terminal import (
     ResultsOption,
     app,
     has_colours,
+    make_folder_of,
     painted,
     print_json,
     print_table,
@@ -63,6 +64,8 @@ def reproduce(
         print_table(["experiment", "what it is"], rows)
         return
     read_sources(folder / gallery.SOURCES)  # what is wrong with it is told before hours of measurements
+    if not check:
+        make_folder_of(part_of(results, quick) / scripts[0].stem)
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [

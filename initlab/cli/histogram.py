@@ -56,8 +56,8 @@ def histogram(
         str,
         typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
     ] = "activations",
-    depth: Annotated[int, typer.Option(help="The number of hidden layers.")] = 5,
-    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
+    depth: Annotated[int, typer.Option(max=1000, help="The number of hidden layers.")] = 5,
+    width: Annotated[int, typer.Option(max=100_000, help="Input features, and units of each layer.")] = 100,
     samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 1000,
     bins: Annotated[int, typer.Option(max=10_000, help="The number of bins.")] = 30,
     edges: Annotated[

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from initlab.cli.references import is_reference, module_meant, object_of
-from initlab.cli.terminal import print_json, print_table, write_figure
+from initlab.cli.terminal import make_folder_of, print_json, print_table, write_figure
 from initlab.errors import InitlabError, UsageError, alternatives, unknown_name
 from initlab.own_code import described
 
@@ -146,7 +146,7 @@ def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:
     if output.figure:
         write_figure(diagnosis.figure(), output.figure)
     if output.cure and diagnosis.cure:
-        output.cure.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(output.cure)
         output.cure.write_text(f"{diagnosis.cure.code}\n", encoding="utf-8")
     if output.as_json:
         print_json(diagnosis.to_dict())

@@ -71,7 +71,8 @@ def _message(error: Any) -> str:
 
 
 def _options(ctx: Any) -> list[str]:
-    return [name for option in ctx.command.params for name in option.opts if name.startswith("--")]
+    names = [name for option in ctx.command.params for name in option.opts if name.startswith("--")]
+    return [*names, "--help"]
 
 
 def _wrong_value(name: str, details: Any) -> str:

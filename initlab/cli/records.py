@@ -15,6 +15,7 @@ from initlab.cli.terminal import (
     SetOption,
     app,
     fail,
+    make_folder_of,
     plain,
     print_json,
     print_table,
@@ -164,6 +165,7 @@ def export(
     rows = export_rows(find_store(results, experiment))
     _warn_of_damage(results, [experiment])
     if parquet is not None:
+        make_folder_of(parquet)
         write_shared(parquet, parquet_bytes(rows))
         say(f"Written: {parquet}")
         return

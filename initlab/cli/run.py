@@ -21,7 +21,7 @@ from initlab.cli.terminal import (
     say,
     screen_width,
 )
-from initlab.errors import InitlabError
+from initlab.errors import InitlabError, require
 
 if TYPE_CHECKING:
     from initlab.runner.config import Experiment
@@ -78,6 +78,7 @@ def run(
     from initlab.runner.sweep import Choice, run_experiment
 
     experiment = load_experiment(config, overrides or [], allow_code=allow_code)
+    require(dask is not None or not mixed, "--mixed is for the workers of --dask")
     choice = Choice(jobs=jobs, dask=dask, mixed=mixed, retry_failed=retry_failed, force=force)
     if dry_run:
         _preview(experiment, results, choice, as_json)

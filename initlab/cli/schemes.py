@@ -15,13 +15,15 @@ from initlab.cli.terminal import (
     print_table,
     print_text,
 )
-from initlab.errors import UsageError, alternatives, shortened, similar
+from initlab.errors import UsageError, alternatives, require, shortened, similar
 from initlab.own_code import installed, package_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from initlab.theory.explain import Explanation, Outlook
+
+_LARGEST = 10_000_000  # weights of a layer
 
 
 @app.command()
@@ -188,10 +190,13 @@ def explain(
 
 
 def _layer_shape(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
     if not match:
-        raise UsageError(f"--layer {text}: write inputs and units, as in --layer 784x100")
-    return int(match[1]), int(match[2])
+        raise UsageError(f"--layer {text[:60]}: write inputs and units, as in --layer 784x100")
+    n_in, n_out = int(match[1]), int(match[2])
+    # The weights are drawn under every name, to see which are the same.
+    require(n_in * n_out <= _LARGEST, f"--layer {text}: at most {_LARGEST:,} weights, not {n_in * n_out:,}")
+    return n_in, n_out
 
 
 def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:

@@ -16,7 +16,7 @@ import typer
 
 from initlab import __version__
 from initlab.cli.parsing import Commands
-from initlab.errors import UsageError
+from initlab.errors import StorageError, UsageError
 from initlab.registry import parts_of
 
 if TYPE_CHECKING:
@@ -245,6 +245,18 @@ def check_suffix(target: Path, option: str = "--output") -> None:
         raise UsageError(f"{option} {target}: the name must end in .png, .svg or .pdf")
 
 
+def make_folder_of(target: Path) -> None:
+    """Make the folder of a file that is to be written.
+
+    Raises:
+        StorageError: when a file lies in its way.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StorageError(f"{target.parent}: not a folder") from None
+
+
 def write_figure(figure: "Figure", target: Path) -> None:
     """Draw a figure into a file, and make its folder.
 
@@ -255,5 +267,5 @@ def write_figure(figure: "Figure", target: Path) -> None:
     from initlab.plotting.style import render
 
     picture = render(figure, target.suffix[1:])
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(target)
     target.write_bytes(picture)

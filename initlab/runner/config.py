@@ -252,7 +252,8 @@ def load_experiment(
 def _read_document(path: Path, allow_code: bool = False) -> Document:
     document = read_yaml(_read_text(path), str(path))
     if not isinstance(document.tree, dict):
-        raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
+        nothing = "empty; " if document.tree is None else ""
+        raise ConfigError([f"{path}: {nothing}a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
     load_code(document, path.parent, allow_code)
     return document
@@ -267,7 +268,7 @@ def _read_text(path: Path) -> str:
         raise StorageError(f"{str(path)[:200]}: {problem}") from error
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#x}"
-        raise ConfigError([f"{path}: not UTF-8 text: {byte}"]) from None
+        raise ConfigError([f"{path}: not UTF-8 text: {byte}; save the file as UTF-8"]) from None
     except ValueError as error:
         raise ConfigError([f"{str(path)[:60]!r}: not a path: {error}"]) from None
 
@@ -617,6 +618,7 @@ _WANTED = {
     "string_pattern_mismatch": "a plain name of letters, digits, '.', '_', '-' and '+', at most 64",
     "string_too_long": "at most {max_length} characters long",
     "string_too_short": "at least {min_length} characters long",
+    "greater_than": "above {gt:g}",
     "greater_than_equal": "{ge} or more",
     "less_than_equal": "{le} or less",
     "less_than": "less than {lt}",

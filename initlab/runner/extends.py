@@ -63,7 +63,8 @@ def _file(given: Any, folder: Path, place: str) -> Path:
     """
     try:
         if not isinstance(given, str) or not given.isprintable():
-            raise UsageError(f"must be the name of a shipped config or a path, not {shortened(given)}")
+            shown = "empty" if given is None else shortened(given)
+            raise UsageError(f"must be the name of a shipped config or a path, not {shown}")
         if is_plain_name(given):
             return shipped_config(given)
         file = (folder / given).resolve()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from initlab.errors import ConfigError
-from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
+from initlab.runner.yaml_text import DEEPEST, Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
 _NO_CHANGE = ("name", "description", "figures", "data.path")  # these leave the runs as they are
@@ -26,6 +26,8 @@ def apply_override(document: Document, text: str) -> None:
     keys = _keys(key.strip())
     shown = text[:100]
     origin = f"--set {shown}" if shown.isprintable() else f"--set {shown!r}"
+    if len(keys) > DEEPEST:
+        raise ConfigError([f"{origin}: nested more than {DEEPEST} levels deep"])
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     new = _read_value(value.strip(), origin)
