@@ -142,7 +142,12 @@ def _library_of(model: object) -> str:
 
 
 def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:
-    """Print a diagnosis, and write the files that were asked for."""
+    """Print a diagnosis, and write the files that were asked for.
+
+    Args:
+        diagnosis: of a person's model.
+        output: what is shown of it, and the files.
+    """
     if output.figure:
         write_figure(diagnosis.figure(), output.figure)
     if output.cure and diagnosis.cure:

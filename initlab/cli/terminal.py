@@ -240,7 +240,12 @@ def file_name(words: "Iterable[str]") -> str:
 
 
 def check_suffix(target: Path, option: str = "--output") -> None:
-    """Refuse a file name of an unknown picture format, before anything is computed."""
+    """Refuse a file name of an unknown picture format, before anything is computed.
+
+    Args:
+        target: the file.
+        option: that names it.
+    """
     if target.suffix not in (".png", ".svg", ".pdf"):
         raise UsageError(f"{option} {target}: the name must end in .png, .svg or .pdf")
 
