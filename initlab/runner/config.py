@@ -20,7 +20,7 @@ from initlab.errors import ConfigError, StorageError, UsageError, alternatives, 
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.registry import parameters_of
 from initlab.runner.extends import with_extended
-from initlab.runner.overrides import apply_override, name_changes, put
+from initlab.runner.overrides import apply_override, holders, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import Frame, NetworkSettings, Settings
@@ -339,24 +339,11 @@ def _excluded(sweep: Any) -> list[dict[str, Any]]:
     return [values for values in excluded if isinstance(values, dict)] if isinstance(excluded, list) else []
 
 
-def _holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
-    """The sweep and its zipped groups, as far as they are well-formed, with the keys that lead to each."""
-    if not isinstance(sweep, dict):
-        return []
-    zipped = sweep.get("zip")
-    groups = enumerate(zipped if isinstance(zipped, list) else [])
-    inner: list[tuple[dict[str, Any], Keys]] = [
-        (group, ("sweep", "zip", i)) for i, group in groups if isinstance(group, dict)
-    ]
-    return [(sweep, ("sweep",)), *inner]
-
-
 def _may_hold(sweep: Any, key: str) -> bool:
     """Whether a sweep has a dotted key, of which the values cannot be read; or cannot be read as a whole."""
     if not isinstance(sweep, dict):
         return sweep is not None
-    holders = [holder for holder, _ in _holders(sweep)]
-    swept = any(_overlap(key, str(other)) for holder in holders for other in holder)
+    swept = any(_overlap(key, str(other)) for holder, _ in holders(sweep) for other in holder)
     return swept or not isinstance(sweep.get("zip", []), list)
 
 
@@ -407,7 +394,7 @@ class _Checker:
     def read_ranges(self, sweep: Any) -> list[str]:
         """Replace each range, as `range(10)`, by its values; returns the mistakes."""
         mistakes: list[str] = []
-        for holder, keys in _holders(sweep):
+        for holder, keys in holders(sweep):
             for key, value in holder.items():
                 if isinstance(value, str):
                     try:
