@@ -24,7 +24,7 @@ from tokenize import TokenError, TokenInfo, generate_tokens
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import StorageError, UsageError, shortened, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -288,7 +288,8 @@ def source_of_file(kind: str, reference: str) -> Source:
         reference: as `./mine.py:mish`, without arguments.
 
     Raises:
-        UsageError: when the file cannot be read.
+        StorageError: when the file cannot be read.
+        UsageError: when it holds no code.
     """
     match = _REFERENCE.fullmatch(reference)
     assert match
@@ -311,9 +312,9 @@ def _text_of(path: Path, reference: str) -> str:
             raise UsageError(f"{shortened(reference)}: larger than {_LARGEST:,} bytes")
         return content.decode()
     except OSError as error:
-        raise UsageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UsageError(f"{shortened(reference)}: not a file of Python: {error}") from None
+        raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
+    except ValueError:
+        raise UsageError(f"{shortened(reference)}: not a file of Python: not UTF-8 text") from None
 
 
 @lru_cache(maxsize=64)
@@ -326,7 +327,7 @@ def _module_of(text: str, file: str) -> ModuleType:
     try:
         exec(compile(text, file, "exec"), vars(module))
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{_line_of(error, file)}: {_described(error)}") from error
+        raise UsageError(f"{_line_of(error, file)}: {described(error)}") from error
     return module
 
 
@@ -337,7 +338,12 @@ def _line_of(error: BaseException, file: str) -> str:
     return f"{file}:{lines[-1]}" if lines else file
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """What a person's code raised, in one line.
+
+    >>> described(ValueError("two  words"))
+    'ValueError: two words'
+    """
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {message}"[:300]
 
@@ -360,7 +366,7 @@ def outcome_of(name: str, function: Callable[..., Any], *arguments: Any, **keywo
     except (Exception, SystemExit) as error:
         code = getattr(function, "__code__", None)
         place = f"{_line_of(error, code.co_filename)}: " if code else ""
-        raise UsageError(f"{place}{shown(name)} fails: {_described(error)}") from error
+        raise UsageError(f"{place}{shown(name)} fails: {described(error)}") from error
 
 
 def installed(kind: str) -> "dict[str, EntryPoint]":
@@ -402,7 +408,7 @@ def source_of_installed(kind: str, name: str) -> Source | None:
     try:
         spec = find_spec(point.module)
     except ImportError as error:
-        raise UsageError(f"{kind} {name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{kind} {name} of {package_of(point)}: {described(error)}") from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise UsageError(f"{kind} {name} of {package_of(point)}: {point.module} is no module with a source")
     return Source(
@@ -425,7 +431,7 @@ def _imported(point: "EntryPoint") -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{point.name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{point.name} of {package_of(point)}: {described(error)}") from error
 
 
 def shown(text: str) -> str:

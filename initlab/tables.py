@@ -48,6 +48,9 @@ def aligned(
     return "\n".join(lines)
 
 
+_WIDE = "\u2e80-\uffdc"  # from Chinese radicals to the full-width forms
+
+
 def cell_width(text: str) -> int:
     """How many cells of a terminal a text takes: two for a Chinese character, none for a combining mark.
 
@@ -57,6 +60,24 @@ def cell_width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of a paragraph; between wide characters, as of Japanese, a line may end anywhere.
+
+    Args:
+        text: of one paragraph.
+        width: of a line, in cells of a terminal. A longer word has a line of its own.
+
+    >>> wrapped("all weights are zero", 12), wrapped("\u521d\u671f\u5024", 4)
+    (['all weights', 'are zero'], ['初期', '値'])
+    """
+    lines = [""]
+    for piece in re.findall(rf"[{_WIDE}]|[^\s{_WIDE}]+|\s+", text.strip()):
+        if lines[-1] and cell_width((lines[-1] + piece).rstrip()) > width:
+            lines = [*lines[:-1], lines[-1].rstrip(), ""]
+        lines[-1] = (lines[-1] + piece).lstrip()
+    return lines
 
 
 def shortened_middle(text: str, width: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import activation_names, record_names, scheme_names
 from initlab.cli.pictures import (
     Drawing,
     FormatOption,
@@ -50,9 +51,13 @@ _ACTIVATIONS = ("sigmoid", "tanh", "relu")
 _MOST_ROWS = 6  # in one figure of several activation functions
 
 
-InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
+InitOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he", autocompletion=scheme_names),
+]
 ActivationOption = Annotated[
-    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+    list[str] | None,
+    typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS), autocompletion=activation_names),
 ]
 WhatOption = Annotated[
     str, typer.Option(help="activations, preactivations, gradients, weights or weight_gradients.")
@@ -60,16 +65,21 @@ WhatOption = Annotated[
 FromOption = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="EXPERIMENT", help="Show trained networks: an experiment with save_weights."
+        "--from",
+        metavar="EXPERIMENT",
+        help="Show trained networks: an experiment with save_weights.",
+        autocompletion=record_names,
     ),
 ]
 StepOption = Annotated[
     list[str] | None,
     typer.Option(metavar="STEP", help="After which step, with --from; repeatable.", show_default="last"),
 ]
-DepthOption = Annotated[int | None, typer.Option(help="The number of hidden layers.", show_default="5")]
+DepthOption = Annotated[
+    int | None, typer.Option(max=1000, help="The number of hidden layers.", show_default="5")
+]
 OwnWidthOption = Annotated[
-    int | None, typer.Option(help="Input features, and units of each layer.", show_default="100")
+    int | None, typer.Option(max=100_000, help="Input features, and units of each layer.", show_default="100")
 ]
 OwnSamplesOption = Annotated[
     int,

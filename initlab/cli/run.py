@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import config_names
 from initlab.cli.terminal import (
     CONFIG_HELP,
     AllowCodeOption,
@@ -20,7 +21,7 @@ from initlab.cli.terminal import (
     say,
     screen_width,
 )
-from initlab.errors import InitlabError
+from initlab.errors import InitlabError, require
 
 if TYPE_CHECKING:
     from initlab.runner.config import Experiment
@@ -38,14 +39,17 @@ def _list_configs(wanted: bool) -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=0, max=1024, help="Worker processes; 0 trains in this process.", show_default="the cores"
+            min=0,
+            max=1024,
+            help="Worker processes; 0 trains in this process. With --dask, the workers to expect there.",
+            show_default="the cores; of Dask 16",
         ),
     ] = None,
     dask: Annotated[
@@ -74,6 +78,7 @@ def run(
     from initlab.runner.sweep import Choice, run_experiment
 
     experiment = load_experiment(config, overrides or [], allow_code=allow_code)
+    require(dask is not None or not mixed, "--mixed is for the workers of --dask")
     choice = Choice(jobs=jobs, dask=dask, mixed=mixed, retry_failed=retry_failed, force=force)
     if dry_run:
         _preview(experiment, results, choice, as_json)

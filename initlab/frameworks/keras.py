@@ -119,8 +119,8 @@ def _differentiated(
     own = {name: value.clone().requires_grad_() for name, value in values.items()}
     with random_states_kept(), torch.enable_grad():
         value = loss(own, inputs, targets)
-        found = torch.autograd.grad(value, list(own.values()), allow_unused=True)
-    gradients = zip(own, found, strict=True)
+        tensors = torch.autograd.grad(value, list(own.values()), allow_unused=True)
+    gradients = zip(own, tensors, strict=True)
     return float(value.detach()), {name: each for name, each in gradients if each is not None}
 
 

@@ -64,8 +64,8 @@ def diagnose(
     diagnosis = judged(_name_of(models[0]), traces, optimizer, len(next(tensors_in(batch))), first)
     if not cure or diagnosis.verdict == "trains":
         return diagnosis
-    found = find_cure(models[0], traces[0], batch, loss, optimizer)
-    return replace(diagnosis, cure=found, is_treated=True)
+    proposal = find_cure(models[0], traces[0], batch, loss, optimizer)
+    return replace(diagnosis, cure=proposal, is_treated=True)
 
 
 def _name_of(model: nn.Module) -> str:

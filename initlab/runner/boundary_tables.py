@@ -201,7 +201,7 @@ def boundary_text(boundaries: Boundaries, width: int | None = None) -> str:
 
     Args:
         boundaries: of an experiment.
-        width: of the table, in cells of a terminal; see `training.tables.aligned`.
+        width: of the table, in cells of a terminal; see `tables.aligned`.
     """
     table = aligned(boundary_table(boundaries), width)
     return "\n".join([table, *_notes(boundaries), boundaries.used])

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -272,8 +273,8 @@ def find_run(results: Path, name: str) -> tuple[Store, str]:
     names = [experiment] if experiment else experiments(results)
     stores = [find_store(results, name) for name in names]
     runs = [(store, run_id) for store in stores for run_id in store.run_ids()]
-    start, _, end = beginning.partition("…")
-    matches = [each for each in runs if each[1].startswith(start) and each[1].endswith(end)]
+    start, *end = re.split(r"\.\.\.|…", beginning, maxsplit=1)
+    matches = [each for each in runs if each[1].startswith(start) and each[1].endswith("".join(end))]
     if not matches:
         raise UsageError(_no_run(name, [*names, *(run_id for _, run_id in runs)]))
     if len(matches) > 1:

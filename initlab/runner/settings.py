@@ -28,7 +28,7 @@ from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
 from initlab.errors import require, shortened, unknown_name
 from initlab.init.per_layer import Initialization
-from initlab.init.scheme import SCHEMES, Scheme, library_name
+from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.architecture import HIDDEN_LAYERS, Skip, hidden_sizes
 from initlab.nn.losses import LOSSES
@@ -197,6 +197,8 @@ _HIDDEN_SCHEMA = {
 
 _INIT_SCHEMA = {
     "anyOf": [
+        # These names are completed by an editor, and by the shell.
+        {"type": "string", "enum": sorted([*SCHEMES, *ALIASES, *LIBRARY_NAMES])},
         {"type": "string"},
         {
             "type": "object",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.data.datasets import open_dataset
-from initlab.errors import DataError, InitlabError, UsageError, shortened
+from initlab.errors import DataError, InitlabError, UsageError, require, shortened
 from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
@@ -76,6 +76,9 @@ class Trained:
 class Choice:
     """Which runs are trained, and where.
 
+    Raises:
+        UsageError: for `jobs=0` beside `dask`.
+
     Attributes:
         jobs: the number of worker processes: by default the number of cores, and 0 in a process that is
             itself a worker; 0 trains within this process.
@@ -91,6 +94,10 @@ class Choice:
     mixed: bool = False
     retry_failed: bool = False
     force: bool = False
+
+    def __post_init__(self) -> None:
+        in_both = self.jobs == 0 and self.dask is not None
+        require(not in_both, "--jobs 0 trains in this process, and --dask on other workers; give one of them")
 
     @property
     def width(self) -> int:

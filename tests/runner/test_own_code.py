@@ -11,7 +11,7 @@ import pytest
 from conftest import record_bytes
 
 from initlab import Experiment, Scheme, load_experiment, load_results
-from initlab.errors import UsageError
+from initlab.errors import StorageError, UsageError
 from initlab.init.scheme import SCHEMES
 from initlab.nn.activations import ACTIVATIONS
 from initlab.own_code import Source, essential
@@ -207,12 +207,18 @@ def test_mistakes_within_the_code_have_the_place_of_the_config(config):
     for text, message in (
         ("./code/mine.py:drows", r"own\.yaml:6:14: unknown function of .*did you mean 'draws'"),
         ("./code/mine.py:draws(b=2)", r"own\.yaml:6:14: init.*unknown argument of draws"),
-        ("./code/none.py:draws", r"own\.yaml:6:14: .*none\.py:draws: cannot read the file"),
         ("./code/mine.py:bent", r"own\.yaml:6:14: bent must be a function of rng, shape"),
     ):
         config.write_text(CONFIG.replace("./code/mine.py:draws(a=2)", text))
         with pytest.raises(UsageError, match=message):
             load_experiment(config, allow_code=True)
+    unread = CONFIG.replace("./code/mine.py:draws(a=2)", "./code/none.py:draws")
+    config.write_text(unread)
+    with pytest.raises(StorageError, match=r"own\.yaml:6:14: .*none\.py:draws: cannot read the file"):
+        load_experiment(config, allow_code=True)
+    config.write_text(unread.replace("code/mine.py:bent", "code/mine.py:bnet"))
+    with pytest.raises(UsageError, match=r"unknown function(?s:.*)cannot read the file"):
+        load_experiment(config, allow_code=True)
     config.write_text(CONFIG.replace("code/mine.py:bent", "'code/mine.py:bent(a=2)'"))
     with pytest.raises(UsageError, match="takes no arguments"):
         load_experiment(config, allow_code=True)

@@ -63,7 +63,8 @@ def test_auto_is_explained_for_each_activation_with_its_numbers():
 def test_a_notebook_shows_text_and_a_table():
     shown = repr(explain("torch:linear", (784, 100), activations=["relu", "tanh"]))
     assert "For a layer of 784x100: std 0.02062" in shown
-    assert "\nactivation      variance" in shown
+    assert "\nactivation   variance" in shown
+    assert "with these biases" in shown
     assert shown.count("\n") < 15
     page = explain("he", activations=["relu"])._repr_html_()
     assert "<td>critical</td>" in page
