@@ -85,14 +85,18 @@ _FEW = 8  # names that a message lists
 # What other programs and books call things.
 _ELSEWHERE = {
     "gaussian": "normal",
+    "jax": "flax",
     "learning_rate": "lr",
     "linear": "identity",
     "logistic": "sigmoid",
     "msra": "he",
     "mse": "squared_error",
     "nll": "cross_entropy",
+    "pytorch": "torch",
     "silu": "swish",
     "softmax": "cross_entropy",
+    "std": "normal",
+    "tensorflow": "keras",
 }
 _NEAREST = 3  # names that it proposes where there are more
 
@@ -150,4 +154,5 @@ def similar(given: str, names: Iterable[str], count: int) -> list[str]:
     same = [name for name in names if name.lower() == start or name == _ELSEWHERE.get(start)]
     holding = [name for name in names if len(start) >= 3 and start in name.lower()]
     close = get_close_matches(start, names, n=count, cutoff=0.5)
-    return (same or list(dict.fromkeys([*close, *holding])))[:count]
+    held = [name for name in names if len(name) >= 4 and name.lower() in start]  # as in results/mnist
+    return (same or list(dict.fromkeys([*close, *holding, *held])))[:count]

@@ -2,8 +2,9 @@
 
 ./mine.py:mish -> Source (text, digest) -> the function, under the name mish@1f2e3d4c5b6a
 
-The digest of the source is a part of the name, and with it of everything that a name decides: a changed file
-is another scheme, with other runs, and a moved file is the same one. `Registry.resolve` takes them in.
+The digest of the code is a part of the name, and with it of everything that a name decides: a changed file is
+another scheme, with other runs; a moved file, or one with other comments, is the same one. `Registry.resolve`
+takes them in.
 """
 
 import hashlib
@@ -11,15 +12,19 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from io import StringIO
+from itertools import accumulate
 from pathlib import Path
+from token import COMMENT, DEDENT, ENDMARKER, INDENT, NEWLINE, NL, STRING
+from tokenize import TokenError, TokenInfo, generate_tokens
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from initlab.errors import UsageError, shortened, unknown_name
+from initlab.errors import StorageError, UsageError, shortened, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -148,8 +153,8 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """The SHA-256 of the code; see `essential`."""
+        return _digest(self.text)
 
     @property
     def name(self) -> str:
@@ -179,6 +184,67 @@ class Source:
             names = [name for name, is_own in zip(vars(module), own, strict=True) if is_own]
             raise UsageError(unknown_name(f"function of {file}", self.function, names))
         return function
+
+
+@lru_cache(maxsize=64)
+def _digest(text: str) -> str:
+    return hashlib.sha256(essential(text).encode()).hexdigest()
+
+
+def essential(text: str) -> str:
+    """A source without what changes no number: comments, docstrings, blank lines, spaces at line ends.
+
+    The rest stays letter by letter. A syntax tree would forgive another layout, too, but Python's versions
+    differ in it, and a new Python is no reason to train again. A source that is no Python stays as it is.
+
+    >>> print(essential('''
+    ... def f(z):  # mine
+    ...     "Docs."
+    ...
+    ...     return 2 * z
+    ... '''))
+    def f(z):
+        return 2 * z
+    """
+    text = text.replace("\r\n", "\n")  # as Python reads it, in strings too
+    try:
+        tokens = list(generate_tokens(StringIO(text).readline))
+    except (TokenError, SyntaxError):
+        return text
+    lines = text.split("\n")
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    kept, at = [], 0
+    for start, end in _idle(tokens, lines):
+        kept.append(text[at : starts[start[0] - 1] + start[1]])
+        at = min(starts[end[0] - 1] + end[1], len(text))
+    return "".join([*kept, text[at:]]).rstrip("\n")
+
+
+_LAYOUT = (COMMENT, INDENT, DEDENT, ENDMARKER)
+Position = tuple[int, int]
+
+
+def _idle(tokens: Iterable[TokenInfo], lines: Sequence[str]) -> Iterator[tuple[Position, Position]]:
+    """From where to where nothing changes a number, as rows from 1 and columns."""
+    statement: list[TokenInfo] = []
+    last = (0, 0)  # where the last token ended that is code
+    for token in tokens:
+        row, column = token.start
+        if token.type not in (NL, NEWLINE):
+            if token.type not in _LAYOUT:
+                statement.append(token)
+                last = token.end
+            continue
+        if last[0] < row:
+            yield (row, 0), (row + 1, 0)
+        elif token.type == NEWLINE and all(part.type == STRING for part in statement):
+            first = statement[0].start
+            alone = not lines[first[0] - 1][: first[1]].strip()
+            yield ((first[0], 0), (row + 1, 0)) if alone else (first, (row, column))
+        else:
+            yield last, (row, column)
+        if token.type == NEWLINE:
+            statement = []
 
 
 def is_reference(text: str) -> bool:
@@ -222,7 +288,8 @@ def source_of_file(kind: str, reference: str) -> Source:
         reference: as `./mine.py:mish`, without arguments.
 
     Raises:
-        UsageError: when the file cannot be read.
+        StorageError: when the file cannot be read.
+        UsageError: when it holds no code.
     """
     match = _REFERENCE.fullmatch(reference)
     assert match
@@ -245,9 +312,9 @@ def _text_of(path: Path, reference: str) -> str:
             raise UsageError(f"{shortened(reference)}: larger than {_LARGEST:,} bytes")
         return content.decode()
     except OSError as error:
-        raise UsageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
-    except ValueError as error:
-        raise UsageError(f"{shortened(reference)}: not a file of Python: {error}") from None
+        raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
+    except ValueError:
+        raise UsageError(f"{shortened(reference)}: not a file of Python: not UTF-8 text") from None
 
 
 @lru_cache(maxsize=64)
@@ -260,7 +327,7 @@ def _module_of(text: str, file: str) -> ModuleType:
     try:
         exec(compile(text, file, "exec"), vars(module))
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{_line_of(error, file)}: {_described(error)}") from error
+        raise UsageError(f"{_line_of(error, file)}: {described(error)}") from error
     return module
 
 
@@ -271,7 +338,12 @@ def _line_of(error: BaseException, file: str) -> str:
     return f"{file}:{lines[-1]}" if lines else file
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """What a person's code raised, in one line.
+
+    >>> described(ValueError("two  words"))
+    'ValueError: two words'
+    """
     message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {message}"[:300]
 
@@ -294,7 +366,7 @@ def outcome_of(name: str, function: Callable[..., Any], *arguments: Any, **keywo
     except (Exception, SystemExit) as error:
         code = getattr(function, "__code__", None)
         place = f"{_line_of(error, code.co_filename)}: " if code else ""
-        raise UsageError(f"{place}{shown(name)} fails: {_described(error)}") from error
+        raise UsageError(f"{place}{shown(name)} fails: {described(error)}") from error
 
 
 def installed(kind: str) -> "dict[str, EntryPoint]":
@@ -336,7 +408,7 @@ def source_of_installed(kind: str, name: str) -> Source | None:
     try:
         spec = find_spec(point.module)
     except ImportError as error:
-        raise UsageError(f"{kind} {name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{kind} {name} of {package_of(point)}: {described(error)}") from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise UsageError(f"{kind} {name} of {package_of(point)}: {point.module} is no module with a source")
     return Source(
@@ -359,7 +431,7 @@ def _imported(point: "EntryPoint") -> Any:
     try:
         return point.load()
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{point.name} of {package_of(point)}: {_described(error)}") from error
+        raise UsageError(f"{point.name} of {package_of(point)}: {described(error)}") from error
 
 
 def shown(text: str) -> str:

@@ -195,6 +195,8 @@ def read_call(kind: str, text: str) -> tuple[str, dict[str, Argument]]:
     if not call:
         several = len(parts_of(text)) > 1
         form = "give each by itself" if several else "write it like name or name(argument=0.1)"
+        if text.strip().endswith(".py"):
+            form = f"name a function of the file, as {text.strip()}:f"
         raise UsageError(f"cannot read the {kind} {shortened(text)}; {form}")
     return call.group(1), _arguments(call.group(2) or "")
 
@@ -280,7 +282,8 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
             raise UsageError(unknown_name(f"argument of {name}", argument, parameters))
     for argument in required_of(parameters):
         if argument not in given:
-            raise UsageError(f"{name} needs {argument}, as in {name}({argument}=0.1)")
+            shown = own_code.shown(name)
+            raise UsageError(f"{shown} needs {argument}, as in {shown}({argument}=0.1)")
     typed = {
         argument: _typed(argument, given[argument], parameter.annotation)
         for argument, parameter in parameters.items()

@@ -11,6 +11,7 @@ FLOORS = {
     "errors": 0,
     "own_code": 0,
     "registry": 0,
+    "tables": 0,
     "files": 0,
     "threads": 0,
     "nn": 0,

@@ -1,6 +1,7 @@
 """What a notebook sees: the names of `initlab`, their help, and what they show."""
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,19 @@ def test_every_name_is_documented_with_an_example(name):
         and len(inspect.signature(getattr(initlab, name)).parameters) > 1
     ):
         assert "Args:" in text
+
+
+def docstrings(name):
+    """The help of a public name, and of the methods of a class."""
+    value = getattr(initlab, name)
+    methods = vars(value).values() if inspect.isclass(value) else ()
+    return [inspect.getdoc(each) or "" for each in (value, *methods) if not isinstance(each, str | tuple)]
+
+
+@pytest.mark.parametrize("name", initlab.__all__)
+def test_help_cites_no_registry_that_a_notebook_cannot_see(name):
+    cited = [word for text in docstrings(name) for word in re.findall(r"`([A-Z]{3}[A-Z_]*)`", text)]
+    assert cited == []
 
 
 def test_an_unknown_name_is_an_attribute_error():

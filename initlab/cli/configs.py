@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from initlab.cli.completion import config_names, shipped_names
+from initlab.cli.parsing import Commands
 from initlab.cli.terminal import CONFIG_HELP, AllowCodeOption, SetOption, app, print_json, say
 from initlab.errors import UsageError, require, shortened
 
 config_app = typer.Typer(
-    help="Show a config, or the schema of configs.", no_args_is_help=True, rich_markup_mode=None
+    cls=Commands,
+    help="Show a config, or the schema of configs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(config_app, name="config")
 
@@ -19,7 +24,13 @@ app.add_typer(config_app, name="config")
 def new(
     name: Annotated[str, typer.Argument(help="Of the new experiment, and of its file.")],
     source: Annotated[
-        str, typer.Option("--from", metavar="CONFIG", help="A shipped config; initlab run --list.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="CONFIG",
+            help="A shipped config; initlab run --list.",
+            autocompletion=shipped_names,
+        ),
     ] = "mnist",
 ) -> None:
     """Copy a shipped config under a name of its own.
@@ -43,7 +54,7 @@ def new(
 
 @config_app.command()
 def show(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
 ) -> None:

@@ -4,13 +4,17 @@ from typing import Annotated
 
 import typer
 
+from initlab.cli.completion import dataset_names
 from initlab.cli.terminal import app, print_table, say
 
 
 @app.command()
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Datasets to download; without a name, all are listed.")
+        list[str] | None,
+        typer.Argument(
+            help="Datasets to download; without a name, all are listed.", autocompletion=dataset_names
+        ),
     ] = None,
 ) -> None:
     """Download datasets, or list them.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.pictures import (
     Drawing,
     FormatOption,
@@ -39,12 +40,19 @@ _ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
 InitOption = Annotated[
-    list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default=", ".join(_SCHEMES))
+    list[str] | None,
+    typer.Option(
+        metavar="SCHEME",
+        help=SCHEME_HELP,
+        show_default=", ".join(_SCHEMES),
+        autocompletion=scheme_names,
+    ),
 ]
 ActivationOption = Annotated[
-    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+    list[str] | None,
+    typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS), autocompletion=activation_names),
 ]
-LayersOption = Annotated[int, typer.Option("--depth", help="The number of hidden layers.")]
+LayersOption = Annotated[int, typer.Option("--depth", max=1000, help="The number of hidden layers.")]
 SeedsOption = Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")]
 BatchNormOption = Annotated[
     str | None,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from initlab.cli.models import Output, diagnosis_of_model, show_model
+from initlab.cli.completion import (
+    activation_names,
+    config_names,
+    dataset_names,
+    optimizer_names,
+    scheme_names,
+)
+from initlab.cli.models import Output, diagnosis_of_model, known_library, show_model
 from initlab.cli.pictures import Drawing, SizeOption, StyleOption
 from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
@@ -44,10 +51,16 @@ ConfigOrModel = Annotated[
         metavar="[CONFIG|MODULE:MODEL]",
         help="A config, for example mnist; or a model of a Python module, or a function that builds "
         "one. Importing a module runs its code.",
+        autocompletion=config_names,
     ),
 ]
-InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
-ActivationOption = Annotated[list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default="relu")]
+InitOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he", autocompletion=scheme_names),
+]
+ActivationOption = Annotated[
+    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default="relu", autocompletion=activation_names)
+]
 HiddenOption = Annotated[
     str | None,
     typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
@@ -57,12 +70,14 @@ DataOption = Annotated[
     typer.Option(
         help="A dataset, or a folder of IDX files; for a model MODULE:BATCH, of (inputs, targets).",
         show_default="mnist",
+        autocompletion=dataset_names,
     ),
 ]
 SamplesOption = Annotated[int, typer.Option(min=2, help="The number of training images.")]
 SeedsOption = Annotated[int, typer.Option(min=1, help="The number of networks drawn from each scheme.")]
 OptimizerOption = Annotated[
-    str | None, typer.Option(help="The optimizer that will train.", show_default="sgd")
+    str | None,
+    typer.Option(help="The optimizer that will train.", show_default="sgd", autocompletion=optimizer_names),
 ]
 LayersOption = Annotated[bool, typer.Option("--layers", help="Print the numbers of every layer.")]
 TrainOption = Annotated[
@@ -76,7 +91,11 @@ CureOption = Annotated[
 ]
 LibraryOption = Annotated[
     str | None,
-    typer.Option(help="Whose models a function builds: torch, keras or flax.", show_default="torch"),
+    typer.Option(
+        help="Whose models a function builds: torch, keras or flax.",
+        show_default="torch",
+        callback=known_library,
+    ),
 ]
 
 
@@ -115,6 +134,9 @@ def diagnose(
         return
     if cure or library:
         raise UsageError("--cure and --library are for a model of your own, MODULE:MODEL")
+    if config is not None and data is not None and is_reference(data):
+        given = plain(str(config))
+        raise UsageError(f"--data {data} is for a model of your own, MODULE:MODEL, which {given} is not")
     if config is not None:
         _refuse_beside_a_config(config, bool(init or activation or hidden or data), optimizer)
         cases = _cases_of_config(config, overrides or [], allow_code)

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import exhibit_names
 from initlab.cli.terminal import (
     JsonOption,
     ResultsOption,
     app,
     has_colours,
+    make_folder_of,
     painted,
     print_json,
     print_table,
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; all, when none is given.", autocompletion=exhibit_names),
+    ] = None,
     results: ResultsOption = Path("results"),
     quick: Annotated[
         bool, typer.Option("--quick", help="Run a smaller version; write to RESULTS/quick.")
@@ -59,6 +64,8 @@ def reproduce(
         print_table(["experiment", "what it is"], rows)
         return
     read_sources(folder / gallery.SOURCES)  # what is wrong with it is told before hours of measurements
+    if not check:
+        make_folder_of(part_of(results, quick) / scripts[0].stem)
     task, workers = gallery.check if check else gallery.reproduce, available_cores() if jobs is None else jobs
     with _Progress(len(scripts)) as progress:
         done = [
@@ -117,7 +124,10 @@ def _conclude(done: "Sequence[Reproduction]", check: bool) -> None:
 
 @app.command()
 def claims(
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments; all, when none is given.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; all, when none is given.", autocompletion=exhibit_names),
+    ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
@@ -126,6 +136,7 @@ def claims(
     Where nothing has been reproduced into the results yet, these are the published ones.
     """
     from initlab.errors import UsageError, unknown_name
+    from initlab.gallery.exhibit import is_reduced
     from initlab.gallery.pages import counted, read_exhibits
     from initlab.gallery.reproduce import with_claims
 
@@ -143,6 +154,8 @@ def claims(
         _print_claim(claim)
     if source != results:
         say(f"{results} holds no claims yet; these are the published ones.")
+    if is_reduced(source):
+        say("These are the reduced forms, by `initlab reproduce --quick`.")
     say(f"{counted(claim['verdict'] for claim in rows)}.")
 
 

@@ -1,33 +1,37 @@
-"""`initlab histogram`: histograms of untrained networks, layer by layer."""
+"""`initlab histogram`: histograms of untrained networks, or of saved ones, layer by layer."""
 
+import re
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import activation_names, record_names, scheme_names
 from initlab.cli.pictures import (
     Drawing,
     FormatOption,
     LabelOption,
     OutputOption,
-    SamplesOption,
     SizeOption,
     StyleOption,
     SvgTextOption,
     TitleOption,
-    WidthOption,
     default_target,
     labelled,
 )
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
+    AllowCodeOption,
     JsonOption,
+    ResultsOption,
     app,
     file_name,
     number,
+    plain,
     print_json,
     print_table,
     repeated,
@@ -37,23 +41,50 @@ from initlab.errors import UsageError, require
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from initlab.measure.histograms import Panel
     from initlab.measure.quantities import Predicted
+    from initlab.runner.saved import Selection, Step
 
 _ACTIVATIONS = ("sigmoid", "tanh", "relu")
 _MOST_ROWS = 6  # in one figure of several activation functions
 
 
-InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
+InitOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he", autocompletion=scheme_names),
+]
 ActivationOption = Annotated[
-    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+    list[str] | None,
+    typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS), autocompletion=activation_names),
 ]
 WhatOption = Annotated[
     str, typer.Option(help="activations, preactivations, gradients, weights or weight_gradients.")
 ]
-DepthOption = Annotated[int, typer.Option(help="The number of hidden layers.")]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="EXPERIMENT",
+        help="Show trained networks: an experiment with save_weights.",
+        autocompletion=record_names,
+    ),
+]
+StepOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STEP", help="After which step, with --from; repeatable.", show_default="last"),
+]
+DepthOption = Annotated[
+    int | None, typer.Option(max=1000, help="The number of hidden layers.", show_default="5")
+]
+OwnWidthOption = Annotated[
+    int | None, typer.Option(max=100_000, help="Input features, and units of each layer.", show_default="100")
+]
+OwnSamplesOption = Annotated[
+    int,
+    typer.Option(min=1, max=1_000_000, help="Input vectors, drawn from N(0, 1); with --from images."),
+]
 BinsOption = Annotated[int, typer.Option(max=10_000, help="The number of bins.")]
 RangeOption = Annotated[
     str | None,
@@ -64,7 +95,10 @@ RangeOption = Annotated[
         show_default="that of the function, or of the first layer's values",
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="The seed of inputs and weights.")]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="The seed of inputs and weights.", show_default="0; with --from the first"),
+]
 
 
 @app.command()
@@ -73,62 +107,133 @@ def histogram(
     label: LabelOption = None,
     activation: ActivationOption = None,
     what: WhatOption = "activations",
-    depth: DepthOption = 5,
-    width: WidthOption = 100,
-    samples: SamplesOption = 1000,
+    source: FromOption = None,
+    step: StepOption = None,
+    depth: DepthOption = None,
+    width: OwnWidthOption = None,
+    samples: OwnSamplesOption = 1000,
     bins: BinsOption = 30,
     edges: RangeOption = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     title: TitleOption = None,
     style: StyleOption = "screen",
     size: SizeOption = None,
     formats: FormatOption = None,
     svg_text: SvgTextOption = False,
     output: OutputOption = None,
+    results: ResultsOption = Path("results"),
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw histograms of untrained networks by layer.
+    """Draw histograms of networks by layer.
 
+    Networks are untrained, or with --from those that an experiment saved, which are shown training images.
     More than six rows of several activation functions become a figure for each function. The table compares
-    them with theory. The spread of a predicted standard deviation, in percent of it, is that of single
-    networks of this width.
+    untrained ones with theory. The spread of a predicted standard deviation, in percent of it, is that of
+    single networks of this width.
     """
-    from initlab.init.per_layer import Initialization
-    from initlab.measure.histograms import layer_panels
     from initlab.measure.quantities import QUANTITIES
-    from initlab.nn.activations import ACTIVATIONS
-    from initlab.plotting.histograms import MOST_ROWS
 
-    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or ["he"]))))
-    schemes = labelled(schemes, label)
-    functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
-    words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
-    words += [what] if what != "activations" else []
+    view = {"what": what, "samples": samples, "bins": bins, "edges": _parse_range(edges)}
+    if source is None:
+        require(step is None, "--step is a step of trained networks: give --from, too")
+        shape = {"depth": 5 if depth is None else depth, "width": 100 if width is None else width}
+        networks = _untrained(init or ["he"], label, activation, {**view, **shape, "seed": seed or 0})
+    else:
+        require(depth is None and width is None, "--depth and --width: trained networks have their own")
+        require(not label, "--label: trained networks have the labels of their experiment")
+        folder = source if len(source.parts) > 1 else results / source
+        chosen = {"inits": init or [], "activations": activation or [], "seed": seed}
+        networks = _saved(folder, chosen, step or ["last"], view, allow_code)
+    words = networks.words + ([what] if what != "activations" else [])
     drawing = Drawing(
-        target=output or default_target(formats, "results", "histogram", file_name(words)),
+        target=output or default_target(formats, str(results), "histogram", file_name(words)),
         formats=tuple(formats or ()),
         style=style,
         size=size,
         svg_text=svg_text,
     )
-    require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
-    panels = layer_panels(
-        schemes,
-        functions,
-        what=what,
-        depth=depth,
-        width=width,
-        samples=samples,
-        bins=bins,
-        edges=_parse_range(edges),
-        seed=seed,
-    )
-    written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} before training")
+    panels = networks.measure()
+    written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} {networks.when}")
     if as_json:
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
     say(f"Written: {', '.join(map(str, written))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Networks:
+    """What is shown.
+
+    Attributes:
+        words: of which the file's name consists.
+        when: in the training, for the title.
+        measure: gives the panels; called when all options are known to be right.
+    """
+
+    words: list[str]
+    when: str
+    measure: "Callable[[], list[Panel]]"
+
+
+def _untrained(
+    init: list[str], label: list[str] | None, activation: list[str] | None, settings: dict[str, Any]
+) -> _Networks:
+    from initlab.init.per_layer import Initialization
+    from initlab.measure.histograms import layer_panels
+    from initlab.nn.activations import ACTIVATIONS
+    from initlab.plotting.histograms import MOST_ROWS
+
+    schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init))))
+    schemes = labelled(schemes, label)
+    functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
+    require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
+    return _Networks(
+        words=list(map(str, schemes)) + (list(map(shown, functions)) if activation else []),
+        when="before training",
+        measure=lambda: layer_panels(schemes, functions, **settings),
+    )
+
+
+def _saved(
+    folder: Path, chosen: dict[str, Any], steps: list[str], view: dict[str, Any], allow_code: bool
+) -> _Networks:
+    from initlab.runner.saved import Selection
+
+    wanted = list(dict.fromkeys(map(_step, steps)))
+    selection = Selection(**chosen, steps=wanted)
+    return _Networks(
+        words=[folder.name, *chosen["inits"], *map(str, wanted)],
+        when=_when(wanted),
+        measure=lambda: _trained(folder, selection, view, allow_code),
+    )
+
+
+def _trained(folder: Path, selection: "Selection", view: dict[str, Any], allow_code: bool) -> list["Panel"]:
+    """The panels of saved networks; says which are not there."""
+    from initlab.runner.results import load_results
+    from initlab.runner.saved import saved_panels
+    from initlab.runner.store import find_store
+
+    find_store(folder.parent, folder.name)  # its message names the experiments that there are
+    panels, lacking = saved_panels(load_results(folder, allow_code=allow_code), selection, **view)
+    for reason in lacking:
+        say(f"Left out: {reason}")
+    return panels
+
+
+def _step(text: str) -> "Step":
+    if text == "last":
+        return "last"
+    require(bool(re.fullmatch("[0-9]{1,9}", text)), f"--step {plain(text)}: give a number of steps, or last")
+    return int(text)
+
+
+def _when(steps: list["Step"]) -> str:
+    if len(steps) > 1:
+        return "during training"
+    return {"last": "after training", 0: "before training"}.get(steps[0], f"after {steps[0]} steps")
 
 
 def _draw(panels: "Sequence[Panel]", drawing: Drawing, title: str | None, what: str) -> list[Path]:
@@ -160,24 +265,28 @@ def _parse_range(text: str | None) -> tuple[float, float] | None:
 
 def _print_panels(panels: "Iterable[Panel]") -> None:
     """A table for each activation function."""
-    header = ["scheme", "layer", "mean", "mean in theory", "std", "std in theory"]
-    header += ["saturated or off", "outside the range"]
     for name, group in groupby(panels, key=lambda panel: panel.activation):
+        rows = list(group)
+        theory = any(panel.predicted for panel in rows)
+        cells = [_cells(panel, theory) for panel in rows]
         typer.echo(f"{name}:")
-        print_table(header, [_cells(panel) for panel in group])
+        print_table(list(cells[0]), [list(row.values()) for row in cells])
 
 
-def _cells(panel: "Panel") -> list[object]:
-    return [
-        panel.label,
-        panel.layer,
-        number(panel.mean, 3),
-        number(panel.predicted.mean, 3) if panel.predicted else None,
-        number(panel.std, 3),
-        _with_spread(panel.predicted) if panel.predicted else None,
-        f"{100 * panel.saturated:.1f} %",
-        f"{panel.histogram.below + panel.histogram.above:,}",
-    ]
+def _cells(panel: "Panel", theory: bool) -> dict[str, object]:
+    """The cells of a row by column."""
+    predicted = panel.predicted
+    cells: dict[str, object] = {
+        "scheme": panel.label,
+        "layer": panel.layer,
+        "mean": number(panel.mean, 3),
+        "mean in theory": number(predicted.mean, 3) if predicted else None,
+        "std": number(panel.std, 3),
+        "std in theory": _with_spread(predicted) if predicted else None,
+        "saturated or off": f"{100 * panel.saturated:.1f} %",
+        "outside the range": f"{panel.histogram.below + panel.histogram.above:,}",
+    }
+    return {name: cell for name, cell in cells.items() if theory or "theory" not in name}
 
 
 def _with_spread(predicted: "Predicted") -> str:

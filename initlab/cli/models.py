@@ -1,6 +1,9 @@
 """`initlab diagnose MODULE:MODEL`: the verdict on a person's own model."""
 
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,14 +13,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from initlab.cli.pictures import Drawing
-from initlab.cli.references import is_reference, object_of
-from initlab.cli.terminal import print_json, print_table
-from initlab.errors import UsageError, unknown_name
+from initlab.cli.references import is_reference, module_meant, object_of
+from initlab.cli.terminal import make_folder_of, print_json, print_table
+from initlab.errors import InitlabError, UsageError, alternatives, unknown_name
+from initlab.own_code import described
 
 if TYPE_CHECKING:
     from initlab.frameworks.verdict import ModelDiagnosis
 
 
+_PACKAGE = Path(__file__).parents[1]
 LIBRARIES = {"torch": "PyTorch", "keras": "Keras", "flax": "Flax"}
 
 
@@ -50,41 +55,74 @@ def diagnosis_of_model(
         library: a name in `LIBRARIES`; by default that of the model, and PyTorch's for a function.
 
     Raises:
-        UsageError: without a batch, without the library, or for what is not there.
+        UsageError: without the library, without a batch, or for what is not there.
     """
+    _require_a_library(library)
     if data is None or not is_reference(data):
-        raise UsageError(
-            "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
-        )
-    if library is not None and library not in LIBRARIES:
-        raise UsageError(unknown_name("library", library, LIBRARIES))
+        wanted = "a model needs --data MODULE:BATCH, a pair (inputs, targets) or a function that gives it"
+        raise UsageError(f"{wanted}{module_meant(data or '')}")
     model, batch = _imported(text), _imported(data)
     name = library or _library_of(model)
     _require_library(name)
     diagnose = import_module(f"initlab.frameworks.{name}").diagnose
-    diagnosis: ModelDiagnosis = diagnose(
-        model, batch() if callable(batch) else batch, optimizer=optimizer, draws=draws
-    )
+    if callable(batch):
+        with _failing(f"{data} fails"):
+            batch = batch()
+    with _failing(f"{text} fails with {data}"):
+        diagnosis: ModelDiagnosis = diagnose(model, batch, optimizer=optimizer, draws=draws)
     return diagnosis
 
 
 def _imported(text: str) -> object:
-    """The object of MODULE:NAME; what its module raises is told in one line."""
+    """The object of MODULE:NAME."""
+    with _failing(f"{text}: its module cannot be imported"):
+        try:
+            return object_of(text)
+        except ModuleNotFoundError as error:
+            if error.name in LIBRARIES:
+                raise _missing(error.name) from error
+            raise UsageError(f"{text}: its module needs {error.name}, which is not installed") from error
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Tell what a person's code raises in one line, with the place in their code."""
     try:
-        return object_of(text)
-    except UsageError:
+        yield
+    except (InitlabError, MemoryError):
         raise
-    except ModuleNotFoundError as error:
-        if error.name in LIBRARIES:
-            raise _missing(error.name) from error
-        raise UsageError(f"{text}: its module needs {error.name}, which is not installed") from error
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        file, line = where.filename, where.lineno
-        if isinstance(error, SyntaxError):
-            file, line = error.filename or file, error.lineno
-        problem = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-        raise UsageError(f"{text}: its module cannot be imported: {file}:{line}: {problem}") from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{what}: {_place(error)}{described(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """The last line outside of initlab and of installed packages; empty where there is none."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: "
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_installed(frame.filename)]
+    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+
+
+def _is_installed(file: str) -> bool:
+    return file.startswith((str(_PACKAGE), sys.base_prefix, sys.prefix, "<"))
+
+
+def known_library(library: str | None) -> str | None:
+    """The library itself, if it is one of `LIBRARIES` or none.
+
+    Raises:
+        UsageError: for another.
+    """
+    if library is not None and library not in LIBRARIES:
+        raise UsageError(f"--library: {unknown_name('library', library, LIBRARIES)}")
+    return library
+
+
+def _require_a_library(library: str | None) -> None:
+    """Refuse a model whose library is not installed, before anything else is asked for."""
+    if not any(map(find_spec, [library] if library else LIBRARIES)):
+        raise _missing(*([library] if library else LIBRARIES))
 
 
 def _require_library(name: str) -> None:
@@ -92,8 +130,10 @@ def _require_library(name: str) -> None:
         raise _missing(name)
 
 
-def _missing(name: str) -> UsageError:
-    return UsageError(f"models of {LIBRARIES[name]} need it: pip install 'initlab[{name}]'")
+def _missing(*names: str) -> UsageError:
+    libraries = alternatives(LIBRARIES[name] for name in names)
+    commands = alternatives(f"pip install 'initlab[{name}]'" for name in names)
+    return UsageError(f"models of {libraries} need it: {commands}")
 
 
 def _library_of(model: object) -> str:
@@ -103,11 +143,16 @@ def _library_of(model: object) -> str:
 
 
 def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:
-    """Print a diagnosis, and write the files that were asked for."""
+    """Print a diagnosis, and write the files that were asked for.
+
+    Args:
+        diagnosis: of a person's model.
+        output: what is shown of it, and the files.
+    """
     if output.figure:
         output.figure.write(diagnosis.figure)
     if output.cure and diagnosis.cure:
-        output.cure.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(output.cure)
         output.cure.write_text(f"{diagnosis.cure.code}\n", encoding="utf-8")
     if output.as_json:
         print_json(diagnosis.to_dict())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.terminal import make_folder_of
 from initlab.errors import UsageError, require, shortened
 from initlab.plotting.appearance import FORMATS, SIZES, STYLES, Appearance, check_formats
 
@@ -52,7 +53,7 @@ LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", metavar="TEXT", help="The name of a scheme, one for each --init in their order."),
 ]
-WidthOption = Annotated[int, typer.Option(help="Input features, and units of each layer.")]
+WidthOption = Annotated[int, typer.Option(max=100_000, help="Input features, and units of each layer.")]
 SamplesOption = Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")]
 
 
@@ -102,7 +103,7 @@ class Drawing:
 
         with figure_style(self.style, size=self.size, svg_text=self.svg_text):
             shown = pictures(draw(), list(self.files))
-        self.target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(self.target)
         for name, picture in shown.items():
             self.files[name].write_bytes(picture)
         return list(self.files.values())

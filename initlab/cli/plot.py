@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from initlab.cli.completion import record_names
 from initlab.cli.pictures import (
     Drawing,
     FormatOption,
@@ -20,7 +21,9 @@ from initlab.cli.terminal import AllowCodeOption, ResultsOption, app, file_name,
 
 @app.command()
 def plot(
-    experiments: Annotated[list[str], typer.Argument(help="Experiments that have records.")],
+    experiments: Annotated[
+        list[str], typer.Argument(help="Experiments that have records.", autocompletion=record_names)
+    ],
     x: Annotated[str, typer.Option(metavar="KEY", help="The setting on the horizontal axis, as depth.")],
     y: Annotated[str, typer.Option(help="test_accuracy, test_loss or final_loss.")] = "test_accuracy",
     color: Annotated[str, typer.Option(metavar="KEY", help="The setting whose values are lines.")] = "",

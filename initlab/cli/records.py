@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import config_names, record_names
 from initlab.cli.terminal import (
     CONFIG_HELP,
     AllowCodeOption,
@@ -14,6 +15,7 @@ from initlab.cli.terminal import (
     SetOption,
     app,
     fail,
+    make_folder_of,
     plain,
     print_json,
     print_table,
@@ -32,7 +34,8 @@ SHOWN = 20  # names before a question
 @app.command("list")
 def list_records(
     experiment: Annotated[
-        str | None, typer.Argument(help="An experiment; without a name, all are listed.")
+        str | None,
+        typer.Argument(help="An experiment; without a name, all are listed.", autocompletion=record_names),
     ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
@@ -65,9 +68,15 @@ def _warn_of_damage(results: Path, names: list[str]) -> None:
 @app.command()
 def compare(
     first: Annotated[
-        str, typer.Argument(help="An experiment; or the id of a run, its beginning, or EXPERIMENT/RUN.")
+        str,
+        typer.Argument(
+            help="An experiment; or the id of a run, its beginning, or EXPERIMENT/RUN.",
+            autocompletion=record_names,
+        ),
     ],
-    second: Annotated[str, typer.Argument(help="Another experiment, or the id of another run.")],
+    second: Annotated[
+        str, typer.Argument(help="Another experiment, or the id of another run.", autocompletion=record_names)
+    ],
     results: ResultsOption = Path("results"),
     by: Annotated[
         str, typer.Option(help="Of experiments: test_accuracy, test_loss or final_loss.")
@@ -133,7 +142,9 @@ def _pairing_cells(pairing: "Pairing") -> list[object]:
 
 @app.command()
 def export(
-    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    experiment: Annotated[
+        str, typer.Argument(help="An experiment that has records.", autocompletion=record_names)
+    ],
     results: ResultsOption = Path("results"),
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated lines, the default.")] = False,
     as_json: JsonOption = False,
@@ -154,6 +165,7 @@ def export(
     rows = export_rows(find_store(results, experiment))
     _warn_of_damage(results, [experiment])
     if parquet is not None:
+        make_folder_of(parquet)
         write_shared(parquet, parquet_bytes(rows))
         say(f"Written: {parquet}")
         return
@@ -166,7 +178,9 @@ def export(
 
 @app.command()
 def verify(
-    experiment: Annotated[str | None, typer.Argument(help="An experiment; without a name, all.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="An experiment; without a name, all.", autocompletion=record_names)
+    ] = None,
     results: ResultsOption = Path("results"),
     as_json: JsonOption = False,
 ) -> None:
@@ -184,8 +198,12 @@ def verify(
     else:
         rows = [[check.experiment, check.whole, len(check.damaged), len(check.foreign)] for check in checks]
         print_table(["experiment", "whole", "damaged", "from another machine"], rows)
+        weights = sum(check.weights for check in checks)
+        if weights:
+            say(f"{weights:,} files of weights are whole.")
     damaged = [f"{check.experiment}/{run}" for check in checks for run in check.damaged]
     damaged += [f"{check.experiment}/runs.sqlite" for check in checks if check.file_is_damaged]
+    damaged += [f"{check.experiment}/weights/{run}.npz" for check in checks for run in check.damaged_weights]
     if damaged:
         fail("\n".join(f"{plain(name)}: damaged; {_MEND}" for name in damaged), 1)
 
@@ -195,7 +213,9 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 @app.command()
 def remove(
-    experiment: Annotated[str, typer.Argument(help="An experiment that has records.")],
+    experiment: Annotated[
+        str, typer.Argument(help="An experiment that has records.", autocompletion=record_names)
+    ],
     runs: Annotated[
         list[str] | None, typer.Argument(help="Ids of runs, or their beginnings; by default all.")
     ] = None,
@@ -204,7 +224,7 @@ def remove(
 ) -> None:
     """Remove records, after asking.
 
-    Tables and figures stay.
+    Weights go with them; tables and figures stay.
     """
     from initlab.runner.reports import find_run
     from initlab.runner.store import find_store
@@ -216,7 +236,7 @@ def remove(
 
 @app.command()
 def clean(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),
@@ -247,7 +267,7 @@ def _remove(store: "Store", names: list[str], yes: bool) -> None:
     if not yes:
         typer.confirm(f"Remove {len(names):,} records of {store.name}?", abort=True, err=True)
     with store.lock():
-        store.runs.remove(names)
+        store.remove(names)
     say(f"{store.folder}: {len(names):,} records removed")
 
 

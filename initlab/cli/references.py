@@ -18,6 +18,17 @@ def is_reference(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text) is not None
 
 
+def module_meant(text: str) -> str:
+    """What to say of the path of a file where the name of a module is wanted; else nothing.
+
+    >>> module_meant("./mine/models.py:net"), module_meant("models:net")
+    ("; did you mean 'mine.models:net'?", '')
+    """
+    path, suffix, name = text.partition(".py:")
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".")]
+    return f"; did you mean '{'.'.join(parts)}:{name}'?" if suffix else ""
+
+
 def object_of(text: str) -> Any:
     """Import a module from the current folder or the installed ones, and take what it calls by that name.
 
@@ -38,7 +49,9 @@ def object_of(text: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != module_name and not module_name.startswith(f"{error.name}."):
             raise
-        raise UsageError(f"{text}: there is no module {module_name} here, nor an installed one") from error
+        missing = f"there is no module {module_name} here, nor an installed one"
+        raise UsageError(f"{text}: {missing}{module_meant(text)}") from error
     if not hasattr(module, name):
-        raise UsageError(f"{text}: {unknown_name('name', name, [n for n in vars(module) if n[0] != '_'])}")
+        names = [name for name in vars(module) if not name.startswith("_")]
+        raise UsageError(f"{text}: {unknown_name('name', name, names, f'dir({module_name})')}")
     return getattr(module, name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.completion import config_names
 from initlab.cli.terminal import (
     CONFIG_HELP,
     AllowCodeOption,
@@ -20,7 +21,7 @@ from initlab.cli.terminal import (
     say,
     screen_width,
 )
-from initlab.errors import InitlabError
+from initlab.errors import InitlabError, require
 
 if TYPE_CHECKING:
     from initlab.runner.config import Experiment
@@ -38,14 +39,17 @@ def _list_configs(wanted: bool) -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Argument(help=CONFIG_HELP)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, autocompletion=config_names)],
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
     results: ResultsOption = Path("results"),
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=0, max=1024, help="Worker processes; 0 trains in this process.", show_default="the cores"
+            min=0,
+            max=1024,
+            help="Worker processes; 0 trains in this process. With --dask, the workers to expect there.",
+            show_default="the cores; of Dask 16",
         ),
     ] = None,
     dask: Annotated[
@@ -74,12 +78,14 @@ def run(
     from initlab.runner.sweep import Choice, run_experiment
 
     experiment = load_experiment(config, overrides or [], allow_code=allow_code)
+    require(dask is not None or not mixed, "--mixed is for the workers of --dask")
     choice = Choice(jobs=jobs, dask=dask, mixed=mixed, retry_failed=retry_failed, force=force)
     if dry_run:
         _preview(experiment, results, choice, as_json)
         return
     with Bar(shown=not quiet) as bar:
-        outcome = run_experiment(experiment, results, choice, bar.update)
+        tell = say if not quiet else _nothing
+        outcome = run_experiment(experiment, results, choice, bar.update, tell)
     _print_outcome(outcome, as_json)
     if not quiet:
         if outcome.store.set_aside:
@@ -87,6 +93,8 @@ def run(
             say(f"The file of records was damaged: it is now {name}, and all that can be read is kept.")
         say(f"{outcome.trained} runs trained, {outcome.reused} had a record already.")
         say(f"Tables and figures: {outcome.store.folder}")
+        if experiment.save_weights:
+            say(f"Weights: {outcome.store.folder / 'weights'}")
     for record in outcome.failed:
         say(f"initlab: {record.id} failed: {record.cause}")
     if outcome.failed:
@@ -99,8 +107,9 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
     plan = preview(experiment, results, choice)
     rows = plan.rows()
     if as_json:
+        about = {"seconds": round(plan.seconds, 1), "weight_bytes": plan.weight_bytes}
         sizes = {"most_runs": plan.most, "grid_runs": plan.grid} if experiment.boundary else {}
-        print_json({"seconds": round(plan.seconds, 1), "runs": rows, **sizes})
+        print_json({**about, **sizes, "reasons": plan.reasons, "runs": rows})
         return
     print_table(
         ["run", "label", "seed", "cohort"],
@@ -114,6 +123,22 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
         which = "first" if len(plan.missing) == len(rows) else "next"
         all_in_all = f"{plan.most:,} runs in all; a grid of the same resolution has {plan.grid:,}"
         say(f"This is the {which} round. The boundary takes at most {all_in_all}.")
+    for reason in plan.reasons:
+        say(reason)
+    if plan.weight_bytes:
+        folder = results / experiment.name / "weights"
+        say(f"Their weights take about {_size(plan.weight_bytes)} in {folder}.")
+
+
+def _nothing(_: str) -> None:
+    """What --quiet says."""
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"
 
 
 def _duration(seconds: float) -> str:

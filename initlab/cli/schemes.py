@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     JsonOption,
     app,
-    number,
     print_json,
     print_table,
     print_text,
 )
-from initlab.errors import UsageError, shortened
-from initlab.own_code import installed, package_of, shown
+from initlab.errors import UsageError, alternatives, require, shortened, similar
+from initlab.own_code import installed, package_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from initlab.theory.explain import Explanation, Outlook
+_LARGEST = 10_000_000  # weights of a layer
 
 
 @app.command()
@@ -42,8 +42,7 @@ def schemes(
     rows = [row for row in _scheme_rows() if _matches(row, wanted, source)]
     elsewhere = _names_elsewhere(wanted, source)
     if not rows and not elsewhere:
-        sought = " ".join([*(words or []), *([f"--source {source}"] if source else [])])
-        raise UsageError(f"no scheme has {shortened(sought)}; `initlab schemes` lists all")
+        raise UsageError(_nothing(words or [], source))
     if as_json:
         print_json({"schemes": rows, "names_elsewhere": elsewhere, "installed": _installed_rows()})
         return
@@ -60,6 +59,29 @@ def schemes(
     if added:
         typer.echo("\nInstalled packages add:")
         print_table(["name", "kind", "package"], [list(row.values()) for row in added])
+
+
+def _nothing(words: "Sequence[str]", source: str | None) -> str:
+    """The message where no scheme has these words, nor its source the word for it."""
+    sought = shortened(" ".join([*words, *([f"--source {source}"] if source else [])]))
+    vocabulary = _vocabulary()
+    given = [*words, *([source] if source else [])]
+    meant = [
+        near for word in given if word.lower() not in vocabulary for near in similar(word, vocabulary, 1)
+    ]
+    hint = f"did you mean {alternatives(map(repr, meant))}? " if meant else ""
+    return f"no scheme has {sought}; {hint}`initlab schemes` lists all"
+
+
+def _vocabulary() -> list[str]:
+    """The words that find schemes: names, libraries, and the longer words of sources."""
+    from initlab.init.scheme import LIBRARY_NAMES
+
+    rows = _scheme_rows()
+    names = [name for row in rows for name in (row["name"], *row["also"])]
+    libraries = [part for name in LIBRARY_NAMES for part in (*name.split(":"), name)]
+    sources = [word for row in rows for word in re.findall(r"[^\W\d_]{4,}", row["source"])]
+    return sorted({word.lower() for word in (*names, *libraries, *sources)})
 
 
 def _print_entry(title: str, *paragraphs: str) -> None:
@@ -123,14 +145,19 @@ def _scheme_rows() -> list[dict[str, Any]]:
 
 @app.command()
 def explain(
-    scheme: Annotated[str, typer.Argument(help="A scheme, for example he, torch:linear or keras:he_normal.")],
+    scheme: Annotated[
+        str,
+        typer.Argument(
+            help="A scheme, for example he, torch:linear or keras:he_normal.", autocompletion=scheme_names
+        ),
+    ],
     layer: Annotated[
         str, typer.Option(metavar="INxOUT", help="The shape of a layer, as 784x100.")
     ] = "100x100",
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers; auto alone depends on it.")] = 20,
     activation: Annotated[
         list[str] | None,
-        typer.Option(help=ACTIVATION_HELP, show_default="all of ours"),
+        typer.Option(help=ACTIVATION_HELP, show_default="all of ours", autocompletion=activation_names),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,64 +171,23 @@ def explain(
     if as_json:
         outlooks = [vars(outlook) for outlook in explanation.outlooks]
         starts = [vars(start) for start in explanation.starts]
-        known = {**vars(explanation), "scheme": str(explanation.scheme)}
-        print_json({**known, "outlooks": outlooks, "starts": starts})
+        names = {"scheme": str(explanation.scheme), "bias": explanation.bias and str(explanation.bias)}
+        print_json({**vars(explanation), **names, "outlooks": outlooks, "starts": starts})
         return
-    for line in _explanation_lines(explanation, layer):
-        print_text(line)
-    if explanation.outlooks:
-        _print_outlooks(explanation.outlooks)
-    elif explanation.starts:
-        _print_starts(explanation)
-    else:
-        print_text(
-            "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
-        )
+    for paragraph in explanation.paragraphs:
+        print_text(paragraph)
+    if explanation.table:
+        typer.echo(f"\n{explanation.heading}")
+        print_table(explanation.table[0], explanation.table[1:])
+        for note in explanation.notes:
+            print_text(note)
 
 
 def _layer_shape(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text)
     if not match:
-        raise UsageError(f"--layer {text}: write inputs and units, as in --layer 784x100")
-    return int(match[1]), int(match[2])
-
-
-def _explanation_lines(explanation: "Explanation", layer: str) -> list[str]:
-    lines = [f"{explanation.text} is {shown(str(explanation.scheme))}: {explanation.formula}"]
-    if explanation.means:
-        lines.append(f"There: {explanation.means}.")
-    lines.append(f"Source: {explanation.source}")
-    if explanation.variance is not None:
-        std, sigma_w2 = explanation.variance**0.5, explanation.sigma_w2
-        lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
-    if explanation.equals:
-        lines.append(f"Same weights in every layer: {', '.join(explanation.equals)}")
-    if explanation.equals_here:
-        lines.append(f"Same weights in a layer of this shape: {', '.join(explanation.equals_here)}")
-    return lines
-
-
-def _print_outlooks(outlooks: "list[Outlook]") -> None:
-    typer.echo("\nIn wide networks without biases, layer after layer:")
-    header = ["activation", "variance", "gradient factor", "regime", "trainable depth", "critical sigma_w^2"]
-    print_table(header, [_outlook_cells(outlook) for outlook in outlooks])
-    print_text("Variance: the limit in deep layers.")
-    print_text("Gradient factor: a layer multiplies squared gradients by it.")
-    print_text("Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.")
-
-
-def _print_starts(explanation: "Explanation") -> None:
-    typer.echo(f"\nIn a network of {explanation.depth} hidden layers:")
-    rows = [
-        [shown(start.activation), start.scheme, number(start.size, 3), number(start.bias, 3), start.reason]
-        for start in explanation.starts
-    ]
-    print_table(["activation", "start", "size", "bias", "because"], rows)
-    print_text("Size and bias: the standard deviation and the mean of the pre-activations.")
-
-
-def _outlook_cells(outlook: "Outlook") -> list[object]:
-    ends = {0.0: "0 (vanishes)", float("inf"): "explodes"}
-    length = ends.get(outlook.length, f"{outlook.length:.4g}")
-    depth = "any" if outlook.deepest == float("inf") else f"{outlook.deepest:.0f}"
-    return [shown(outlook.activation), length, f"{outlook.chi:.4g}", outlook.regime, depth, outlook.critical]
+        raise UsageError(f"--layer {text[:60]}: write inputs and units, as in --layer 784x100")
+    n_in, n_out = int(match[1]), int(match[2])
+    # The weights are drawn under every name, to see which are the same.
+    require(n_in * n_out <= _LARGEST, f"--layer {text}: at most {_LARGEST:,} weights, not {n_in * n_out:,}")
+    return n_in, n_out

@@ -9,37 +9,22 @@ import os
 import shlex
 import shutil
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from initlab import __version__
-from initlab.errors import UsageError
+from initlab.cli.parsing import Commands
+from initlab.errors import StorageError, UsageError
 from initlab.registry import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-class _Commands(TyperGroup):
-    """The commands, whose message for an argument too many says how to give an option several values."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command."""
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            message: Any = getattr(error, "message", None)
-            if isinstance(message, str) and "extra argument" in message:
-                error.message = f"{message}; repeat an option for another value: --init he --init xavier"  # type: ignore[attr-defined]
-            raise
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     help="A laboratory for weight initialization: train the alternatives side by side, and look inside.",
     epilog="Exit codes: 0 done; 1 runs failed, records damaged or claims drifted; 2 usage or config; 3 data; "
     "4 locked; 5 input or output; 130 and 143 interrupted.\n\n"
@@ -145,7 +130,7 @@ def print_table(header: "Sequence[str]", rows: "Iterable[Sequence[object]]") -> 
         header: names of the columns.
         rows: a value for each column, shown as by `number`.
     """
-    from initlab.training.tables import aligned
+    from initlab.tables import aligned
 
     table = aligned([list(header), *(list(map(number, row)) for row in rows)], screen_width(), painted)
     typer.echo(table, color=has_colours())
@@ -189,16 +174,11 @@ def print_text(text: str, indent: int = 0) -> None:
         text: of one paragraph.
         indent: of all lines, in characters.
     """
+    from initlab.tables import wrapped
+
     margin = " " * indent
-    wrapped = textwrap.wrap(
-        text,
-        max(screen_width(), 40),
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    typer.echo("\n".join(wrapped))
+    lines = wrapped(text, max(screen_width(), 40) - indent)
+    typer.echo("\n".join(margin + line for line in lines))
 
 
 def say(message: str) -> None:
@@ -256,3 +236,15 @@ def file_name(words: "Iterable[str]") -> str:
     """A safe file name that consists of words."""
     letters = "-".join(words)
     return "".join(c if c.isalnum() or c in ".-=" else "_" for c in letters).strip("._")[:80]
+
+
+def make_folder_of(target: Path) -> None:
+    """Make the folder of a file that is to be written.
+
+    Raises:
+        StorageError: when a file lies in its way.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise StorageError(f"{target.parent}: not a folder") from None

@@ -82,7 +82,7 @@ def open_dataset(name: str = "mnist", path: str | Path | None = None) -> Dataset
     One that is open is not read again, unless the files of a folder have changed.
 
     Args:
-        name: a name in `DATASETS`, perhaps with arguments; ignored when a path is given.
+        name: as "mnist", or with arguments, as "clusters(...)"; ignored when a path is given.
         path: a folder.
 
     Raises:

@@ -4,6 +4,7 @@ Images stay bytes, mapped from the disk, until a batch of them is read as floats
 `examples.train_inputs[chosen]`. So a training needs no more memory than its batch.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -15,6 +16,9 @@ from initlab.data.folders import Dataset
 from initlab.data.inputs import Prepare, prepare_inputs
 from initlab.errors import UsageError, is_whole, shortened
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
+
+# Of the root mean square of inputs: pixels from 0 to 255 have about 80, standardized features 1.
+_LARGE = 10.0
 
 
 class PreparedImages:
@@ -100,7 +104,7 @@ def prepared_examples(dataset: Dataset, inputs: str = "unit", dtype: str = "floa
 
     Args:
         dataset: from `open_dataset`.
-        inputs: the preparation that turns images into floats, a name in `INPUTS`.
+        inputs: the preparation that turns images into floats, as "unit" or "standardized"; see `data.inputs`.
         dtype: "float32" or "float64".
 
     Raises:
@@ -149,6 +153,7 @@ def array_examples(arrays: Sequence[npt.ArrayLike], dtype: str = "float32") -> E
         _check_arrays("test", test_x, test_y)
         if test_x.shape[1] != x.shape[1]:
             raise UsageError(f"test inputs have {test_x.shape[1]} numbers, training inputs {x.shape[1]}")
+    _warn_of_scale(x)
     return Examples(
         train_inputs=x,
         train_labels=y,
@@ -166,6 +171,24 @@ def _check_arrays(name: str, inputs: npt.NDArray[Any], labels: npt.NDArray[Any])
         raise UsageError(f"{name} inputs are (N, n_0) and labels (N,), not {inputs.shape} and {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
         raise UsageError(f"{name} labels must be whole numbers from 0 on")
+
+
+def _warn_of_scale(inputs: FloatArray) -> None:
+    """Say where inputs are so large that they are probably pixels or measurements as they came."""
+    # A product of vectors makes no copy, which for images would take half a gigabyte.
+    with np.errstate(over="ignore"):
+        size = float(np.sqrt(np.vdot(inputs, inputs) / max(inputs.size, 1)))
+    if size <= _LARGE:
+        return
+    low, high = float(inputs.min()), float(inputs.max())
+    largest = max(high, -low)
+    are_pixels = low >= 0 and high <= 255
+    cure = "x / 255" if are_pixels else "(x - x.mean(axis=0)) / x.std(axis=0)"
+    warnings.warn(
+        f"training inputs go up to {largest:.4g}, with a root mean square of {size:.3g}; initial weights are "
+        f"meant for about 1: scale them, as by {cure}",
+        stacklevel=4,  # the caller of `train`
+    )
 
 
 def examples_of(data: Any, inputs: str = "unit", dtype: str = "float32") -> Examples:

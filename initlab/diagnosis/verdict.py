@@ -41,8 +41,8 @@ from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
+from initlab.tables import html_table
 from initlab.threads import one_thread
-from initlab.training.tables import html_table
 
 _GOOD_ENOUGH = 1.5  # a severity at which no further proposal is diagnosed: half the limit
 NOTHING_HELPS = (
@@ -240,14 +240,14 @@ def diagnose(
 
     Args:
         scheme: of all weights, as "he", or an `Initialization` with schemes for layers and biases.
-        activation: a name in `ACTIVATIONS`, or a function of your own.
+        activation: a name, as "relu", or a function of your own.
         hidden: units of each hidden layer, at least one, as [100, 100] or "100x2", or other layers, as
             "conv(16, kernel=5), 100".
         inputs: (B, n_0) as training will show them; some hundreds are enough.
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
         batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         cure: whether to look for a cure where the network is not healthy.
 
     Raises:

@@ -53,7 +53,12 @@ def square_sum(values: Array) -> float:
 
 
 def difference(values: Array, samples: int) -> float:
-    """1 - c over the samples; nan where neither of the first two axes counts samples."""
+    """1 - c over the samples; nan where neither of the first two axes counts samples.
+
+    Args:
+        values: of a layer, of any shape.
+        samples: of the batch.
+    """
     axis = next((axis for axis in range(min(values.ndim, 2)) if values.shape[axis] == samples), None)
     if axis is None:
         return nan
@@ -99,7 +104,13 @@ def unit_numbers(kind: str, z: Array, slopes: Array, axis: int) -> dict[str, flo
 
 
 def gradient_square(gradient: Array, axis: int, samples: int) -> float:
-    """|d|^2, or that of its sum over positions, if it is more."""
+    """|d|^2, or that of its sum over positions, if it is more.
+
+    Args:
+        gradient: d, with respect to the values of a layer.
+        axis: of the units.
+        samples: of the batch.
+    """
     whole = square_sum(gradient)
     if gradient.ndim <= 2 or len(gradient) != samples:
         return whole

@@ -47,7 +47,7 @@ def diagnose(
             a tuple of positional arguments, or a mapping of keyword arguments.
         loss: `loss(output, targets)`, a number. By default cross-entropy for integer targets, the mean
             squared error for others.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         draws: how many models a function builds.
 
     Raises:

@@ -44,7 +44,7 @@ def diagnose(
         loss: `loss(output, targets)`, a number. By default the loss that the model was compiled with; else
             cross-entropy for integer targets, of probabilities where the last layer's activation is softmax;
             else the mean squared error.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         draws: how many models a function builds.
 
     Raises:
@@ -119,8 +119,8 @@ def _differentiated(
     own = {name: value.clone().requires_grad_() for name, value in values.items()}
     with random_states_kept(), torch.enable_grad():
         value = loss(own, inputs, targets)
-        found = torch.autograd.grad(value, list(own.values()), allow_unused=True)
-    gradients = zip(own, found, strict=True)
+        tensors = torch.autograd.grad(value, list(own.values()), allow_unused=True)
+    gradients = zip(own, tensors, strict=True)
     return float(value.detach()), {name: each for name, each in gradients if each is not None}
 
 

@@ -44,7 +44,7 @@ def diagnose(
             whose output has a `loss`.
         loss: `loss(output, targets)`, a number. By default the output's own `loss`, cross-entropy for
             integer targets, the mean squared error for others.
-        optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
+        optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         draws: how many models a function builds, under seeds 0, 1, ...
         cure: whether to look for other weights where the model is not healthy; each proposal is drawn into a
             copy and diagnosed on the same batch.
@@ -64,8 +64,8 @@ def diagnose(
     diagnosis = judged(_name_of(models[0]), traces, optimizer, len(next(tensors_in(batch))), first)
     if not cure or diagnosis.verdict == "trains":
         return diagnosis
-    found = find_cure(models[0], traces[0], batch, loss, optimizer)
-    return replace(diagnosis, cure=found, is_treated=True)
+    proposal = find_cure(models[0], traces[0], batch, loss, optimizer)
+    return replace(diagnosis, cure=proposal, is_treated=True)
 
 
 def _name_of(model: nn.Module) -> str:

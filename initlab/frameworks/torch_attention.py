@@ -30,11 +30,14 @@ def attention_numbers(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any])
         if logits is None:
             return {}
         logits = logits.detach().double()
-        seen = logits > _MASKED
-        weights = logits.masked_fill(~seen, -math.inf).softmax(-1)
-        most = seen.sum(-1).clamp(min=1).double().log().sum()
+        visible = logits > _MASKED
+        weights = logits.masked_fill(~visible, -math.inf).softmax(-1)
+        most = visible.sum(-1).clamp(min=1).double().log().sum()
         entropy = torch.special.entr(weights).nan_to_num().sum()
-        return {"entropy": float(entropy / most) if most else math.nan, "logits": float(logits[seen].std())}
+        return {
+            "entropy": float(entropy / most) if most else math.nan,
+            "logits": float(logits[visible].std()),
+        }
 
 
 def _of_attention(

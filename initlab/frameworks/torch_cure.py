@@ -63,18 +63,18 @@ _WORDS = {
 
 
 def find_cure(
-    model: nn.Module, seen: Trace, batch: Any, loss: Loss | None, optimizer: str
+    model: nn.Module, graph: Trace, batch: Any, loss: Loss | None, optimizer: str
 ) -> ModelCure | None:
     """The first attempt that is good enough, else the healthiest, if one is healthy; else a last resort.
 
     Args:
         model: stays as it is.
-        seen: a trace of it.
+        graph: a trace of it.
         batch, loss, optimizer: as for `diagnose`.
     """
-    is_transposed = any(each.kind in TRANSPOSED for each in seen.operations)
-    schemes = _schemes(model, seen)
-    for attempts in (_usual(schemes, seen), _last_resorts(schemes, seen)):
+    is_transposed = any(each.kind in TRANSPOSED for each in graph.operations)
+    schemes = _schemes(model, graph)
+    for attempts in (_usual(schemes, graph), _last_resorts(schemes, graph)):
         healthy: list[ModelCure] = []
         for attempt in attempts:
             severity = _severity_with(attempt, model, batch, loss, optimizer)
@@ -91,41 +91,43 @@ def find_cure(
     return None
 
 
-def _usual(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
+def _usual(schemes: Sequence[Proposal], graph: Trace) -> Iterator[Attempt]:
     """With residual branches, each scheme is tried with smaller branches first."""
-    smaller = _smaller_branches(seen)
+    smaller = _smaller_branches(graph)
     if smaller:
-        blocks = len(seen.branch_ends)
+        blocks = len(graph.branch_ends)
         why = f"1 / sqrt({blocks}) keeps the sum of {blocks} residual branches at the size of one"
         yield from (Attempt(Proposal(each.scheme, why), smaller) for each in schemes)
     yield from map(Attempt, schemes)
 
 
-def _smaller_branches(seen: Trace) -> dict[str, Any]:
-    blocks = len(seen.branch_ends)
+def _smaller_branches(graph: Trace) -> dict[str, Any]:
+    blocks = len(graph.branch_ends)
     return {"branch_scale": float(f"{blocks**-0.5:.3g}")} if blocks else {}
 
 
-def _last_resorts(schemes: Sequence[Proposal], seen: Trace) -> Iterator[Attempt]:
+def _last_resorts(schemes: Sequence[Proposal], graph: Trace) -> Iterator[Attempt]:
     """What changes more than the scale of hidden layers."""
-    smaller = _smaller_branches(seen)
+    smaller = _smaller_branches(graph)
     why = "outputs begin almost alike, so that the first steps do not overshoot"
     yield from (Attempt(Proposal(each.scheme, why), smaller | {"last": "std=0.001"}) for each in schemes)
-    if any(each.kind == "embedding" for each in seen.operations):
+    if any(each.kind == "embedding" for each in graph.operations):
         why, smaller = "embeddings as small as GPT-2's change quickly", smaller | {"embedding": "std=0.02"}
         yield from (Attempt(Proposal(each.scheme, why), smaller) for each in schemes)
     yield Attempt(_LAST)
 
 
-def _schemes(model: nn.Module, seen: Trace) -> list[Proposal]:
+def _schemes(model: nn.Module, graph: Trace) -> list[Proposal]:
     """Those for the model's activation function, where it has a single one; then the usual."""
-    depth = max(len(layers_of(seen, dict(model.named_parameters()))) - 1, 1)
+    depth = max(len(layers_of(graph, dict(model.named_parameters()))) - 1, 1)
     try:
-        found = [each for each in propose(activation_of(seen), depth) if not each.scheme.is_data_dependent]
+        proposals = [
+            each for each in propose(activation_of(graph), depth) if not each.scheme.is_data_dependent
+        ]
     except UsageError:
-        found = []
-    known = {str(each.scheme) for each in found}
-    return [*found, *(each for each in _USUAL if str(each.scheme) not in known)]
+        proposals = []
+    texts = {str(each.scheme) for each in proposals}
+    return [*proposals, *(each for each in _USUAL if str(each.scheme) not in texts)]
 
 
 def _severity_with(
@@ -137,8 +139,8 @@ def _severity_with(
         init_(patient, attempt.proposal.scheme, batch, loss=loss, **attempt.options)
     except UsageError:
         return None
-    seen, first = traced(patient, batch, loss, optimizer)
-    diagnosis = judged("", [seen], optimizer, 0, [first])
+    graph, first = traced(patient, batch, loss, optimizer)
+    diagnosis = judged("", [graph], optimizer, 0, [first])
     return diagnosis.severity if diagnosis.verdict == "trains" else None
 
 

@@ -106,10 +106,10 @@ def init_(
         f"{chosen} looks at data; of such schemes, init_ has lsuv",
     )
     require(last is None or not output.is_data_dependent, f"last: {output} looks at data")
-    seen = trace(model, batch, loss)
+    graph = trace(model, batch, loss)
     parameters = dict(model.named_parameters())
-    layers = layers_of(seen, parameters)
-    hidden, end = (each.within(**_network_of(each, seen, layers, batch)) for each in (chosen, output))
+    layers = layers_of(graph, parameters)
+    hidden, end = (each.within(**_network_of(each, graph, layers, batch)) for each in (chosen, output))
     # Into a copy: where something is refused on the way, the model is as it was.
     own = copy_of(model)
     drawn = dict(own.named_parameters())
@@ -122,7 +122,7 @@ def init_(
         if chosen.name == "lsuv":
             _divide_by_std(own, layers, batch, chosen)
         if branch_scale != 1:
-            _scale_branches(seen, drawn, branch_scale)
+            _scale_branches(graph, drawn, branch_scale)
         for name, parameter in parameters.items():
             parameter.copy_(drawn[name])
     return model
@@ -169,24 +169,24 @@ def _divide_by_std(own: nn.Module, layers: Sequence[Layer], batch: Any, lsuv: Sc
 
 def _variance_of(own: nn.Module, layer: Layer, batch: Any) -> float:
     """Of the outputs of a layer, that of its last call."""
-    found: list[float] = []
+    variances: list[float] = []
 
     def look(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        found.append(float(output.double().var(unbiased=False)))
+        variances.append(float(output.double().var(unbiased=False)))
 
     module = own.get_submodule(layer.weight.rpartition(".")[0])
     handle = module.register_forward_hook(look)
     with random_states_kept():
         call(own, copied(parts_of(batch)[0]))
     handle.remove()
-    is_layer = bool(found) and isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
+    is_layer = bool(variances) and isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
     require(is_layer, f"lsuv needs layers that are modules, and {layer.weight} is used without one")
-    return found[-1]
+    return variances[-1]
 
 
-def _scale_branches(seen: Trace, parameters: dict[str, nn.Parameter], factor: float) -> None:
-    require(bool(seen.branch_ends), "the model has no residual branches whose scale could change")
-    for name in {name for end in seen.branch_ends for name in end.parameters}:
+def _scale_branches(graph: Trace, parameters: dict[str, nn.Parameter], factor: float) -> None:
+    require(bool(graph.branch_ends), "the model has no residual branches whose scale could change")
+    for name in {name for end in graph.branch_ends for name in end.parameters}:
         parameters[name].mul_(factor)
 
 
@@ -205,22 +205,22 @@ def schemes_of(model: nn.Module) -> dict[str, Decoded]:
     return {name: decoded(W.T if W.ndim == 2 else W) for name, W in arrays.items() if W.ndim > 1}
 
 
-def layers_of(seen: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
+def layers_of(graph: Trace, parameters: dict[str, nn.Parameter]) -> list[Layer]:
     """The layers that are drawn, each once, in the order of their calls."""
-    found: dict[str, Layer] = {}
-    operations = [each for each in seen.operations if each.kind in LAYERS and each.parameters]
+    layers: dict[str, Layer] = {}
+    operations = [each for each in graph.operations if each.kind in LAYERS and each.parameters]
     for operation in operations:
         weights = [name for name in operation.parameters if parameters[name].ndim > 1]
         biases = [name for name in operation.parameters if parameters[name].ndim == 1]
-        if len(weights) == 1 and weights[0] not in found:
+        if len(weights) == 1 and weights[0] not in layers:
             place = _place(operation, operations)
             factor = 0.0
             if operation.kind in TRANSPOSED:
-                factor = stretch(operation, seen, len(parameters[weights[0]]))
+                factor = stretch(operation, graph, len(parameters[weights[0]]))
                 if operation.shape[1] != parameters[weights[0]].shape[1] or isnan(factor):
                     continue
-            found[weights[0]] = Layer(weights[0], biases[0] if biases else None, place, factor)
-    return list(found.values())
+            layers[weights[0]] = Layer(weights[0], biases[0] if biases else None, place, factor)
+    return list(layers.values())
 
 
 def _place(operation: Operation, operations: Sequence[Operation]) -> Place:
@@ -229,10 +229,10 @@ def _place(operation: Operation, operations: Sequence[Operation]) -> Place:
     return "first" if operation is operations[0] else "last" if operation is operations[-1] else "hidden"
 
 
-def _network_of(scheme: Scheme, seen: Trace, layers: Sequence[Layer], batch: Any) -> dict[str, Argument]:
+def _network_of(scheme: Scheme, graph: Trace, layers: Sequence[Layer], batch: Any) -> dict[str, Argument]:
     """What the scheme takes from the model."""
     if scheme.name in _CHAINED:
-        _require_chain(scheme, seen)
+        _require_chain(scheme, graph)
     if not scheme.open_arguments:
         return {}
     network: dict[str, Argument] = {"depth": max(len(layers) - 1, 1)}
@@ -240,31 +240,31 @@ def _network_of(scheme: Scheme, seen: Trace, layers: Sequence[Layer], batch: Any
     if inputs is not None:
         network["input_square"] = mean_square(inputs.detach().cpu().double().numpy())
     if "activation" in scheme.open_arguments:
-        network["activation"] = activation_of(seen)
+        network["activation"] = activation_of(graph)
     return network
 
 
-def activation_of(seen: Trace) -> str:
+def activation_of(graph: Trace) -> str:
     """The one activation function of a model, by our name.
 
     Raises:
         UsageError: for none, several, or one that this package does not have.
     """
-    kinds = {OURS.get(each.kind, each.kind) for each in seen.operations if each.kind in NONLINEAR}
+    kinds = {OURS.get(each.kind, each.kind) for each in graph.operations if each.kind in NONLINEAR}
     if len(kinds) != 1 or not kinds <= set(ACTIVATIONS):
-        found = ", ".join(sorted(kinds)) or "none"
+        names = ", ".join(sorted(kinds)) or "none"
         raise UsageError(
-            f"the scheme needs one activation function of {', '.join(ACTIVATIONS)}; found: {found}"
+            f"the scheme needs one activation function of {', '.join(ACTIVATIONS)}; found: {names}"
         )
     return kinds.pop()
 
 
-def _require_chain(scheme: Scheme, seen: Trace) -> None:
+def _require_chain(scheme: Scheme, graph: Trace) -> None:
     """Without branches, normalizations or pooling that would mix what belongs together."""
-    beside = {each.index for each in seen.operations[: seen.end + 1]} - {
-        each.index for each in seen.bottlenecks
+    beside = {each.index for each in graph.operations[: graph.end + 1]} - {
+        each.index for each in graph.bottlenecks
     }
-    norms = any(each.kind in NORMS for each in seen.operations)
+    norms = any(each.kind in NORMS for each in graph.operations)
     message = f"{scheme.name} is for a chain of layers; this model has branches or normalizations"
     require(not beside and not norms, message)
 

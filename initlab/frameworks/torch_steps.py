@@ -59,12 +59,12 @@ def traced(
     # Each forward pass starts from the same random state: dropout leaves out the same units.
     with random_states_kept(), torch.enable_grad():
         with random_states_kept():
-            seen = trace_of(seen_by, parameters, given[0], again=True)
+            graph = trace_of(seen_by, parameters, given[0], again=True)
         trained = {name: each for name, each in parameters.items() if each.grad is not None}
         others = exchanged(batch)
         is_coarse = any(each.dtype in (torch.float16, torch.bfloat16) for each in trained.values())
         if others is None or not trained or is_coarse:
-            return seen, None
+            return graph, None
         gradients = _taken_from(trained)
         inputs, targets = map(copied, parts_of(others))
         with random_states_kept():
@@ -73,15 +73,15 @@ def traced(
         outputs.clear()
         other_gradients = _taken_from(trained)
         start = {name: each.detach() for name, each in trained.items()}
-        return seen, first_steps(seen.loss, gradients, other_gradients, start, gradients_at, optimizer)
+        return graph, first_steps(graph.loss, gradients, other_gradients, start, gradients_at, optimizer)
 
 
 def _taken_from(parameters: Mapping[str, Tensor]) -> Arrays:
     """The gradients, which the parameters lose."""
-    found = {name: each.grad for name, each in parameters.items() if each.grad is not None}
+    gradients = {name: each.grad for name, each in parameters.items() if each.grad is not None}
     for each in parameters.values():
         each.grad = None
-    return found
+    return gradients
 
 
 def exchanged(batch: Any) -> Any:

@@ -30,7 +30,7 @@ from initlab.errors import UsageError
 from initlab.frameworks.prediction import predict
 from initlab.frameworks.steps import FirstSteps, medians
 from initlab.frameworks.trace import NONLINEAR, NORMS, Operation, Trace
-from initlab.training.tables import html_table
+from initlab.tables import html_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

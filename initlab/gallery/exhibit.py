@@ -299,6 +299,16 @@ class Exhibit:
         )
 
 
+def is_reduced(results: Path) -> bool:
+    """Whether results are those of reduced forms, by the name of their folder.
+
+    >>> is_reduced(Path("results/quick")), is_reduced(Path("results"))
+    (True, False)
+    """
+    folder = results.resolve()
+    return part_of(folder.parent, quick=True) == folder
+
+
 def part_of(results: Path, quick: bool) -> Path:
     """The part of the results that holds the full or the reduced form of the exhibits."""
     return results / "quick" if quick else results

@@ -51,7 +51,7 @@ def initialize(
             a text, as [784, "conv(16, kernel=5)", "pool(2)", 100, 10]. See `network_layers`.
         schemes: texts like "he" or "normal(std=0.01)", or `Scheme`s, or `Initialization`s.
         seeds: one seed for all networks, which then share their underlying draws, or one for each network.
-        activation: the name of the hidden layers' activation function in `ACTIVATIONS`, or your own function.
+        activation: the hidden layers' activation function: a name, as "relu", or your own function.
         dtype: "float32" or "float64"; the draws are the same, rounded.
         data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
             them `mean_square`, which is 1 without data.

@@ -28,7 +28,7 @@ class Initialization:
         words: how the person wrote it, for a reader; by default the text of the schemes.
 
     Raises:
-        UsageError: when `first` or `last` looks at data, or when `bias` is not in `BIAS_SCHEMES`.
+        UsageError: when `first` or `last` looks at data, or when `bias` is not a plain distribution.
 
     >>> start = Initialization(Scheme("he"), last=Scheme("xavier"))
     >>> [str(start.of_layer(layer, 3)) for layer in range(3)]

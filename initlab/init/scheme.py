@@ -183,7 +183,7 @@ class Scheme:
     """A law with its arguments.
 
     Args:
-        name: a name in `SCHEMES`, or an alias of one.
+        name: as `initlab schemes` lists it, or an alias.
         arguments: the arguments that differ from their defaults.
 
     Raises:

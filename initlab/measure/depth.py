@@ -95,7 +95,7 @@ def depth_profiles(
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01"; biases are 0, unless an
             `Initialization` has others.
-        activations: one name in `ACTIVATIONS` or function of your own, or several.
+        activations: one name, as "relu", or function of your own, or several.
         depth: hidden layers, from 2 on.
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.

@@ -164,9 +164,10 @@ def layer_panels(
 
     Args:
         schemes: from which the weights are drawn, as "he" or "std=0.01".
-        activations: one name in `ACTIVATIONS` or function of your own, or several.
-        what: a name in `QUANTITIES`. Gradients are those of the cross-entropy of ten random classes: of each
-            sample with respect to pre-activations, of the mean over samples with respect to weights.
+        activations: one name, as "relu", or function of your own, or several.
+        what: "activations", "preactivations", "gradients", "weights" or "weight_gradients". Gradients are
+            those of the cross-entropy of ten random classes: of each sample with respect to pre-activations,
+            of the mean over samples with respect to weights.
         depth: how many hidden layers.
         width: how many inputs, and units of each hidden layer.
         samples: how many inputs are drawn from N(0, 1).
@@ -216,7 +217,7 @@ def network_panels(
         ensemble: M networks.
         inputs: (B, n_0) for all networks, or (M, B, n_0).
         labels: (B,) or (M, B), which only gradients need.
-        what: a name in `QUANTITIES`.
+        what: "activations", "preactivations", "gradients", "weights" or "weight_gradients".
         names: of the networks, one for each, by default "network 0" and so on; a network that is named like a
             scheme, as "he", gets the scheme's colour.
         bins: of each histogram.
@@ -236,6 +237,8 @@ def network_panels(
     view = _View(what, bins, edges)
     if QUANTITIES[what].needs_labels and labels is None:
         raise UsageError(f"{what} need labels; give those of the inputs")
+    if not ensemble.activations:
+        raise UsageError(f"{ensemble} has no hidden layer, of which a histogram could be drawn")
     if names is None:
         names = [f"network {row}" for row in range(ensemble.networks)]
     if len(names) != ensemble.networks:

@@ -5,6 +5,8 @@ loss with respect to z, each (B, n); W its weights (n_in, n). In a convolutional
 (B, C, H, W), and W has the shape (C, channels below, k, k); a unit of it is a channel, at all places.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,7 @@ from initlab.init.shaping import is_odd_plus_constant
 from initlab.nn.activations import Activation
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
+from initlab.tables import Table, aligned, html_table
 
 # In units of the steepest slope. A sigmoid's slope is that small where its value is within 0.013 of 0 or 1.
 SATURATED_SLOPE = 0.05
@@ -165,18 +168,55 @@ def _root_mean_square(values: FloatArray | None) -> float:
     return float("nan") if values is None else float(np.sqrt((values.astype(np.float64) ** 2).mean()))
 
 
-def measure_layers(
-    ensemble: Ensemble, inputs: FloatArray, labels: IntArray | None = None
-) -> list[list[LayerStatistics]]:
+class LayerTable(list[list[LayerStatistics]]):
+    """The layers of each network, shown as a table on the screen and in a notebook.
+
+    >>> LayerTable([])
+    no layers
+    """
+
+    def rows(self) -> list[dict[str, float | int]]:
+        """The numbers of each network and layer by name; without labels there are no gradients."""
+        return [
+            {"network": row, "layer": layer.layer, **_numbers(layer)}
+            for row, layers in enumerate(self)
+            for layer in layers
+        ]
+
+    def _table(self) -> Table:
+        rows = self.rows()
+        if len(self) == 1:
+            rows = [{name: row[name] for name in row if name != "network"} for row in rows]
+        header = [name.replace("_", " ") for name in rows[0]]
+        return [header, *([f"{value:.3g}" for value in row.values()] for row in rows)]
+
+    def __repr__(self) -> str:
+        return aligned(self._table()) if any(self) else "no layers"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._table()) if any(self) else "no layers"
+
+
+def _numbers(layer: LayerStatistics) -> dict[str, float | int]:
+    names = ["mean", "std", "saturated", "dead", "distinct_units"]
+    names += ["gradient_std", "weight_gradient_std"] if layer.gradients is not None else []
+    return {name: getattr(layer, name) for name in names}
+
+
+def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | None = None) -> LayerTable:
     """Run the inputs forward, and with labels the cross-entropy backward; describe every hidden layer.
 
+    With Batch Normalization the layers are those of a training step, normalized by this batch. Parameters and
+    running statistics stay as they are.
+
     Args:
-        ensemble: M networks.
+        ensemble: M networks, trained or not.
         inputs: (B, n_0) for all networks, or (M, B, n_0).
         labels: (B,) or (M, B), from 0 on; without them, the layers have no gradients.
 
     Returns:
-        For each network, one entry for each hidden layer.
+        For each network, one entry for each hidden layer; shown as a table. `Ensemble.train_step` has an
+        example of a training that is looked into.
 
     >>> from initlab.init.networks import initialize
     >>> ensemble = initialize([100, 100, 100, 10], ["he"])
@@ -184,18 +224,29 @@ def measure_layers(
     >>> [layer.layer for layer in layers], 0.4 < layers[1].saturated < 0.6, layers[1].distinct_units
     ([1, 2], True, 100)
     """
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _running_statistics_kept(ensemble):
         if labels is None:
             ensemble.forward(inputs, training=True)
         else:
             ensemble.loss(inputs, labels)
-        return [
+        return LayerTable(
             [
                 _describe(ensemble, row, layer, labels is not None)
                 for layer in range(len(ensemble.activations))
             ]
             for row in range(ensemble.networks)
-        ]
+        )
+
+
+@contextmanager
+def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
+    """Give Batch Normalization its running statistics back, which a pass in training moves on."""
+    kept = [array.copy() for array in ensemble.state()]
+    try:
+        yield
+    finally:
+        for own, array in zip(ensemble.state(), kept, strict=True):
+            own[...] = array
 
 
 def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:

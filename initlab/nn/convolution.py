@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from initlab.errors import UsageError, is_whole, require
 from initlab.nn.arrays import FloatArray
-from initlab.nn.layers import EMPTY, Layer, Shape, ones, room
+from initlab.nn.layers import AFFINE, EMPTY, Layer, Shape, ones, room
 
 Border = Literal["zeros", "circular"]
 
@@ -46,6 +46,7 @@ class Conv2d(Layer):
     ((16, 24, 24), (8, 7, 7))
     """
 
+    parameter_names = AFFINE
     is_affine = True
 
     def __init__(
@@ -70,7 +71,9 @@ class Conv2d(Layer):
         self._patches: FloatArray = EMPTY
 
     def __repr__(self) -> str:
-        return f"Conv2d({self.channels}, kernel={self.kernel}, stride={self.stride}, padding={self.padding})"
+        border = "" if self.border == "zeros" else f", border={self.border!r}"
+        shape = f"kernel={self.kernel}, stride={self.stride}, padding={self.padding}"
+        return f"Conv2d({self.channels}, {shape}{border})"
 
     def output_shape(self, shape: Shape) -> Shape:
         """(channels, rows, columns)."""

@@ -39,10 +39,13 @@ class Layer:
         passes_back: whether `backward` has to compute dx; false for the first layer with weights, whose dx
             nobody needs.
         is_affine: whether the layer is a product with weights W, plus biases b.
+        parameter_names, state_names: of `parameters` and `state`, one for each, as a saved network has them.
     """
 
     parameters: Sequence[FloatArray] = ()
     gradients: Sequence[FloatArray] = ()
+    parameter_names: Sequence[str] = ()
+    state_names: Sequence[str] = ()
     is_affine = False
     passes_back = True
 
@@ -84,6 +87,7 @@ class Layer:
 
 
 EMPTY: FloatArray = np.empty(0)
+AFFINE = ("weights", "biases")  # the names of a product's parameters
 
 
 def room(array: FloatArray, shape: Shape, dtype: np.dtype[Any]) -> FloatArray:
@@ -113,6 +117,7 @@ class Dense(Layer):
     [[[7.0]]]
     """
 
+    parameter_names = AFFINE
     is_affine = True
 
     def __init__(self, units: int) -> None:
@@ -184,6 +189,10 @@ class Nonlinearity(Layer):
 
     def __repr__(self) -> str:
         return f"Nonlinearity({self.activation.name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and pickle: the activation is found by its name, since a function may have no file."""
+        return Nonlinearity, (self.activation.name,)
 
     def forward(self, x: FloatArray) -> FloatArray:
         """`phi(x)`."""
@@ -288,6 +297,11 @@ class Residual(Layer):
             after = layer.output_shape(after)
         require(after == shape, f"a branch must keep the shape {shape} of its inputs, not make it {after}")
         return shape
+
+    @property
+    def parameter_names(self) -> Sequence[str]:  # type: ignore[override]
+        """That of a learned scale."""
+        return ["branch_scales"] if self.scale == "learned" else []
 
     def parameter_shapes(self, shape: Shape) -> list[Shape]:  # noqa: ARG002
         """A learned scale; the parameters of the branch belong to its layers."""

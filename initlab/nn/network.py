@@ -13,9 +13,11 @@ layer gives the logits and has no activation function.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ from initlab.nn.activations import ACTIVATIONS, Activation
 from initlab.nn.architecture import Size, Skip, flat_size, network_layers
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.layers import Layer, Nonlinearity, Residual, Shape, unattached, walk
-from initlab.nn.losses import LOSSES
+from initlab.nn.losses import LOSSES, checked_labels
 from initlab.nn.normalization import BatchNormalization, Norm
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.threads import on_one_thread
@@ -36,7 +38,7 @@ class StepRule:
     """What a training step does besides the optimizer's update.
 
     Attributes:
-        loss: a name in `LOSSES`.
+        loss: "cross_entropy", "squared_error" or "squared_error_logits".
         clip: the largest norm of a network's gradient; 0 for no limit. See `clip_gradients`.
         weight_decay: the strength of the pull towards 0, added after clipping; see `decay_weights`.
     """
@@ -57,7 +59,7 @@ class Ensemble:
     Args:
         weights: one array for each layer, (M, n_l, n_{l+1}), or (n_l, n_{l+1}) for a single network; copied.
         biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); zeros by default.
-        activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+        activation: the name of the hidden layers' activation function, as "relu".
         dtype: "float32" (default) or "float64", for all arrays.
         batch_norm: Batch Normalization of the hidden layers; none by default.
 
@@ -119,7 +121,7 @@ class Ensemble:
         Args:
             networks: M, from 1 on.
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; see `network_layers`.
-            activation: the name of the hidden layers' activation function in `ACTIVATIONS`.
+            activation: the name of the hidden layers' activation function, as "relu".
             dtype: "float32" or "float64", for all arrays.
             batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
             skip: skip connections; none by default.
@@ -155,6 +157,35 @@ class Ensemble:
         ensemble = cls.__new__(cls)
         ensemble._allocate(networks, inputs, layers, dtype)
         return ensemble
+
+    @classmethod
+    def stack(cls, ensembles: "Sequence[Ensemble]") -> "Ensemble":
+        """One ensemble with the networks of several, in their order; the numbers are copied.
+
+        Args:
+            ensembles: one or more, of the same layers, inputs and dtype.
+
+        Raises:
+            UsageError: for none, or for ensembles that differ in any of these.
+
+        >>> Ensemble.stack([Ensemble.zeros(1, [3, 2]), Ensemble.zeros(2, [3, 2])])
+        <Ensemble: 3 x 3-2, identity, float32>
+        """
+        kinds = {(each.sizes, each.dtype, repr(each.layers)) for each in ensembles}
+        require(len(kinds) == 1, f"an ensemble has networks of one kind, not of {len(kinds)}")
+        first = ensembles[0]
+        count = sum(each.networks for each in ensembles)
+        stacked = cls.of(count, first.sizes[0], first._bare, first.dtype.name)
+        start = 0
+        for each in ensembles:
+            stacked.put(np.arange(start, start + each.networks), each)
+            start += each.networks
+        return stacked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: a worker sends the layers and the numbers, from which the views are made anew."""
+        kind = (self.networks, self.sizes[0], self._bare, self.dtype.name)
+        return _restored, (kind, self.parameters, self.state(), self.batches_before)
 
     def __repr__(self) -> str:
         runs = [(size, len(list(run))) for size, run in groupby(self.sizes)]
@@ -226,6 +257,46 @@ class Ensemble:
         """The type of all arrays."""
         return self.parameters.dtype
 
+    def arrays(self) -> dict[str, FloatArray]:
+        """All numbers that decide what the networks compute, by name, as views.
+
+        `weights_0` is (M, n_0, n_1), `biases_0` is (M, n_1), and so on for each dense layer or convolution;
+        `scales_0` and `shifts_0`, (M, n_1), belong to the first normalization, with `running_means_0` and
+        `running_variances_0` if it is Batch Normalization; `branch_scales_0`, (M,), is the first learned
+        scale of a skip connection.
+
+        >>> list(Ensemble.zeros(1, [3, 2]).arrays())
+        ['weights_0', 'biases_0']
+        """
+        seen: Counter[str] = Counter()
+        named: dict[str, FloatArray] = {}
+        for layer, _ in walk(self.layers, self.sizes[:1]):
+            arrays = (*layer.parameters, *layer.state())
+            for name, array in zip((*layer.parameter_names, *layer.state_names), arrays, strict=True):
+                named[f"{name}_{seen[name]}"] = array
+                seen[name] += 1
+        return named
+
+    def set_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Copy what `arrays` of networks of the same kind gave.
+
+        Args:
+            arrays: by name.
+
+        Raises:
+            UsageError: for other names, shapes or types of numbers.
+
+        >>> a, b = Ensemble([np.ones((3, 2))]), Ensemble.zeros(1, [3, 2])
+        >>> b.set_arrays(a.arrays())
+        >>> b.forward(np.ones((1, 3))).tolist()
+        [[[3.0, 3.0]]]
+        """
+        own = self.arrays()
+        kinds = [{name: (each.shape, each.dtype) for name, each in some.items()} for some in (own, arrays)]
+        require(kinds[0] == kinds[1], f"these arrays are not those of {self}")
+        for name, array in own.items():
+            array[...] = arrays[name]
+
     def set_weights(
         self, weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike] | None = None
     ) -> None:
@@ -296,13 +367,17 @@ class Ensemble:
         Args:
             inputs: (B, n_0) for all networks alike, or (M, B, n_0).
             labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
-            loss: a name in `LOSSES`.
+            loss: "cross_entropy", "squared_error" or "squared_error_logits".
+
+        Raises:
+            UsageError: for labels of another shape, or out of range.
 
         >>> network = Ensemble.zeros(1, [3, 10], dtype="float64")
         >>> network.loss(np.ones((2, 3)), np.array([0, 7])).round(4).tolist()
         [2.3026]
         """
-        losses, logit_gradient = LOSSES[loss](self.forward(inputs, training=True), labels)
+        logits = self.forward(inputs, training=True)
+        losses, logit_gradient = LOSSES[loss](logits, checked_labels(labels, logits.shape))
         self.backward(logit_gradient)
         return losses
 
@@ -324,11 +399,24 @@ class Ensemble:
             rule: the loss, clipping and weight decay; cross-entropy alone by default.
             lr_factor: the schedule's factor of the learning rate in this step.
 
-        >>> network = Ensemble([np.eye(4, 8), np.eye(8, 3)], activation="tanh")
-        >>> x, y, sgd = np.eye(4), np.array([0, 1, 2, 0]), Optimizer("sgd", lr=0.1)
-        >>> losses = [network.train_step(x, y, sgd) for step in range(50)]
-        >>> bool((losses[-1] < losses[0]).all())
-        True
+        Raises:
+            UsageError: for labels of another shape, or out of range.
+
+        A loop of one's own, whose layers are looked into before and after:
+
+        >>> from initlab import initialize, measure_layers
+        >>> network, sgd = initialize([2, 8, 8, 2], "he"), Optimizer("sgd", lr=0.5)
+        >>> x = np.random.default_rng(0).standard_normal((200, 2))
+        >>> y = (x[:, 0] * x[:, 1] > 0).astype(int)
+        >>> measure_layers(network, x)
+        layer   mean    std  saturated   dead  distinct units
+        1      0.414  0.687      0.494      0               8
+        2       0.37  0.554      0.388  0.125               8
+        >>> losses = [network.train_step(x, y, sgd) for step in range(200)]
+        >>> measure_layers(network, x)
+        layer   mean   std  saturated   dead  distinct units
+        1       0.61     1      0.529      0               8
+        2      0.753  1.44      0.566  0.125               8
         """
         if isinstance(optimizer, str):
             raise UsageError(f"the optimizer is Optimizer.parse({optimizer!r}), made once for all steps")
@@ -348,10 +436,14 @@ class Ensemble:
             inputs: (B, n_0) for all networks alike, or (M, B, n_0).
             labels: (B,) or (M, B), from 0 to n_{L+1} - 1.
 
+        Raises:
+            UsageError: for labels of another shape, or out of range.
+
         >>> Ensemble([np.eye(3)]).accuracy(np.eye(3), np.array([0, 1, 1])).round(2).tolist()
         [0.67]
         """
-        correct = self.forward(inputs).argmax(axis=-1) == labels
+        logits = self.forward(inputs)
+        correct = logits.argmax(axis=-1) == checked_labels(labels, logits.shape)
         fractions: FloatArray = correct.mean(axis=1)
         return fractions
 
@@ -364,7 +456,7 @@ class Ensemble:
         kept = Ensemble.of(len(rows), self.sizes[0], self._bare, self.dtype.name)
         kept.parameters[...] = self.parameters[rows]
         kept.batches_before[...] = self.batches_before[rows]
-        for own, source in zip(kept._state(), self._state(), strict=True):
+        for own, source in zip(kept.state(), self.state(), strict=True):
             own[...] = source[rows]
         return kept
 
@@ -377,12 +469,22 @@ class Ensemble:
         """
         self.parameters[rows] = networks.parameters
         self.batches_before[rows] = networks.batches_before
-        for own, source in zip(self._state(), networks._state(), strict=True):
+        for own, source in zip(self.state(), networks.state(), strict=True):
             own[rows] = source
 
-    def _state(self) -> list[FloatArray]:
-        """What the layers keep besides their parameters, as running statistics."""
+    def state(self) -> list[FloatArray]:
+        """What the layers keep besides their parameters, as running statistics, (M, ...), as views."""
         return [array for layer, _ in walk(self.layers, self.sizes[:1]) for array in layer.state()]
+
+
+def _restored(
+    kind: tuple[Any, ...], parameters: FloatArray, state: Sequence[FloatArray], batches_before: IntArray
+) -> Ensemble:
+    ensemble = Ensemble.of(*kind)
+    ensemble.parameters[...], ensemble.batches_before[...] = parameters, batches_before
+    for own, source in zip(ensemble.state(), state, strict=True):
+        own[...] = source
+    return ensemble
 
 
 def _sizes(stacks: Sequence[npt.NDArray[np.generic]]) -> tuple[int, ...]:

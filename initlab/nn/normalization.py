@@ -129,6 +129,8 @@ Norm = BatchNorm | LayerNorm
 class _Normalization(Layer):
     """What both have in common: gamma and beta, (M, n) for vectors or (M, C) for images."""
 
+    parameter_names = ("scales", "shifts")
+
     def __init__(self) -> None:
         self._y: FloatArray = EMPTY
 
@@ -176,6 +178,7 @@ class BatchNormalization(_Normalization):
     [[[-1.0, -1.0], [1.0, 1.0]]]
     """
 
+    state_names = ("running_means", "running_variances")
     training = True
 
     def __init__(self, rule: BatchNorm) -> None:
@@ -183,7 +186,7 @@ class BatchNormalization(_Normalization):
         self.rule = rule
 
     def __repr__(self) -> str:
-        return "BatchNormalization()"
+        return f"BatchNormalization({self.rule})"
 
     def attach(self, parameters: Sequence[FloatArray], gradients: Sequence[FloatArray]) -> None:
         """Begin with gamma 1, beta 0, and running statistics of mean 0 and variance 1."""
@@ -254,7 +257,7 @@ class LayerNormalization(_Normalization):
         self.rule = rule
 
     def __repr__(self) -> str:
-        return "LayerNormalization()"
+        return f"LayerNormalization({self.rule})"
 
     def forward(self, x: FloatArray) -> FloatArray:
         """`gamma x_hat + beta`, in training and evaluation alike.

@@ -338,11 +338,11 @@ class Optimizer:
     """An optimizer with its arguments and its memory, for the M networks of an ensemble.
 
     Args:
-        name: a name in `OPTIMIZERS`.
+        name: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam" or "adamw".
         arguments: for each argument one number for all networks, or a sequence of M numbers.
 
     Attributes:
-        name: the name in `OPTIMIZERS`.
+        name: of the update rule.
         update: the function of this name.
         arguments: for each argument a float, or an array (M, 1) in float64.
         memory: what the function keeps from step to step.

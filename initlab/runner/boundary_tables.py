@@ -10,7 +10,7 @@ from initlab.runner.boundary import Lattice, Outcome, flips, has_begun, sides
 from initlab.runner.config import Experiment
 from initlab.runner.grid import short_name
 from initlab.runner.rounds import Records, Search, follow, label_of
-from initlab.training.tables import Table, aligned
+from initlab.tables import Table, aligned
 
 if TYPE_CHECKING:
     from initlab.plotting.boundary import Band, BandNames
@@ -201,7 +201,7 @@ def boundary_text(boundaries: Boundaries, width: int | None = None) -> str:
 
     Args:
         boundaries: of an experiment.
-        width: of the table, in cells of a terminal; see `training.tables.aligned`.
+        width: of the table, in cells of a terminal; see `tables.aligned`.
     """
     table = aligned(boundary_table(boundaries), width)
     return "\n".join([table, *_notes(boundaries), boundaries.used])

@@ -22,7 +22,7 @@ from initlab.nn.optimizers import OPTIMIZERS
 from initlab.registry import parameters_of
 from initlab.runner.boundary import Lattice, lattice
 from initlab.runner.extends import with_extended
-from initlab.runner.overrides import apply_override, name_changes, put
+from initlab.runner.overrides import apply_override, holders, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
 from initlab.runner.settings import BoundarySettings, Frame, NetworkSettings, Plotting, Settings
@@ -85,6 +85,7 @@ class Experiment:
         lattice: the values that the search for the boundary may try; None without one.
         excluded: descriptions of combinations that are left out.
         figures: the names of the figures that are drawn of it.
+        save_weights: the steps after which the weights of each run are kept, of which "last" is one.
         plotting: how these look, and their formats.
         document: the config as it was read, with the place of each value.
 
@@ -104,6 +105,7 @@ class Experiment:
     axes: tuple[Axis, ...]
     excluded: tuple[dict[str, Any], ...]
     figures: tuple[str, ...]
+    save_weights: tuple[int | str, ...]
     boundary: BoundarySettings | None
     lattice: Lattice | None
     plotting: Plotting
@@ -116,7 +118,7 @@ class Experiment:
             raise ConfigError([f"the config must be a mapping of keys to values, not {shortened(config)}"])
         document = document_of({**(config or {}), **keys})
         _anchor_data_path(document.tree, Path())
-        _load_code(document, Path(), allow_code)
+        load_code(document, Path(), allow_code)
         read = partial(_read_document, allow_code=allow_code)
         self._read(with_extended(document, Path(), read), "the config")
 
@@ -133,6 +135,7 @@ class Experiment:
         self.name, self.description, self.tree, self.document = frame.name, frame.description, tree, document
         self.axes, self.excluded = tuple(axes), tuple(frame.sweep.exclude)
         self.figures, self.plotting = tuple(dict.fromkeys(frame.figures)), frame.plotting
+        self.save_weights = frame.save_weights
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
@@ -174,9 +177,22 @@ class Experiment:
             raise ConfigError(f"{self.place('sweep', 'exclude', i)}: this excludes no run" for i in idle)
         if not points:
             raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
+        self._check_save_weights(max(settings.train.steps for _, settings in points))
         if self.boundary is not None:
             self._check_whole(self.boundary.over, points)
         return points
+
+    def _check_save_weights(self, most: int) -> None:
+        late = [step for step in self.save_weights if isinstance(step, int) and step > most]
+        if late:
+            place = self.place("save_weights")
+            raise ConfigError([f"{place}: save_weights: no run has {late[0]} steps; the most are {most}"])
+
+    def kept_steps(self, settings: Settings) -> tuple[int, ...]:
+        """After which steps the weights of a run are kept; a step that it does not reach is left out."""
+        steps = settings.train.steps
+        each = {steps if step == "last" else int(step) for step in self.save_weights}
+        return tuple(sorted(step for step in each if step <= steps))
 
     def _check_whole(self, over: str, points: Sequence[tuple[dict[str, Any], Settings]]) -> None:
         """Refuse an exclusion of single values of the setting through which the boundary goes."""
@@ -238,7 +254,8 @@ class Experiment:
         sweep = self.document.tree.get("sweep", {})
         boundary = {"boundary": self.document.tree["boundary"]} if self.boundary else {}
         drawn = {"figures": list(self.figures), **self.looks()}
-        resolved = {**frame, **settings, "sweep": sweep, **boundary, **drawn}
+        kept = {"save_weights": list(self.save_weights)} if self.save_weights else {}
+        resolved = {**frame, **settings, "sweep": sweep, **boundary, **drawn, **kept}
         return {key: as_written(value) for key, value in resolved.items()}
 
 
@@ -301,23 +318,18 @@ def load_experiment(
         apply_override(document, text)
     name_changes(document, named=any(text.startswith("name=") for text in texts))
     _anchor_data_path(document.tree, Path())
-    _load_code(document, Path(), allowed=True)
+    load_code(document, Path(), allowed=True)
     return Experiment._of(document, str(path))
 
 
 def _read_document(path: Path, allow_code: bool = False) -> Document:
     document = read_yaml(_read_text(path), str(path))
     if not isinstance(document.tree, dict):
-        raise ConfigError([f"{path}: a config is a mapping, as in `name: mnist`"])
+        nothing = "empty; " if document.tree is None else ""
+        raise ConfigError([f"{path}: {nothing}a config is a mapping, as in `name: mnist`"])
     _anchor_data_path(document.tree, path.parent)
-    _load_code(document, path.parent, allow_code)
+    load_code(document, path.parent, allow_code)
     return document
-
-
-def _load_code(document: Document, folder: Path, allowed: bool) -> None:
-    mistakes = load_code(document, folder, allowed)
-    if mistakes:
-        raise ConfigError(mistakes)
 
 
 def _read_text(path: Path) -> str:
@@ -329,7 +341,7 @@ def _read_text(path: Path) -> str:
         raise StorageError(f"{str(path)[:200]}: {problem}") from error
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#x}"
-        raise ConfigError([f"{path}: not UTF-8 text: {byte}"]) from None
+        raise ConfigError([f"{path}: not UTF-8 text: {byte}; save the file as UTF-8"]) from None
     except ValueError as error:
         raise ConfigError([f"{str(path)[:60]!r}: not a path: {error}"]) from None
 
@@ -401,16 +413,12 @@ def _excluded(sweep: Any) -> list[dict[str, Any]]:
     return [values for values in excluded if isinstance(values, dict)] if isinstance(excluded, list) else []
 
 
-def _holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
-    """The sweep and its zipped groups, as far as they are well-formed, with the keys that lead to each."""
+def _may_hold(sweep: Any, key: str) -> bool:
+    """Whether a sweep has a dotted key, of which the values cannot be read; or cannot be read as a whole."""
     if not isinstance(sweep, dict):
-        return []
-    zipped = sweep.get("zip")
-    groups = enumerate(zipped if isinstance(zipped, list) else [])
-    inner: list[tuple[dict[str, Any], Keys]] = [
-        (group, ("sweep", "zip", i)) for i, group in groups if isinstance(group, dict)
-    ]
-    return [(sweep, ("sweep",)), *inner]
+        return sweep is not None
+    swept = any(_overlap(key, str(other)) for holder, _ in holders(sweep) for other in holder)
+    return swept or not isinstance(sweep.get("zip", []), list)
 
 
 def _ends_of(boundary: Any) -> list[Axis]:
@@ -474,7 +482,7 @@ class _Checker:
     def read_ranges(self, sweep: Any) -> list[str]:
         """Replace each range, as `range(10)`, by its values; returns the mistakes."""
         mistakes: list[str] = []
-        for holder, keys in _holders(sweep):
+        for holder, keys in holders(sweep):
             for key, value in holder.items():
                 if isinstance(value, str):
                     try:
@@ -566,11 +574,19 @@ class _Checker:
             error: as Pydantic raises it.
             where: the path in the document to the value of each swept or excluded dotted key.
         """
-        return [self.mistake(dict(details), where) for details in error.errors(include_url=False)]
+        return [
+            self.mistake(dict(details), where)
+            for details in error.errors(include_url=False)
+            if details["type"] != "missing" or not self.is_unread(details["loc"])
+        ]
+
+    def is_unread(self, keys: Keys) -> bool:
+        """Whether a key is missing only since the sweep of it cannot be read, which is a mistake already."""
+        return _may_hold(self.document.tree.get("sweep"), ".".join(map(str, keys)))
 
     def mistake(self, details: dict[str, Any], where: Mapping[str, Keys]) -> str:
         """One mistake in words: its place, the key, the value and what is accepted."""
-        keys: Keys = tuple(details["loc"])
+        keys: Keys = (*details["loc"], *_blamed(details))
         dotted = ".".join(_shown_key(key) for key in keys) or "the config"
         written = _written(keys, where)
         kind = details["type"]
@@ -585,7 +601,7 @@ class _Checker:
             return f"{self.place(written[:-1])}: the key {dotted!r} is missing"
         if kind == "value_error":
             return f"{subject}: {details['msg'].removeprefix('Value error, ')}{_meant(dotted, details)}"
-        return f"{subject} must be {_wanted(details)}, not {given}{_meant(dotted, details)}"
+        return f"{subject} must be {wanted(details)}, not {given}{_meant(dotted, details)}"
 
     def key_place(self, keys: Keys, where: Mapping[str, Keys]) -> str:
         """The place of a key that may stand in the sweep, or be the beginning of a dotted key."""
@@ -626,6 +642,20 @@ def _is_whole(boundary: BoundarySettings, tree: dict[str, Any], axes: Sequence[A
     return accepts(int(low)) and not accepts(low + 0.5)
 
 
+def _blamed(details: Mapping[str, Any]) -> list[str]:
+    """Of a section that is refused as a whole, the key that the message names first, or else the value."""
+    section = details["input"]
+    if details["type"] != "value_error" or not isinstance(section, dict):
+        return []
+    for word_of in (str, lambda key: str(section[key])):
+        words = {key: re.escape(word_of(key)) for key in section}
+        matches = {key: re.search(rf"(?<!\w){word}(?!\w)", details["msg"]) for key, word in words.items()}
+        starts = {key: match.start() for key, match in matches.items() if match}
+        if starts:
+            return [min(starts, key=starts.__getitem__)]
+    return []
+
+
 def _unknown_key(keys: Keys) -> str:
     """The message for a key that its section does not have, but perhaps another."""
     name, accepted = str(keys[-1]), _accepted(keys[:-1])
@@ -650,7 +680,7 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
     kind, given = details["type"], details["input"]
     if details["loc"][0] == "boundary":
         return ""
-    if kind == "list_type":
+    if kind == "list_type" and dotted not in ("sweep.zip", "sweep.exclude"):
         return _list_meant(dotted.removeprefix("sweep."), given)
     if (
         isinstance(given, list)
@@ -712,12 +742,15 @@ def _is_seed(axis: Axis, index: int) -> bool:
 
 _WANTED = {
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "finite_number": "a finite number",
     "string_type": "a text",
     "string_pattern_mismatch": "a plain name of letters, digits, '.', '_', '-' and '+', at most 64",
     "string_too_long": "at most {max_length} characters long",
     "string_too_short": "at least {min_length} characters long",
+    "greater_than": "above {gt:g}",
     "greater_than_equal": "{ge} or more",
     "less_than_equal": "{le} or less",
     "less_than": "less than {lt}",
@@ -731,8 +764,17 @@ _WANTED = {
 }
 
 
-def _wanted(details: Mapping[str, Any]) -> str:
-    """The accepted values, in words."""
+def wanted(details: Mapping[str, Any]) -> str:
+    """The accepted values, in words.
+
+    Args:
+        details: of one mistake, as Pydantic gives them.
+
+    >>> wanted({"type": "greater_than_equal", "loc": ("train", "steps"), "ctx": {"ge": 1}})
+    '1 or more'
+    """
+    if details["type"] == "list_type" and details["loc"] in (("sweep", "zip"), ("sweep", "exclude")):
+        return "a list of mappings, as [{init: [he, xavier], train.steps: [100, 200]}]"
     if details["type"] == "list_type" and details["loc"][0] == "sweep":
         return LIST_OR_RANGE
     if details["type"] == "list_type" and details["loc"] == ("boundary", "between"):
@@ -744,11 +786,12 @@ def _wanted(details: Mapping[str, Any]) -> str:
 
 def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
     """The path in the document to the value with these keys, which may have been written in the sweep."""
-    for swept, place in where.items():
-        path = tuple(swept.split("."))
-        if keys[: len(path)] == path:
-            return (*place, *keys[len(path) :])
-    return keys
+    paths = {tuple(swept.split(".")): place for swept, place in where.items()}
+    holding = [path for path in paths if keys[: len(path)] == path]
+    if not holding:
+        return keys
+    longest = max(holding, key=len)  # an argument of a scheme, as init.gain, is swept beside the scheme
+    return (*paths[longest], *keys[len(longest) :])
 
 
 def _accepted(keys: Keys) -> list[str]:

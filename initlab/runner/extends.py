@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from initlab.errors import UsageError, shortened
+from initlab.errors import StorageError, UsageError, shortened
 from initlab.runner.overrides import remove_swept
 from initlab.runner.shipped import is_plain_name, shipped_config
 from initlab.runner.yaml_text import Document, Keys
@@ -35,8 +35,9 @@ def with_extended(document: Document, folder: Path, read: Read) -> Document:
         The config itself where it extends nothing.
 
     Raises:
-        UsageError: for a config that is not found, lies elsewhere, or extends itself; for a mapping beside a
-            sweep of the same key as a whole.
+        UsageError: for an unknown shipped config, one that lies elsewhere, or extends itself; for a mapping
+            beside a sweep of the same key as a whole.
+        StorageError: for a file that is not there.
     """
     documents, files = [document], list[Path]()
     while "extends" in documents[-1].tree:
@@ -62,18 +63,19 @@ def _file(given: Any, folder: Path, place: str) -> Path:
     """
     try:
         if not isinstance(given, str) or not given.isprintable():
-            raise UsageError(f"must be the name of a shipped config or a path, not {shortened(given)}")
+            shown = "empty" if given is None else shortened(given)
+            raise UsageError(f"must be the name of a shipped config or a path, not {shown}")
         if is_plain_name(given):
             return shipped_config(given)
         file = (folder / given).resolve()
         if not file.is_relative_to(folder.resolve()):
             raise UsageError(f"{shortened(given)} is neither in the folder of this config nor below it")
         if not file.is_file():
-            raise UsageError(f"{shortened(given)}: no such file; a shipped config is named without .yaml")
+            raise StorageError(f"{shortened(given)}: no such file; a shipped config is named without .yaml")
     except OSError as error:
-        raise UsageError(f"{place}: extends: {shortened(given)}: {error.strerror}") from None
-    except UsageError as error:
-        raise UsageError(f"{place}: extends: {error}") from None
+        raise StorageError(f"{place}: extends: {shortened(given)}: {error.strerror}") from None
+    except (UsageError, StorageError) as error:
+        raise type(error)(f"{place}: extends: {error}") from None
     return file
 
 

@@ -39,6 +39,7 @@ class Run:
         code: the sources of a person's own schemes and activation.
         sizes: (n_0, ..., n_{L+1}), by which the work is estimated; n_0 counts the pixels, also where an
             input preparation changes their number.
+        kept_steps: after which steps its weights are kept; no part of what it is.
     """
 
     settings: Settings
@@ -47,6 +48,7 @@ class Run:
     data_sha256: str
     code: tuple[Source, ...] = ()
     sizes: tuple[Size, ...]
+    kept_steps: tuple[int, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -93,15 +95,16 @@ def expand(experiment: Experiment) -> list[Run]:
         DataError: when a dataset cannot be opened.
         UsageError: when two runs are the same, or one label stands for two conditions.
     """
-    runs = runs_at(experiment.points())
+    runs = runs_at(experiment, experiment.points())
     _check_distinct(runs)
     return runs
 
 
-def runs_at(points: Iterable[tuple[dict[str, Any], Settings]]) -> list[Run]:
+def runs_at(experiment: Experiment, points: Iterable[tuple[dict[str, Any], Settings]]) -> list[Run]:
     """The runs at points of a sweep, in their order.
 
     Args:
+        experiment: of the sweep; says after which steps weights are kept.
         points: the swept values and settings of each, from `Experiment.points` or `Experiment.at`.
     """
     runs: list[Run] = []
@@ -109,7 +112,7 @@ def runs_at(points: Iterable[tuple[dict[str, Any], Settings]]) -> list[Run]:
     for chosen, settings in points:
         parts = _parts(settings)
         if parts not in shared:
-            shared[parts] = _first_run(chosen, settings)
+            shared[parts] = replace(_first_run(chosen, settings), kept_steps=experiment.kept_steps(settings))
         first = shared[parts]
         seed = settings.seed
         runs.append(replace(first, settings=settings, identity={**first.identity, "seed": seed}))

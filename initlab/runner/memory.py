@@ -47,13 +47,13 @@ def check_memory(cohorts: Sequence[Sequence[Run]], workers: int) -> None:
 
 
 def needed(cohort: Sequence[Run]) -> float:
-    """Bytes of the arrays of a cohort: parameters, gradients, an optimizer's memory, signals, losses, a draw.
+    """Bytes of a cohort's arrays: parameters, gradients, optimizer, kept weights, signals, losses, a draw.
 
     Weights are drawn layer by layer, in float64.
     """
     sizes, train = cohort[0].sizes, cohort[0].settings.train
     cost = count(sizes)
-    copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES)
+    copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES) + len(cohort[0].kept_steps)
     signals = 3 * (train.batch_size + EVALUATION_BATCH) * cost.units + train.batch_size * flat_size(sizes[0])
     each = np.dtype(train.dtype).itemsize * float(copies * cost.parameters + signals + train.steps)
     return len(cohort) * each + 8.0 * cost.largest

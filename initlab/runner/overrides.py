@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from initlab.errors import ConfigError
-from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
+from initlab.runner.yaml_text import DEEPEST, Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
 # These leave the runs as they are, and so do the keys of `plotting`.
-_NO_CHANGE = ("name", "description", "figures", "plotting", "data.path")
+_NO_CHANGE = ("name", "description", "figures", "plotting", "save_weights", "data.path")
 
 
 def apply_override(document: Document, text: str) -> None:
@@ -27,6 +27,8 @@ def apply_override(document: Document, text: str) -> None:
     keys = _keys(key.strip())
     shown = text[:100]
     origin = f"--set {shown}" if shown.isprintable() else f"--set {shown!r}"
+    if len(keys) > DEEPEST:
+        raise ConfigError([f"{origin}: nested more than {DEEPEST} levels deep"])
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     new = _read_value(value.strip(), origin)
@@ -70,15 +72,23 @@ def remove_swept(sweep: Any, is_set: Callable[[str], bool]) -> None:
         sweep: is changed.
         is_set: whether a dotted key has a value of its own now, so that it is no longer swept.
     """
+    for holder, _ in holders(sweep):
+        for swept in [key for key in holder if is_set(str(key))]:
+            del holder[swept]
+    if isinstance(sweep, dict) and isinstance(sweep.get("zip"), list):
+        sweep["zip"] = [group for group in sweep["zip"] if group != {}]
+
+
+def holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
+    """The sweep and its zipped groups, as far as they are well-formed, with the keys that lead to each."""
     if not isinstance(sweep, dict):
-        return
+        return []
     zipped = sweep.get("zip")
-    groups = [group for group in zipped if isinstance(group, dict)] if isinstance(zipped, list) else []
-    for group in [sweep, *groups]:
-        for swept in [key for key in group if is_set(str(key))]:
-            del group[swept]
-    if groups:
-        sweep["zip"] = [group for group in groups if group]
+    groups = enumerate(zipped if isinstance(zipped, list) else [])
+    inner: list[tuple[dict[str, Any], Keys]] = [
+        (group, ("sweep", "zip", i)) for i, group in groups if isinstance(group, dict)
+    ]
+    return [(sweep, ("sweep",)), *inner]
 
 
 def _keys(dotted: str) -> Keys:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from initlab.errors import DataError, UsageError
+from initlab.errors import ConfigError, DataError, StorageError, UsageError
 from initlab.init.scheme import SCHEMES
 from initlab.nn.activations import ACTIVATIONS
 from initlab.own_code import Source, anchored, is_reference, names_in, refusal
@@ -18,7 +18,7 @@ from initlab.runner.yaml_text import Document, Keys, nearest
 _REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in (SCHEMES, ACTIVATIONS)}
 
 
-def load_code(document: Document, folder: Path, allowed: bool) -> list[str]:
+def load_code(document: Document, folder: Path, allowed: bool) -> None:
     """Load the functions that a config names by their files, and put their registered names in their places.
 
     Args:
@@ -26,19 +26,24 @@ def load_code(document: Document, folder: Path, allowed: bool) -> list[str]:
         folder: to which its paths are relative.
         allowed: whether code may run.
 
-    Returns:
-        The mistakes, each with its place: code that may not run, or does not work.
+    Raises:
+        ConfigError: for code that may not run, or does not work; with all mistakes, each with its place.
+        StorageError: where files that cannot be read are all that is wrong.
     """
-    mistakes = []
+    mistakes, unread = list[str](), list[str]()
     for holder, key, keys in list(_references(document.tree, ())):
         text = holder[key]
         try:
             if not allowed:
                 raise UsageError(refusal(text))
             holder[key] = _loaded(keys, anchored(text, folder))
-        except UsageError as error:
-            mistakes.append(f"{nearest(document.places, keys)}: {error}")
-    return mistakes
+        except (UsageError, StorageError) as error:
+            lines = unread if isinstance(error, StorageError) else mistakes
+            lines.append(f"{nearest(document.places, keys)}: {error}")
+    if mistakes:
+        raise ConfigError([*mistakes, *unread])
+    if unread:
+        raise StorageError("\n".join(unread))
 
 
 def _loaded(keys: Keys, text: str) -> str:

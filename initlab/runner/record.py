@@ -1,6 +1,6 @@
 """The record of a run: what it depends on, how it ended, its numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from initlab.runner.grid import Run
@@ -43,4 +43,6 @@ def record_of(run: Run, result: History | str) -> Record:
     if isinstance(result, str):
         return Record(id=run.id, identity=run.identity, outcome="failed", history=None, cause=result)
     outcome = "finished" if result.diverged_at is None else "diverged"
-    return Record(id=run.id, identity=run.identity, outcome=outcome, history=result)
+    # Its networks are files of their own.
+    history = replace(result, networks={})
+    return Record(id=run.id, identity=run.identity, outcome=outcome, history=history)

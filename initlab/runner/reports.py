@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
 from initlab.runner.grid import Run
 from initlab.runner.memory import check_memory
+from initlab.runner.missing import Missing, missing
 from initlab.runner.own_code import as_written
 from initlab.runner.record import Record
-from initlab.runner.rounds import follow
+from initlab.runner.rounds import Records, follow
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
-from initlab.runner.sweep import Choice, Cohort, check_data, plan, recorded, train_settings
+from initlab.runner.sweep import Choice, Cohort, check_data, plan, train_settings
+from initlab.runner.weights import weight_bytes
 from initlab.threads import one_thread
 
 _CALIBRATION_STEPS = 50  # about 0.1 s for the book's network: long enough to time, short enough to wait for
@@ -39,7 +42,9 @@ class Preview:
     Attributes:
         runs: all runs of the experiment.
         missing: the ids of the runs that would be trained; with a boundary, in the next round.
+        reasons: why some of them would be trained again, a sentence for each cause.
         cohorts: how these would be grouped.
+        weight_bytes: about how many bytes of weights would be written.
         seconds: the estimated time on this machine; nan where the memory is too small to try.
         most: the most runs that a boundary may take in all; else the number of runs.
         grid: the runs of a grid with the resolution of the boundary; likewise.
@@ -47,7 +52,9 @@ class Preview:
 
     runs: list[Run]
     missing: set[str]
+    reasons: list[str]
     cohorts: list[Cohort]
+    weight_bytes: int
     seconds: float
     most: int
     grid: int
@@ -70,22 +77,27 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         choice: which runs are trained, and where.
     """
     store = Store(results, experiment.name)
-    rounds, done = follow(
-        experiment, lambda new: {} if choice.force else recorded(new, store, choice.retry_failed)
-    )
-    runs = rounds.runs
-    missing = [run for run in runs if run.id not in done]
-    check_data(missing)
-    groups = plan(missing, choice.workers)
+    rounds: list[Missing] = []
+
+    def read(new: Sequence[Run]) -> Records:
+        rounds.append(missing(new, store, retry_failed=choice.retry_failed, force=choice.force))
+        return rounds[-1].records
+
+    known, _ = follow(experiment, read)
+    todo = [run for part in rounds for run in part.runs]
+    check_data(todo)
+    groups = plan(todo, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)
     return Preview(
-        runs=runs,
-        missing={run.id for run in missing},
+        runs=known.runs,
+        missing={run.id for run in todo},
+        reasons=[reason for part in rounds for reason in part.reasons],
         cohorts=groups,
+        weight_bytes=sum(map(weight_bytes, todo)),
         seconds=_estimate(groups, choice.workers) if groups else 0.0,
-        most=rounds.most,
-        grid=rounds.grid,
+        most=known.most,
+        grid=known.grid,
     )
 
 
@@ -152,8 +164,8 @@ def _outcome(record: Record | None) -> str:
 
 
 def export_rows(store: Store) -> list[dict[str, Any]]:
-    """For each whole record all settings by dotted key, and all numbers."""
-    notes = store.runs.notes()
+    """For each whole record all settings by dotted key, all numbers, and the file of its weights."""
+    notes, weights = store.runs.notes(), set(store.weight_ids())
     return without_constants(
         {
             "run": name,
@@ -162,6 +174,7 @@ def export_rows(store: Store) -> list[dict[str, Any]]:
             **record.numbers(),
             "cause": record.cause,
             "note": notes.get(name),
+            **({"weights": f"weights/{name}.npz" if name in weights else None} if weights else {}),
         }
         for name, record in store.records()
         if record is not None
@@ -260,8 +273,8 @@ def find_run(results: Path, name: str) -> tuple[Store, str]:
     names = [experiment] if experiment else experiments(results)
     stores = [find_store(results, name) for name in names]
     runs = [(store, run_id) for store in stores for run_id in store.run_ids()]
-    start, _, end = beginning.partition("…")
-    matches = [each for each in runs if each[1].startswith(start) and each[1].endswith(end)]
+    start, *end = re.split(r"\.\.\.|…", beginning, maxsplit=1)
+    matches = [each for each in runs if each[1].startswith(start) and each[1].endswith("".join(end))]
     if not matches:
         raise UsageError(_no_run(name, [*names, *(run_id for _, run_id in runs)]))
     if len(matches) > 1:
@@ -285,10 +298,11 @@ def _whole(store: Store, run_id: str) -> Record:
 
 
 def unreached(experiment: Experiment, store: Store) -> list[str]:
-    """The ids of recorded runs that an experiment does not have."""
+    """The ids of recorded runs that an experiment does not have, and of weights that have no record."""
     rounds, _ = follow(experiment, store.whole)
-    reached = {run.id for run in rounds.runs}
-    return [name for name in store.run_ids() if name not in reached]
+    reached, recorded = {run.id for run in rounds.runs}, store.run_ids()
+    orphans = set(store.weight_ids()).difference(recorded)
+    return [*(name for name in recorded if name not in reached), *sorted(orphans)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +314,8 @@ class Verification:
         whole: the number of records that match their checksums.
         damaged: the ids of runs whose record is damaged, as far as they can be read.
         file_is_damaged: whether the whole file of records is damaged, so that runs may be missing here.
+        weights: the number of files of weights that match their checksums.
+        damaged_weights: the ids of runs whose file of weights does not.
         foreign: the ids of whole records from another processor, linear algebra library or NumPy: training
             these runs here may give other last bits.
     """
@@ -308,6 +324,8 @@ class Verification:
     whole: int
     damaged: list[str]
     file_is_damaged: bool
+    weights: int
+    damaged_weights: list[str]
     foreign: list[str]
 
 
@@ -317,11 +335,14 @@ def verify(store: Store) -> Verification:
     whole = [name for name in is_whole if is_whole[name]]
     session_of, sessions = store.runs.sessions(), store.sessions()
     ours = {key for key, session in sessions.items() if session.get("fingerprint") == here}
+    weights = {name: store.load_weights(name) is not None for name in store.weight_ids()}
     return Verification(
         experiment=store.folder.name,
         whole=len(whole),
         damaged=[name for name in is_whole if not is_whole[name]],
         file_is_damaged=store.runs.is_damaged(),
+        weights=sum(weights.values()),
+        damaged_weights=[name for name in weights if not weights[name]],
         foreign=[name for name in whole if session_of.get(name) not in ours],
     )
 
@@ -347,6 +368,9 @@ def resolved_lines(experiment: Experiment) -> list[str]:
         lines += ["boundary:", *_boundary_lines(experiment)]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
+    if experiment.save_weights:
+        weights = list(experiment.save_weights)
+        lines.append(_line("", "save_weights", weights, experiment.place("save_weights")))
     lines += [_line("", key, looks, experiment.place(key)) for key, looks in experiment.looks().items()]
     return list(map(as_written, lines))
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from initlab.errors import UsageError, unknown_name
+from initlab.errors import StorageError, UsageError, unknown_name
+from initlab.nn.network import Ensemble
 from initlab.runner.boundary_tables import (
     Boundaries,
     boundary_rows,
@@ -23,15 +24,17 @@ from initlab.runner.store import Store
 from initlab.runner.tables import (
     Group,
     curve_rows,
+    group_rows,
     group_runs,
     group_table,
     summary,
     summary_rows,
     tracked_rows,
 )
+from initlab.runner.weights import networks_of
+from initlab.tables import html_table
 from initlab.training.histories import Histories, data_frame
-from initlab.training.history import Condition
-from initlab.training.tables import condition_table, html_table
+from initlab.training.history import Condition, kept_network
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -88,6 +91,55 @@ class Results:
                 return condition
         raise UsageError(unknown_name("condition", label, [item.label for item in self.conditions]))
 
+    def find(self, name: str, seed: int | None = None) -> Run:
+        """The run with an id, or the one of a condition with a seed.
+
+        Args:
+            name: a run's id, or the label of a condition.
+            seed: of the run; by default the first one of the condition.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        named = [run for run in self.runs if run.id == name]
+        if named:
+            return named[0]
+        label = self.of(name).label
+        seeds = {run.settings.seed: run for run in self.runs if run.label == label}
+        if seed is not None and seed not in seeds:
+            raise UsageError(
+                f"{label} has no run with seed {seed}; its seeds are {', '.join(map(str, seeds))}"
+            )
+        return seeds[next(iter(seeds)) if seed is None else seed]
+
+    def network(self, name: str, step: int | Literal["last"] = "last", seed: int | None = None) -> Ensemble:
+        """The network of a run as it was kept after so many steps, of an experiment with `save_weights`.
+
+        Args:
+            name: a run's id, or the label of a condition, as "he".
+            step: from 0, before the first step, to the number of steps, which "last" means.
+            seed: of the run; by default the first one of the condition.
+
+        Raises:
+            UsageError: where there is no such run, or its weights were not kept.
+            StorageError: where the file of weights is damaged, or not of this run.
+        """
+        run = self.find(name, seed)
+        history = self.records[run.id].history
+        ended = None if history is None or history.diverged_at is not None else len(history.losses)
+        title = f"{run.label}, seed {run.settings.seed}"
+        return kept_network(self._networks(run), step, ended, title)
+
+    def _networks(self, run: Run) -> dict[int, Ensemble]:
+        arrays = self.store.load_weights(run.id)
+        if arrays is not None:
+            return networks_of(run, arrays)
+        if run.id in self.store.weight_ids():
+            raise StorageError(
+                f"{self.store.folder}: the weights of {run.id} are damaged; run its config again"
+            )
+        return {}
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """The swept settings, the seed and the results of each run."""
         for run in self.runs:
@@ -126,7 +178,7 @@ class Results:
         return ["summary.csv", "curves.csv", *["boundary.csv"] * (self.experiment.boundary is not None)]
 
     def write_tables(self) -> None:
-        """Write the `tables`, and `layers.csv` where layers were tracked."""
+        """Write the `tables`, and `layers.csv` where layers were tracked, else remove that."""
         self.store.write_table("summary", *summary_rows(self.groups))
         self.store.write_table("curves", *curve_rows(self.conditions))
         if self.boundaries is not None:
@@ -134,15 +186,15 @@ class Results:
         layers = tracked_rows(self.conditions)
         if layers[1]:
             self.store.write_table("layers", *layers)
+        else:
+            self.store.remove_table("layers")
 
     def __repr__(self) -> str:
         return group_table(self.groups) if self.boundaries is None else boundary_text(self.boundaries)
 
     def _repr_html_(self) -> str:
         boundaries = self.boundaries
-        return html_table(
-            condition_table(self.conditions) if boundaries is None else boundary_table(boundaries)
-        )
+        return html_table(group_rows(self.groups) if boundaries is None else boundary_table(boundaries))
 
 
 def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:

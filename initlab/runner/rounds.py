@@ -122,7 +122,10 @@ class Rounds:
             if position not in search.runs
         ]
         values = self.experiment.lattice.values
-        runs = runs_at(self.experiment.at(search.chosen, values[position]) for search, position in new)
+        runs = runs_at(
+            self.experiment,
+            (self.experiment.at(search.chosen, values[position]) for search, position in new),
+        )
         for (search, position), run in zip(new, runs, strict=True):
             search.runs[position] = run
         return runs

@@ -28,7 +28,7 @@ from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
 from initlab.errors import require, shortened, unknown_name
 from initlab.init.per_layer import Initialization
-from initlab.init.scheme import SCHEMES, Scheme, library_name
+from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.architecture import HIDDEN_LAYERS, Skip, hidden_sizes
 from initlab.nn.losses import LOSSES
@@ -197,6 +197,8 @@ _HIDDEN_SCHEMA = {
 
 _INIT_SCHEMA = {
     "anyOf": [
+        # These names are completed by an editor, and by the shell.
+        {"type": "string", "enum": sorted([*SCHEMES, *ALIASES, *LIBRARY_NAMES])},
         {"type": "string"},
         {
             "type": "object",
@@ -540,6 +542,23 @@ def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
 
+def _saved_steps(value: Any) -> tuple[int | str, ...]:
+    """Steps after which weights are kept; true stands for the last one."""
+    if isinstance(value, bool):
+        return ("last",) if value else ()
+    each = list(value) if isinstance(value, list | tuple) else [value]
+    for step in each:
+        if step != "last" and not (type(step) is int and step >= 0):
+            raise ValueError(f"give true, false, or steps, as [0, 100, last], not {shortened(step)}")
+    return tuple(dict.fromkeys(each))
+
+
+_STEP_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "last"}]}
+_SAVE_WEIGHTS_SCHEMA = {
+    "anyOf": [{"type": "boolean"}, _STEP_SCHEMA, {"type": "array", "items": _STEP_SCHEMA}],
+    "description": "Keep the weights of each run: true for the end, or after steps, as [0, 100, last].",
+}
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
 
 
@@ -597,6 +616,9 @@ class Frame(_Frozen):
     boundary: BoundarySettings | None = None
     figures: list[str] = []
     plotting: Plotting = Plotting()
+    save_weights: Annotated[
+        tuple[int | str, ...], BeforeValidator(_saved_steps), WithJsonSchema(_SAVE_WEIGHTS_SCHEMA)
+    ] = ()
 
 
 def config_schema() -> dict[str, Any]:

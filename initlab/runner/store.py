@@ -3,6 +3,7 @@
 results/<experiment>/
     experiment.yaml  provenance.json  summary.csv  curves.csv  <figure>.png .svg
     runs.sqlite      a row for each run; see `database`
+    weights/         the weights of runs, where the experiment asks for them; see `weights`
     .tables.json     from which records tables and figures were made
 
 A record depends only on its run; times, versions and machines are provenance.
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,15 +26,21 @@ from numpy.typing import NDArray
 
 from initlab import __version__
 from initlab.errors import LockedError, StorageError, UsageError, unknown_name
-from initlab.files import read_object, sync_folder, write
+from initlab.files import make_folder, read_object, sync_folder, write
 from initlab.runner.database import RunsFile
 from initlab.runner.folders import take_over
 from initlab.runner.grid import Run
 from initlab.runner.record import Record, record_of
+from initlab.runner.weights import Arrays, is_whole, weight_arrays
 from initlab.runner.yaml_text import write_yaml
 from initlab.training.history import History
 
 _TABLES_OF = ".tables.json"
+# What reading a damaged archive may raise.
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, EOFError, BadZipFile),
+    *(NotImplementedError, RuntimeError, MemoryError),
+)
 
 
 class Store:
@@ -72,11 +79,18 @@ class Store:
     def save(self, results: Iterable[tuple[Run, History | str]], training: dict[str, Any]) -> list[Record]:
         """Write the records of runs that were trained together, all or none; returns them.
 
+        The weights are written first, so that a run whose record is there has them.
+
         Args:
             results: runs, each with its history, or with why it could not be trained, in one line.
             training: when and in which session they were trained; written beside the records.
         """
-        records = [record_of(run, result) for run, result in results]
+        pairs = list(results)
+        for run, result in pairs:
+            if run.kept_steps and isinstance(result, History):
+                self._make_weights_folder()
+                self.save_arrays(f"weights/{run.id}", weight_arrays(run.id, result.networks))
+        records = [record_of(run, result) for run, result in pairs]
         self.runs.write((record, training) for record in records)
         return records
 
@@ -101,6 +115,38 @@ class Store:
     def run_ids(self) -> list[str]:
         """The ids of all runs that have a row."""
         return self.runs.ids()
+
+    def load_weights(self, run_id: str) -> Arrays | None:
+        """The arrays of a run's weights; None where there are none, or where they are damaged in any way."""
+        path = self._weights() / f"{run_id}.npz"
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise StorageError(f"{path}: cannot read: not a regular file")
+        arrays = self.load_arrays(f"weights/{run_id}")
+        return arrays if arrays is not None and is_whole(run_id, arrays) else None
+
+    def weight_ids(self) -> list[str]:
+        """The ids of all runs that have a file of weights."""
+        with _storage_errors(self.folder, "read"):
+            return sorted(path.stem for path in self._weights().glob("*.npz"))
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove the weights of runs, then their records."""
+        names = list(ids)
+        for name in set(names).intersection(self.weight_ids()):
+            with _storage_errors(self.folder, "remove"):
+                (self._weights() / f"{name}.npz").unlink()
+        self.runs.remove(names)
+
+    def _weights(self) -> Path:
+        """The folder of weights; a link could lead to files of others."""
+        folder = self.folder / "weights"
+        if folder.is_symlink():
+            raise StorageError(f"{folder}: a link, where the weights must lie in a folder")
+        return folder
+
+    def _make_weights_folder(self) -> None:
+        with _storage_errors(self.folder):
+            make_folder(self._weights())
 
     def provenance(self, run_id: str) -> dict[str, Any]:
         """When a run was trained, and in which session; empty where that is not known."""
@@ -167,6 +213,12 @@ class Store:
         """
         self._write(self.folder / f"{name}.csv", table_text(header, rows).encode())
 
+    def remove_table(self, name: str) -> None:
+        """Remove `<name>.csv`, if it is there, so that it is not taken for one of these records."""
+        path = self.folder / f"{name}.csv"
+        with _storage_errors(path, "remove"):
+            path.unlink(missing_ok=True)
+
     def save_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write arrays of numbers or text to `<name>.npz`.
 
@@ -187,9 +239,11 @@ class Store:
                 return None
             content = path.read_bytes()
         try:
+            if not _is_plain(content):
+                return None
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (ValueError, TypeError, KeyError, EOFError, BadZipFile, NotImplementedError, RuntimeError):
+        except _DAMAGE:
             return None  # whatever befell the file, it is measured again
 
     def write_text(self, name: str, text: str) -> None:
@@ -268,6 +322,12 @@ def find_store(results: Path, name: str) -> Store:
     if name not in recorded:
         raise UsageError(f"{results}: {unknown_name('experiment', name, recorded, 'initlab list')}")
     return Store(results, name)
+
+
+def _is_plain(content: bytes) -> bool:
+    """Whether nothing in an archive is packed: a small file of another's could unpack to a huge one."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        return all(member.compress_type == ZIP_STORED for member in archive.infolist())
 
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

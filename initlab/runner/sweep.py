@@ -1,5 +1,6 @@
 """Experiment -> Results: joins config, grid, store, executors and training."""
 
+import logging
 import os
 import time
 from collections import deque
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from initlab.data.datasets import open_dataset
-from initlab.errors import DataError, InitlabError, UsageError, shortened
+from initlab.errors import DataError, InitlabError, UsageError, require, shortened
 from initlab.nn.optimizers import Optimizer
 from initlab.runner import provenance
 from initlab.runner.config import Experiment
@@ -20,6 +21,7 @@ from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, o
 from initlab.runner.figures import check_figures, draw_figures, figure_name, loading_beside
 from initlab.runner.grid import Run, cohorts
 from initlab.runner.memory import check_memory
+from initlab.runner.missing import missing
 from initlab.runner.own_code import install_code
 from initlab.runner.record import Record, record_of
 from initlab.runner.results import Results
@@ -35,6 +37,7 @@ from initlab.training.train import train
 Progress = Callable[[int, int], None]
 Cohort = tuple[Run, ...]
 
+_LOGGER = logging.getLogger("initlab")
 _DEATHS_ALLOWED = 2  # one may be chance, as when the system runs out of memory
 _COHORTS_PER_JOB = 4  # so that the last cohort to finish keeps the others waiting for little
 _TASKS_PER_JOB = 2  # one in work, and one ready when it is done
@@ -73,6 +76,9 @@ class Trained:
 class Choice:
     """Which runs are trained, and where.
 
+    Raises:
+        UsageError: for `jobs=0` beside `dask`.
+
     Attributes:
         jobs: the number of worker processes: by default the number of cores, and 0 in a process that is
             itself a worker; 0 trains within this process.
@@ -88,6 +94,10 @@ class Choice:
     mixed: bool = False
     retry_failed: bool = False
     force: bool = False
+
+    def __post_init__(self) -> None:
+        in_both = self.jobs == 0 and self.dask is not None
+        require(not in_both, "--jobs 0 trains in this process, and --dask on other workers; give one of them")
 
     @property
     def width(self) -> int:
@@ -120,6 +130,7 @@ def run_experiment(
     results: str | Path = "results",
     choice: Choice = Choice(),
     progress: Progress = lambda _done, _total: None,
+    tell: Callable[[str], None] = _LOGGER.warning,
 ) -> Results:
     """Train the runs that have no record, write the tables, and draw the figures that the experiment names.
 
@@ -128,6 +139,7 @@ def run_experiment(
         results: the folder that holds a folder for each experiment.
         choice: which runs are trained, and where.
         progress: called with the number of runs recorded so far, and the number of runs to train.
+        tell: called with why runs are trained again that were trained before; by default a logger tells it.
 
     Raises:
         UsageError: for an unknown figure, before anything is trained.
@@ -145,7 +157,7 @@ def run_experiment(
     with store.lock():
         resolved = experiment.resolved()
         store.write_experiment(resolved)
-        records, trained = _train_rounds(rounds, store, choice, progress)
+        records, trained = _train_rounds(rounds, store, choice, progress, tell)
         runs = rounds.runs
         outcome = Results(
             experiment=experiment,
@@ -170,24 +182,6 @@ def run_experiment(
 def _code_of(runs: Sequence[Run]) -> dict[str, str]:
     """The sources of a person's own code, by their names."""
     return {source.name: source.text for run in runs for source in run.code}
-
-
-def recorded(runs: Sequence[Run], store: Store, retry_failed: bool = False) -> dict[str, Record]:
-    """The valid records of runs, by run id.
-
-    Args:
-        runs: in any order.
-        store: of their experiment.
-        retry_failed: whether to leave out records of failures.
-    """
-    wanted = {run.id: run for run in runs}
-    return {
-        name: record
-        for name, record in store.records(wanted)
-        if record is not None
-        and record.identity == wanted[name].identity
-        and not (retry_failed and record.outcome == "failed")
-    }
 
 
 def available_cores() -> int:
@@ -219,17 +213,18 @@ def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
 
 
 def _train_rounds(
-    rounds: Rounds, store: Store, choice: Choice, progress: Progress
+    rounds: Rounds, store: Store, choice: Choice, progress: Progress, tell: Callable[[str], None]
 ) -> tuple[dict[str, Record], int]:
-    """Train what has no record, round by round; returns all records by run id, and how many are new."""
+    """Train what is missing, round by round; returns all records by run id, and how many are new."""
     records: dict[str, Record] = {}
     trained, new = 0, rounds.runs
     with _Training(store, choice, progress, rounds.experiment.figures) as training:
         while new:
-            known = {} if choice.force else recorded(new, store, choice.retry_failed)
-            missing = [run for run in new if run.id not in known]
-            records |= known | (training.train(missing) if missing else {})
-            trained += len(missing)
+            todo = missing(new, store, retry_failed=choice.retry_failed, force=choice.force)
+            for reason in todo.reasons:
+                tell(reason)
+            records |= todo.records | (training.train(todo.runs) if todo.runs else {})
+            trained += len(todo.runs)
             new = rounds.advance(records)
     return records, trained
 
@@ -422,7 +417,7 @@ def train_cohort(cohort: Cohort) -> Trained:
     if open_dataset(data.name, data.path).sha256 != first.data_sha256:
         raise DataError(f"{data.path or data.name}: the worker's copy of this dataset differs")
     with one_thread():
-        histories = train_settings([run.settings for run in cohort])
+        histories = train_settings([run.settings for run in cohort], first.kept_steps)
     # Files of a person's own are mapped, and may change under a training; those in the cache do not.
     if data.path is not None and open_dataset(data.name, data.path).sha256 != first.data_sha256:
         raise DataError(f"{data.path}: changed during the training, of which nothing was recorded")
@@ -430,8 +425,13 @@ def train_cohort(cohort: Cohort) -> Trained:
     return Trained(histories=histories, seconds=seconds, origin=provenance.origin())
 
 
-def train_settings(cohort: Sequence[Settings]) -> list[History]:
-    """Train the networks of settings that differ only in their schemes and seeds, in one pass."""
+def train_settings(cohort: Sequence[Settings], kept_steps: Sequence[int] = ()) -> list[History]:
+    """Train the networks of settings that differ only in their schemes and seeds, in one pass.
+
+    Args:
+        cohort: the settings.
+        kept_steps: after which steps each history keeps its network.
+    """
     shared = cohort[0]
     network, how = shared.network, shared.train
     return train(
@@ -453,4 +453,5 @@ def train_settings(cohort: Sequence[Settings]) -> list[History]:
         seeds=[settings.seed for settings in cohort],
         paired=True,
         track_every=how.track_every,
+        save_weights=kept_steps,
     )

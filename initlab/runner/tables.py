@@ -8,8 +8,9 @@ from typing import Any
 from initlab.measure.intervals import Interval
 from initlab.runner.grid import Run
 from initlab.runner.record import Record
+from initlab.tables import Table, aligned
 from initlab.training.history import REACHED_LOSS, Condition
-from initlab.training.tables import aligned, condition_table
+from initlab.training.tables import condition_table
 from initlab.training.tracking import TRACKED
 
 _MOST_CURVE_ROWS = 200_000  # about 5 MB, which a spreadsheet still opens
@@ -126,12 +127,15 @@ def group_table(groups: Sequence[Group], width: int | None = None) -> str:
 
     Args:
         groups: of an experiment.
-        width: of the table, in cells of a terminal; see `training.tables.aligned`.
+        width: of the table, in cells of a terminal; see `tables.aligned`.
     """
+    return aligned(group_rows(groups), width)
+
+
+def group_rows(groups: Sequence[Group]) -> Table:
+    """The table of conditions, with a column of failures where a run has failed."""
     header, *rows = condition_table([group.condition for group in groups])
     if not any(group.failed for group in groups):
-        return aligned([header, *rows], width)
+        return [header, *rows]
     failures = [f"{len(group.failed)} of {group.runs}" for group in groups]
-    return aligned(
-        [[*header, "failed"], *([*row, failed] for row, failed in zip(rows, failures, strict=True))], width
-    )
+    return [[*header, "failed"], *([*row, failed] for row, failed in zip(rows, failures, strict=True))]

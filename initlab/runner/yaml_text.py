@@ -89,23 +89,30 @@ def read_yaml(text: str, name: str) -> Document:
         reader.events = yaml.parse(text, Loader=_LOADER)
         return reader.read()
     except yaml.MarkedYAMLError as error:
-        place = reader.place(error.problem_mark or error.context_mark)
-        raise YamlError(f"{place}: {_problem(error, text)}") from None
+        mark = error.problem_mark or error.context_mark
+        # What is not closed is mended where it begins, not where the parser noticed.
+        begins = error.context_mark if str(error.problem) in _UNCLOSED else None
+        raise YamlError(f"{reader.place(begins or mark)}: {_problem(error, text)}") from None
+    except yaml.reader.ReaderError as error:
+        place = _place_of(error, name, text)
+        raise YamlError(f"{place}: a control character; save the file as UTF-8") from None
     except yaml.YAMLError as error:
         raise YamlError(f"{name}: {' '.join(str(error).split())}") from None
 
 
 # What a person did who gets such a message of the parser.
+_UNCLOSED = {
+    "did not find expected ',' or '}'": "this '{' is not closed by '}', or a comma is missing",
+    "did not find expected ',' or ']'": "this '[' is not closed by ']', or a comma is missing",
+    "could not find expected ':'": "a key without ': ' and a value; check the indentation",
+    "found unexpected end of stream": "this quote is not closed",
+}
 _PROBLEMS = {
     "found character that cannot start any token": "the character {character!r} cannot begin a value; "
     "quote it",
     "mapping values are not allowed in this context": "a ':' where no key may stand; check the indentation, "
     "or quote the text",
-    "did not find expected ',' or '}'": "a '{{' further up is not closed by '}}', or a comma is missing",
-    "did not find expected ',' or ']'": "a '[' further up is not closed by ']', or a comma is missing",
-    "could not find expected ':'": "a key without ':' and a value; check the indentation",
     "did not find expected key": "no key where one must stand; check the indentation",
-    "found unexpected end of stream": "a quote further up is not closed",
     "did not find expected '-' indicator": "no '-' where a list goes on; check the indentation",
 }
 
@@ -119,8 +126,18 @@ def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
         return "a tab; YAML is indented with spaces"
     character = line[mark.column : mark.column + 1] if mark else ""
     problem = str(error.problem)
+    if problem in _UNCLOSED:
+        if mark is None or "comma" not in _UNCLOSED[problem]:
+            return _UNCLOSED[problem]
+        return f"{_UNCLOSED[problem]} before {mark.line + 1}:{mark.column + 1}"
     words = " ".join(filter(None, (error.context, problem)))
     return _PROBLEMS[problem].format(character=character) if problem in _PROBLEMS else words
+
+
+def _place_of(error: yaml.reader.ReaderError, name: str, text: str) -> str:
+    """The place of a character that is none of YAML's."""
+    before = text[: error.position]
+    return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
 def document_of(tree: Mapping[str, Any]) -> Document:

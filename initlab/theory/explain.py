@@ -7,16 +7,20 @@ factor and the depth to which a network stays trainable.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
 from initlab.errors import UsageError
 from initlab.init.critical import critical_of
+from initlab.init.per_layer import Initialization
 from initlab.init.quadrature import functions_of
 from initlab.init.scheme import ALIASES, LIBRARY_NAMES, SCHEMES, Scheme, Shape
 from initlab.init.shaping import find_mirror, find_shift
 from initlab.init.structured import start_for
 from initlab.nn.activations import ACTIVATIONS, ActivationName
+from initlab.own_code import shown
+from initlab.tables import Table, aligned, html_table
 from initlab.theory.mean_field import Phase, phase
 
 # Networks train up to about 6 depth scales: a fit of Schoenholz et al. 2017, section 5, to their experiments.
@@ -30,7 +34,7 @@ _ODD_SHAPES: tuple[Shape, ...] = ((20, 17), (16, 31))
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """What a sigma_w^2 means under one activation, in wide and deep networks without biases.
+    """What sigma_w^2 and sigma_b^2 mean under one activation, in wide and deep networks.
 
     Attributes:
         activation: its name.
@@ -40,7 +44,7 @@ class Outlook:
         regime: "ordered" (gradients vanish), "critical" or "chaotic" (they explode).
         deepest: how many layers stay trainable, `6 xi` with xi the shorter of the two depth scales; infinite
             at the critical point.
-        critical: the sigma_w^2 that would be critical; None where there is none.
+        critical: the sigma_w^2 that would be critical without biases; None where there is none.
     """
 
     activation: str
@@ -69,18 +73,21 @@ class Start:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Explanation:
-    """A scheme in plain words and numbers.
+    """A scheme in plain words and numbers, which a notebook shows as text and a table.
 
     Attributes:
         text: the scheme as it was asked for.
+        shape: (n_in, n_out) of the layer.
         scheme: what initlab calls it.
         formula, source: of that scheme.
         means: what the other library does, and its traps; empty for initlab's own names.
         variance: of the weights of the given layer; None where theory does not apply, or where the variance
             depends on the activation.
         sigma_w2: n_in times the variance.
+        bias: the scheme of the biases, for another library's name of a whole layer; else None: they are 0.
+        sigma_b2: the variance of the biases.
         equals: names that draw the very same weights for every layer.
         equals_here: further names that draw the same weights for this shape of layer alone.
         outlooks: for each activation; none where theory does not apply.
@@ -89,17 +96,100 @@ class Explanation:
     """
 
     text: str
+    shape: Shape
     scheme: Scheme
     formula: str
     source: str
     means: str
     variance: float | None
     sigma_w2: float | None
+    bias: Scheme | None
+    sigma_b2: float
     equals: list[str]
     equals_here: list[str]
     outlooks: list[Outlook]
     starts: list[Start]
     depth: int
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """What the scheme draws, in words."""
+        lines = [f"{self.text} is {shown(str(self.scheme))}: {self.formula}"]
+        if self.means:
+            lines.append(f"There: {self.means}.")
+        lines.append(f"Source: {self.source}")
+        if self.variance is not None:
+            layer = "x".join(map(str, self.shape))
+            std, sigma_w2 = self.variance**0.5, self.sigma_w2
+            lines.append(f"For a layer of {layer}: std {std:.4g}, sigma_w^2 = n_in Var W = {sigma_w2:.4g}")
+        if self.bias is not None:
+            std, sigma_b2 = self.sigma_b2**0.5, self.sigma_b2
+            lines.append(f"Its biases are {self.bias}: std {std:.4g}, sigma_b^2 = Var b = {sigma_b2:.4g}")
+        if self.equals:
+            lines.append(f"Same weights in every layer: {', '.join(self.equals)}")
+        if self.equals_here:
+            lines.append(f"Same weights in a layer of this shape: {', '.join(self.equals_here)}")
+        if not self.table:
+            lines.append(_NO_THEORY)
+        return lines
+
+    @property
+    def heading(self) -> str:
+        """What the table is about."""
+        if not self.outlooks:
+            return f"In a network of {self.depth} hidden layers:"
+        biases = "without biases" if self.bias is None else "with these biases"
+        return f"In wide networks {biases}, layer after layer:"
+
+    @property
+    def table(self) -> Table:
+        """A header, and a row for each activation; empty where theory predicts nothing."""
+        if self.outlooks:
+            return [list(_OUTLOOK_HEADER), *map(_outlook_cells, self.outlooks)]
+        return [list(_START_HEADER), *map(_start_cells, self.starts)] if self.starts else []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the columns of the table mean."""
+        return _OUTLOOK_NOTES if self.outlooks else _START_NOTES if self.starts else ()
+
+    def __repr__(self) -> str:
+        table = ["", self.heading, aligned(self.table), *self.notes] if self.table else []
+        return "\n".join([*self.paragraphs, *table])
+
+    def _repr_html_(self) -> str:
+        words = [f"<p>{escape(text)}</p>" for text in self.paragraphs]
+        if self.table:
+            notes = [f"<p>{escape(text)}</p>" for text in self.notes]
+            words += [f"<p>{escape(self.heading)}</p>", html_table(self.table), *notes]
+        return "".join(words)
+
+
+_NO_THEORY = "Theory makes no prediction: it needs uncorrelated weights of mean 0 that do not depend on data."
+_OUTLOOK_HEADER = (
+    *("activation", "variance", "gradient factor"),
+    *("regime", "trainable depth", "critical sigma_w^2"),
+)
+_OUTLOOK_NOTES = (
+    "Variance: the limit in deep layers.",
+    "Gradient factor: a layer multiplies squared gradients by it.",
+    "Trainable depth: about 6 depth scales (Schoenholz et al. 2017), for plain gradient descent.",
+)
+_START_HEADER = ("activation", "start", "size", "bias", "because")
+_START_NOTES = ("Size and bias: the standard deviation and the mean of the pre-activations.",)
+
+
+def _outlook_cells(outlook: Outlook) -> list[str]:
+    ends = {0.0: "0 (vanishes)", math.inf: "explodes"}
+    length = ends.get(outlook.length, f"{outlook.length:.4g}")
+    depth = "any" if outlook.deepest == math.inf else f"{outlook.deepest:.0f}"
+    critical = "-" if outlook.critical is None else f"{outlook.critical:.5g}"
+    return [shown(outlook.activation), length, f"{outlook.chi:.4g}", outlook.regime, depth, critical]
+
+
+def _start_cells(start: Start) -> list[str]:
+    size, bias = f"{start.size:.3g}", f"{start.bias:.3g}"
+    return [shown(start.activation), start.scheme, size, bias, start.reason]
 
 
 def explain(
@@ -119,28 +209,36 @@ def explain(
     >>> explanation = explain("torch:linear", (784, 100))
     >>> str(explanation.scheme), round(explanation.sigma_w2, 4), explanation.equals
     ('classic', 0.3333, ['classic'])
+    >>> str(explanation.bias), round(explanation.sigma_b2 * 784, 4)
+    ('classic', 0.3333)
     >>> {outlook.activation: outlook.regime for outlook in explain("he").outlooks}["relu"]
     'critical'
+    >>> print(explain("lsuv"))  # doctest: +ELLIPSIS
+    lsuv is lsuv: ...
     """
     if min(shape) < 1:
         raise UsageError(f"a layer has at least one input and one unit, not {shape[0]}x{shape[1]}")
     names = [ACTIVATIONS.resolve(activation) for activation in activations] or list(ACTIVATIONS)
-    scheme = Scheme.parse(text)
+    start = Initialization.of(text)
+    scheme, sigma_b2 = start.scheme, start.bias_variance(shape)
     law, library_name = SCHEMES[scheme.name], LIBRARY_NAMES.get(_name(text))
     variance = scheme.variance(shape) if scheme.has_theory and not scheme.open_arguments else None
     others = [name for name in _names() if name != _name(text)]
     equals = [name for name in others if _same(scheme, name, _ODD_SHAPES)]
     return Explanation(
         text=text.strip(),
+        shape=shape,
         scheme=scheme,
         formula=law.formula,
         source=law.source,
         means=library_name.means if library_name else "",
         variance=variance,
         sigma_w2=None if variance is None else shape[0] * variance,
+        bias=start.bias,
+        sigma_b2=sigma_b2,
         equals=equals,
         equals_here=[name for name in others if name not in equals and _same(scheme, name, (shape,))],
-        outlooks=_outlooks(scheme, shape, names) if scheme.has_theory else [],
+        outlooks=_outlooks(scheme, shape, names, sigma_b2) if scheme.has_theory else [],
         starts=[_start(name, depth) for name in names] if scheme.name == "auto" else [],
         depth=depth,
     )
@@ -172,10 +270,10 @@ def _name(text: str) -> str:
     return text.partition("(")[0].strip()
 
 
-def _outlooks(scheme: Scheme, shape: Shape, names: Sequence[str]) -> list[Outlook]:
+def _outlooks(scheme: Scheme, shape: Shape, names: Sequence[str], sigma_b2: float) -> list[Outlook]:
     """One for each activation for which the scheme has a variance."""
     return [
-        outlook(name, shape[0] * scheme.within(activation=name).variance(shape))
+        outlook(name, shape[0] * scheme.within(activation=name).variance(shape), sigma_b2)
         for name in names
         if not scheme.open_arguments or critical_of(name) is not None
     ]
@@ -198,19 +296,20 @@ def _same(scheme: Scheme, name: str, shapes: tuple[Shape, ...]) -> bool:
     return all(np.allclose(a, b) for a, b in draws)
 
 
-def outlook(activation: str, sigma_w2: float) -> Outlook:
-    """What theory predicts of deep networks that begin with this sigma_w^2 and no biases.
+def outlook(activation: str, sigma_w2: float, sigma_b2: float = 0.0) -> Outlook:
+    """What theory predicts of deep networks that begin with this sigma_w^2 and sigma_b^2.
 
     The trainable depth is `6 min(xi_gradient, xi_correlation)` (Schoenholz et al. 2017, section 5).
 
     Args:
         activation: its name.
         sigma_w2: n_in Var W.
+        sigma_b2: Var b.
 
     >>> outlook("relu", 1.0).regime, round(outlook("relu", 1.0).deepest, 2)
     ('ordered', 8.66)
     """
-    end = phase(activation, sigma_w2)
+    end = phase(activation, sigma_w2, sigma_b2)
     regime = "critical" if abs(end.chi - 1) < _NEAR else "ordered" if end.chi < 1 else "chaotic"
     return Outlook(
         activation=activation,

@@ -18,7 +18,7 @@ def gain(activation: ActivationLike, keeps: str = "forward", q: float = 1.0) -> 
     rectifiers, equations 10 and 14).
 
     Args:
-        activation: a name in `ACTIVATIONS`, or an elementwise function of an array.
+        activation: a name, as "relu", or an elementwise function of an array.
         keeps: "forward", "backward" or "both".
         q: the variance of the pre-activations, > 0.
 
@@ -85,7 +85,7 @@ def gains(activation: ActivationLike) -> Gains:
     train up to about six of the smaller.
 
     Args:
-        activation: a name in `ACTIVATIONS`, `./mine.py:mish`, or an elementwise function of an array.
+        activation: a name, as "relu", `./mine.py:mish`, or an elementwise function of an array.
 
     Raises:
         UsageError: for an unknown activation, or a function that is not elementwise and finite.

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from initlab.errors import UsageError
 from initlab.nn.arrays import FloatArray
+from initlab.tables import html_table
 from initlab.training.history import Condition, History, group_by_label
-from initlab.training.tables import condition_table, html_table, screen_table
+from initlab.training.tables import condition_table, screen_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame

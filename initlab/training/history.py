@@ -1,16 +1,17 @@
 """History: what the training of one network left. Condition: histories that differ in their seeds alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from initlab.errors import UsageError, require
+from initlab.errors import UsageError, alternatives, require
 from initlab.measure.intervals import Interval, mean_interval
 from initlab.nn.arrays import FloatArray
+from initlab.nn.network import Ensemble
 from initlab.training.curves import final_loss, smooth, steps_to_reach
 
 REACHED_LOSS = 0.5
@@ -37,6 +38,8 @@ class History:
         batches_before: how many batches its scheme had looked at before the first step.
         learning_rate: of the optimizer, where the rates of a comparison differ; else None.
         tracked: what was tracked, an entry for each time; None where nothing was.
+        networks: by step, an ensemble of the one network as it was after so many steps; empty where none was
+            kept. A network that diverged is kept until the step at which it did.
     """
 
     label: str = ""
@@ -51,6 +54,26 @@ class History:
     batches_before: int = 0
     learning_rate: float | None = None
     tracked: list[dict[str, Any]] | None = None
+    networks: dict[int, Ensemble] = field(default_factory=dict)
+
+    def network(self, step: int | Literal["last"] = "last") -> Ensemble:
+        """The network as it was kept after so many steps, or after all of them.
+
+        Args:
+            step: from 0, before the first step, to the number of steps, which "last" means.
+
+        Raises:
+            UsageError: where it was not kept, or had diverged; the message names the steps that were.
+
+        >>> from initlab.training.train import train
+        >>> x, y = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
+        >>> history = train("he", (x, y), steps=5, hidden="6x1", save_weights=[0, "last"])[0]
+        >>> history.network(0), sorted(history.networks)
+        (<Ensemble: 1 x 2-6-2, relu, float32>, [0, 5])
+        """
+        diverged = self.diverged_at is not None
+        last = None if diverged else len(self.losses)
+        return kept_network(self.networks, step, last, f"{self.label or 'the network'}, seed {self.seed}")
 
     @property
     def final_loss(self) -> float | None:
@@ -144,6 +167,29 @@ def group_by_label(histories: Iterable[History]) -> list[Condition]:
         Condition(label=label, scheme=members[0].scheme, histories=tuple(members))
         for label, members in groups.items()
     ]
+
+
+def kept_network(networks: Mapping[int, Ensemble], step: int | str, last: int | None, name: str) -> Ensemble:
+    """One of the kept states of a network.
+
+    Args:
+        networks: by step.
+        step: which one, or "last".
+        last: the number of steps of its training; None where it diverged.
+        name: of the network, for the message.
+
+    Raises:
+        UsageError: where there is none; the message names the steps that were kept.
+    """
+    found = networks.get(last if step == "last" else step)  # type: ignore[arg-type]
+    if found is not None:
+        return found
+    kept = f"it has those of step {alternatives(map(str, networks))}" if networks else ""
+    if step == "last" and last is None:
+        raise UsageError(f"{name} diverged, and has no weights at the end{'; ' * bool(kept)}{kept}")
+    hint = kept or "save_weights, as in save_weights: [0, last], keeps some"
+    when = "the end" if step == "last" else f"step {step}"
+    raise UsageError(f"no weights of {name} were kept at {when}; {hint}")
 
 
 Comparison = Sequence[History] | Sequence[Condition]

@@ -4,7 +4,7 @@ For each step: batch -> Ensemble.train_step -> one loss for each network. A netw
 or beyond `LARGEST_LOSS`, has diverged; it leaves the pass, and the others do not notice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Regime:
         schedule: a name in `SCHEDULES` with its arguments; the same rate throughout by default.
         track: called with a copy of the networks, which it may use as it likes.
         track_every: after so many steps `track` is called, and at the end; None for never.
+        kept_steps: after so many steps copies of the networks are kept; 0 is before the first step.
     """
 
     steps: int
@@ -43,6 +44,7 @@ class Regime:
     schedule: str = "constant"
     track: Track | None = None
     track_every: int | None = None
+    kept_steps: Collection[int] = ()
 
 
 class Pass:
@@ -60,6 +62,7 @@ class Pass:
         losses: (M, steps).
         diverged_at: for each of the first networks.
         tracked: for each of the first networks, its entries; None where nothing is tracked.
+        kept: for each of the first networks, its copies by the step at which they were made.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Pass:
         self.diverged_at: list[int | None] = [None] * ensemble.networks
         watched = regime.track_every is not None
         self.tracked: list[list[dict[str, Any]] | None] = [[] if watched else None for _ in self.rows]
+        self.kept: list[dict[int, Ensemble]] = [{} for _ in self.rows]
 
     @np.errstate(all="ignore")
     def run(self, progress: Callable[[], None] | None = None) -> None:
@@ -91,6 +95,7 @@ class Pass:
         for step, chosen in enumerate(drawn):
             if len(self.rows):
                 self._track_now_and_then(step)
+                self._keep_copies(step)
                 own = chosen if chosen.ndim == 1 else chosen[self.rows]
                 self._step(step, inputs[own], labels[own], factor(step))
             if progress:
@@ -98,6 +103,7 @@ class Pass:
             elif not len(self.rows):
                 return
         self._track_now_and_then(regime.steps, last=True)
+        self._keep_copies(regime.steps)
 
     def _step(self, step: int, inputs: FloatArray, labels: IntArray, lr_factor: float) -> None:
         losses = self.ensemble.train_step(inputs, labels, self.optimizer, self.regime.rule, lr_factor)
@@ -129,6 +135,11 @@ class Pass:
             tracked = self.tracked[row]
             assert tracked is not None
             tracked.append({"step": step, **entry})
+
+    def _keep_copies(self, step: int) -> None:
+        if step in self.regime.kept_steps:
+            for i, row in enumerate(self.rows):
+                self.kept[row][step] = self.ensemble.keep(np.array([i]))
 
 
 @np.errstate(all="ignore")

@@ -7,14 +7,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from initlab.data.examples import Examples, examples_of
-from initlab.errors import UsageError, is_whole, unknown_name
+from initlab.errors import UsageError, is_whole, shortened, unknown_name
 from initlab.init.networks import initialize, rate_factors
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.nn.activations import ACTIVATIONS, ActivationName
@@ -37,6 +37,7 @@ from initlab.training.tracking import Track, layer_tracker
 CACHE_BYTES = 8 << 20
 
 Progress = Callable[[int, int], None]
+Step = int | Literal["last"]
 
 
 def train(
@@ -62,6 +63,7 @@ def train(
     validation: int = 0,
     track_every: int | None = None,
     track: Track | None = None,
+    save_weights: bool | Step | Iterable[Step] = False,
     progress: bool | Progress = False,
 ) -> Histories:
     """Train networks side by side, those of a seed on the same batches.
@@ -81,11 +83,12 @@ def train(
         batch_norm: Batch or Layer Normalization of the hidden layers; for schemes.
         skip: skip connections, as "2" or "every=2, scale=learned"; for schemes. See `Skip`.
         dtype: "float32" or "float64"; for schemes.
-        inputs: how images become floats, a name in `INPUTS`.
+        inputs: how images become floats: "unit", "raw", "standardized", "per_pixel", or "whitened", perhaps
+            with arguments, as "whitened(components=50)".
         batch_size: examples in a batch.
         drawing: "with_replacement", "without_replacement" or "full"; see `batches.batches`.
         optimizer: as "adam(lr=0.001)", or an `Optimizer`, whose arguments may differ from scheme to scheme.
-        loss: a name in `LOSSES`.
+        loss: "cross_entropy", "squared_error" or "squared_error_logits".
         schedule: of the learning rate, as "cosine" or "step(every=100)".
         clip: the largest norm of a gradient; 0 for no limit.
         weight_decay: the strength of the pull of all parameters to 0.
@@ -96,6 +99,8 @@ def train(
         track_every: the layers are recorded before the first step, every so many steps, and at the end.
         track: a function that says what to record of a copy of the networks; by default
             `tracking.layer_tracker`.
+        save_weights: whether each history keeps the trained network, for `History.network`; or after which
+            steps, as [0, 100, "last"].
         progress: whether a bar is shown, or a function called with the steps taken and all steps.
 
     Returns:
@@ -130,10 +135,12 @@ def train(
         track_every=track_every,
     )
     _check(regime)
+    regime = replace(regime, kept_steps=kept_steps(save_weights, steps))
     rule = Optimizer.parse(optimizer) if isinstance(optimizer, str) else optimizer
     if not isinstance(rule, Optimizer):
         raise UsageError(f"optimizer must be a text, as 'sgd(lr=0.1)', or an Optimizer, not {rule!r}")
     if isinstance(networks, Ensemble):
+        _check_outputs(networks, examples)
         candidates = _from_ensemble(networks, seeds)
     else:
         sizes = (examples.features, *hidden_sizes(hidden), examples.classes)
@@ -157,6 +164,13 @@ def train(
     return _train(candidates, examples, regime, rule, progress)
 
 
+def _check_outputs(ensemble: Ensemble, examples: Examples) -> None:
+    """Refuse labels for which a network has no output."""
+    outputs, classes = ensemble.sizes[-1], examples.classes
+    if classes > outputs:
+        raise UsageError(f"the labels go up to {classes - 1}, but those of {ensemble} to {outputs - 1}")
+
+
 def _check(regime: Regime) -> None:
     """Refuse what is out of range before anything is trained."""
     LOSSES[regime.rule.loss]
@@ -170,6 +184,29 @@ def _check(regime: Regime) -> None:
     for name, number in least.items():
         if number is not None and (not is_whole(number) or number < 1):
             raise UsageError(f"{name} must be a whole number from 1 on, not {number!r}")
+
+
+def kept_steps(asked: bool | Step | Iterable[Step], steps: int) -> tuple[int, ...]:
+    """After which steps networks are kept, in order.
+
+    Args:
+        asked: True or "last" for the end alone, or steps, of which 0 is before the first one.
+        steps: of the training.
+
+    Raises:
+        UsageError: for anything else, or a step out of range.
+
+    >>> kept_steps(True, 300), kept_steps([0, 100, "last"], 300), kept_steps(False, 300)
+    ((300,), (0, 100, 300), ())
+    """
+    if isinstance(asked, bool):
+        return (steps,) if asked else ()
+    each = [asked] if isinstance(asked, str | int) or not isinstance(asked, Iterable) else list(asked)
+    for step in each:
+        if step != "last" and not (is_whole(step) and 0 <= step <= steps):
+            accepted = f"True, or steps from 0 to {steps}, as [0, {steps // 2}, 'last']"
+            raise UsageError(f"save_weights is {accepted}, not {shortened(step)}")
+    return tuple(sorted({steps if step == "last" else int(step) for step in each}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +337,7 @@ def _train(
                     batches_before=int(before[i]),
                     learning_rate=rates[i],
                     tracked=passed.tracked[i],
+                    networks=passed.kept[i],
                     **ends,
                 )
     return Histories(history for history in histories if history is not None)

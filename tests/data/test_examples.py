@@ -41,3 +41,21 @@ def test_examples_are_held_out_from_the_end():
 def test_arrays_that_do_not_fit_are_refused(arrays, message):
     with pytest.raises(UsageError, match=message):
         array_examples(arrays)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "words"),
+    [(255, 0, "go up to 255, .* scale them, as by x / 255$"), (-500, 9, r"go up to 4.*- x.mean\(axis=0")],
+)
+def test_inputs_that_nobody_scaled_are_used_with_a_warning(scale, shift, words):
+    x = scale * np.random.default_rng(0).random((50, 4)).round(2) + shift
+    x[0, 0] = scale + shift
+    with pytest.warns(UserWarning, match=words):
+        examples = array_examples((x, np.arange(50) % 3))
+    assert np.array_equal(examples.train_inputs, x.astype(np.float32))
+
+
+def test_scaled_inputs_raise_no_warning():
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    for scaled in (x, x * 9, x * 0, x[:1]):
+        array_examples((scaled, np.arange(len(scaled)) % 3))

@@ -92,6 +92,16 @@ def test_killed_at_every_fifth_step_of_writing(small_config, tmp_path, expected)
     kill_at_each_step(small_config, tmp_path, expected, 5, *TWO_RUNS)
 
 
+def test_killed_while_weights_are_written(small_config, tmp_path, expected):
+    """Whoever has a record has weights; at the end the files are those of an undisturbed run."""
+    overrides = (*TWO_RUNS, "save_weights=[0, last]")
+    kill_at_each_step(small_config, tmp_path, expected, 3, *overrides)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "expected/small/weights").iterdir()}
+    assert len(files) == 2
+    for weights in tmp_path.glob("kill*/small/weights"):
+        assert {path.name: path.read_bytes() for path in weights.iterdir()} == files
+
+
 @pytest.mark.long
 def test_killed_at_every_step_of_writing(small_config, tmp_path, expected):
     kill_at_each_step(small_config, tmp_path, expected, 1, "name=small", "train.steps=20")

@@ -71,6 +71,9 @@ class TestCommand:
             (["my_models:build", "--data", "mnist"], "a model needs --data MODULE:BATCH"),
             (["my_models:build", "--data", "my_models:batch", "--init", "he"], "takes no --init"),
             (["my_models:build", "--data", "my_models:batch", "--figure", "a.gif"], "must end in .png"),
+            (["./my_models.py:build", "--data", "my_models:batch"], "did you mean 'my_models:build'?"),
+            (["my_models:build", "--data", "./my_models.py:batch"], "did you mean 'my_models:batch'?"),
+            (["my_models", "--data", "my_models:batch"], "--data my_models:batch is for a model of your own"),
             (["--cure", "cure.py"], "are for a model of your own"),
             (["my_models:build", "--data", "my_models:batch", "--library", "torhc"], "did you mean 'torch'"),
             (["--init", "he", "--init", "lecun", "--hidden", "5x2", "--figure", "a.png"], "one network"),
@@ -84,6 +87,57 @@ class TestCommand:
         assert refused.returncode == 2
         assert message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+FAILING = """
+import sys
+import torch
+from torch import nn
+
+net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+batch = torch.randn(20, 4), torch.arange(20) % 3
+narrow = torch.randn(20, 5), torch.arange(20) % 3
+classes = torch.randn(20, 4), torch.arange(20)
+
+def fails():
+    raise ValueError("two\\nlines")
+
+def leaves():
+    sys.exit(3)
+
+def of_an_argument(a):
+    return net
+
+class Model(nn.Module):
+    def forward(self, x):
+        return x.undefined
+
+model = Model()
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "message"),
+    [
+        ("net", "narrow", "my_wrong:net fails with my_wrong:narrow: RuntimeError: mat1 and mat2 shapes"),
+        ("net", "classes", "my_wrong:net fails with my_wrong:classes: IndexError: Target "),
+        ("net", "fails", "my_wrong:fails fails: {file}:12: ValueError: two lines"),
+        ("net", "leaves", "my_wrong:leaves fails: {file}:15: SystemExit: 3"),
+        ("fails", "batch", "my_wrong:fails fails with my_wrong:batch: {file}:12: ValueError: two lines"),
+        ("of_an_argument", "batch", "TypeError: of_an_argument() missing 1 required positional argument"),
+        ("model", "batch", "{file}:22: AttributeError: 'Tensor' object has no attribute 'undefined'"),
+        ("nte", "batch", "my_wrong:nte: unknown name 'nte'; did you mean 'net'? `dir(my_wrong)` lists all"),
+    ],
+)
+def test_a_model_or_batch_that_fails_is_one_line(initlab_here, tmp_path, monkeypatch, model, data, message):
+    pytest.importorskip("torch")
+    (tmp_path / "my_wrong.py").write_text(FAILING)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_wrong", raising=False)
+    refused = initlab_here("diagnose", f"my_wrong:{model}", "--data", f"my_wrong:{data}")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert message.format(file=tmp_path / "my_wrong.py") in refused.stderr
 
 
 FLAX_MODULE = """
@@ -116,8 +170,10 @@ def test_a_model_of_flax_is_known_and_a_function_told(initlab_here, tmp_path, mo
 @pytest.mark.usefixtures("in_a_folder_of_mine")
 def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypatch):
     monkeypatch.setattr("initlab.cli.models.find_spec", lambda _: None)
-    refused = initlab_here("diagnose", "my_models:build", "--data", "my_models:batch")
-    assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
+    for words in (["--data", "my_models:batch"], [], ["--library", "torch"]):
+        refused = initlab_here("diagnose", "my_models:build", *words)
+        assert (refused.returncode, "initlab[torch]" in refused.stderr) == (2, True)
+        assert ("initlab[keras]" in refused.stderr) == ("--library" not in words)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +181,7 @@ def test_without_pytorch_the_command_says_what_to_install(initlab_here, monkeypa
     [
         ("import not_installed_anywhere", "its module needs not_installed_anywhere, which is not installed"),
         ("x = 1\nx = 1 / 0", "my_failing.py:2: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit(3)", "my_failing.py:2: SystemExit: 3"),
         ("x = 1\ndef f(:", "my_failing.py:2: SyntaxError: "),
     ],
 )

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from initlab import Ensemble
+from initlab import Ensemble, initialize
 from initlab.measure.layers import measure_layers
+from initlab.nn.normalization import BatchNorm
 
 RNG = np.random.default_rng(0)
 
@@ -60,3 +61,22 @@ def test_overflow_gives_numbers_that_are_not_finite():
     layer = first_layer(np.full((2, 2), 1e200), np.full((3, 2), 1e200), "relu")
     assert not math.isfinite(layer.std)
     assert math.isnan(layer.dissimilarity)
+
+
+def test_layers_are_shown_as_a_table_and_a_network_by_its_number():
+    networks = initialize([5, 8, 8, 3], ["he", "xavier"])
+    x, y = np.random.default_rng(0).standard_normal((50, 5)), np.arange(50) % 3
+    table = measure_layers(networks, x, y)
+    assert [row["network"] for row in table.rows()] == [0, 0, 1, 1]
+    assert repr(table).split("\n")[0].split()[:3] == ["network", "layer", "mean"]
+    assert "weight gradient std" in repr(table)
+    assert "gradient" not in repr(measure_layers(networks, x))
+    assert "<th>distinct units</th>" in table._repr_html_()
+
+
+def test_measuring_leaves_running_statistics_as_they_are():
+    network = initialize([5, 8, 3], "he", batch_norm=BatchNorm())
+    x = np.random.default_rng(0).standard_normal((50, 5))
+    before = network.forward(x).copy()
+    measure_layers(network, 3 * x + 1)
+    assert np.array_equal(network.forward(x), before)

@@ -280,10 +280,10 @@ def test_no_flip_is_told_as_a_result(small_config, tmp_path, initlab_here):
 def test_a_run_that_fails_leaves_the_outcome_open(experiment, tmp_path, monkeypatch):
     train = sweep.train_settings
 
-    def failing(cohort):
+    def failing(cohort, kept_steps):
         if any(settings.init.scheme.arguments["std"] == 0.001 for settings in cohort):
             raise ValueError("broken")
-        return train(cohort)
+        return train(cohort, kept_steps)
 
     monkeypatch.setattr(sweep, "train_settings", failing)
     done = run_experiment(experiment, tmp_path / "r", HERE)

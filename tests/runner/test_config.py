@@ -152,10 +152,10 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         "c.yaml:2:46: unknown key 'wdith'; did you mean 'width'?",
         "c.yaml:3:16: train.steps must be a whole number, not 2.5",
         "c.yaml:3:33: train.batch_size must be a whole number, not 'yes'",
-        "c.yaml:3:49: train.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?",
+        "c.yaml:3:56: train.optimizer.name: unknown optimizer 'sdg'; did you mean 'sgd'?",
         "c.yaml:4:1: unknown key 'seeds'; did you mean 'seed'?",
         "c.yaml:6:14: init: unknown scheme 'xaveir'; did you mean 'xavier', '",
-        "c.yaml:6:22: init: std must be 0 or more, not -1",
+        "c.yaml:6:44: init.std: std must be 0 or more, not -1",
         "c.yaml:6:49: init: a scheme is written he",
         "c.yaml:7:10: seed must be 0 or more, not -1",
         "c.yaml:7:14: seed must be a whole number, not 'a'",
@@ -174,7 +174,7 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
         (GOOD.replace("init: he\n", ""), "c.yaml: the key 'init' is missing"),
         (GOOD.replace("name: good\n", ""), "c.yaml: the key 'name' is missing"),
         (GOOD.replace("steps: 10, ", ""), "c.yaml:3:8: the key 'train.steps' is missing"),
-        (GOOD.replace(", lr: 0.1", ""), "c.yaml:3:46: train.optimizer: sgd needs lr"),
+        (GOOD.replace(", lr: 0.1", ""), "c.yaml:3:53: train.optimizer.name: sgd needs lr"),
         (GOOD.replace("lr: 0.1", "lr: .nan"), "lr must be a finite number, not nan"),
         (GOOD.replace("lr: 0.1", "lr: fast"), "lr must be a number, not 'fast'"),
         (GOOD + "sweep: 5\n", "c.yaml:5:8: sweep must be a mapping"),
@@ -341,12 +341,42 @@ sweep:
         ("name.x=1", "lies within a value that is not a mapping"),
         ("sweep.seed=[0", "cannot read the value"),
         ("steps=3", "--set steps=3: unknown key 'steps'; did you mean 'train.steps'?"),
+        ("network.depth=0", "--set network.depth=0: network.depth: depth must be a whole number from 1"),
+        ("train.optimizer.name=sdg", "--set train.optimizer.name=sdg: train.optimizer.name: unknown optim"),
+        (
+            "init={scheme: normal, sdt: 1}",
+            ": init.sdt: unknown argument of normal 'sdt'; did you mean 'std'?",
+        ),
+        ("sweep.init.std=[1]", "--set sweep.init.std=[1]: init.std: unknown argument of he 'std'"),
+        ("sweep.zip=3", "--set sweep.zip=3: sweep.zip must be a list of mappings, as [{"),
         ("optimizer.lr=3", "--set optimizer.lr=3: unknown key 'optimizer'; did you mean 'train.optimizer'?"),
     ],
 )
 def test_a_wrong_override_is_blamed_by_its_own_text(tmp_path, override, message):
     (line,) = mistakes(tmp_path, GOOD, [override])
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sweep.init=hee", "sweep.init must be a list or a range, as [1, 2], "),
+        ("sweep.init=[]", "sweep.init must be a list with at least one value"),
+        ("sweep=3", "sweep must be a mapping of keys to values, not 3"),
+        ("sweep.zip=[{init: he}]", "sweep.zip.0.init must be a list or a range"),
+        ("sweep.zip=3", "sweep.zip must be a list of mappings"),
+    ],
+)
+def test_what_a_sweep_that_cannot_be_read_may_hold_is_not_missing(tmp_path, override, message):
+    swept = GOOD.replace("init: he\n", "")
+    assert swept != GOOD
+    (line,) = mistakes(tmp_path, swept, [override])
+    assert message in line
+
+
+def test_what_is_in_no_sweep_is_missing_beside_one_that_cannot_be_read(tmp_path):
+    lines = mistakes(tmp_path, GOOD.replace("init: he\n", ""), ["sweep.seed=3"])
+    assert ["the key 'init' is missing" in line for line in lines] == [False, True]
 
 
 def test_a_relative_data_path_is_meant_from_the_configs_folder(tmp_path):

@@ -1,12 +1,13 @@
 """A config that extends another: merged values with their places, settled sweeps, and what is refused."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from initlab import Experiment
-from initlab.errors import UsageError
+from initlab.errors import StorageError, UsageError
 from initlab.runner.config import load_experiment
 from initlab.runner.extends import MOST_EXTENDED
 from initlab.runner.grid import expand
@@ -37,8 +38,10 @@ OWN = "name: own\nextends: ./base.yaml\n"
 
 
 def refused(path, overrides=()):
-    with pytest.raises(UsageError) as error:
+    with pytest.raises((UsageError, StorageError)) as error:
         load_experiment(path, overrides).points()
+    is_missing = re.search("no such file|too long", str(error.value), re.IGNORECASE)
+    assert isinstance(error.value, StorageError) == bool(is_missing)
     return str(error.value).replace(f"{path.parent}/", "")
 
 

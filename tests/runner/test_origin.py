@@ -57,11 +57,11 @@ def test_data_that_change_during_a_training_leave_no_record(small_config, small_
     """Files are mapped: what is written into them in place is trained on."""
     train = sweep.train_settings
 
-    def changing(cohort):
+    def changing(*given):
         with (small_data / "train-images-idx3-ubyte").open("r+b") as file:
             file.seek(500)
             file.write(b"\xff" * 2000)
-        return train(cohort)
+        return train(*given)
 
     monkeypatch.setattr(sweep, "train_settings", changing)
     with pytest.raises(DataError, match="changed during the training"):

@@ -1,17 +1,20 @@
 """Own code in experiments: permission, identity, workers, and what is written down."""
 
+import ast
 import json
+import re
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import record_bytes
 
 from initlab import Experiment, Scheme, load_experiment, load_results
-from initlab.errors import UsageError
+from initlab.errors import StorageError, UsageError
 from initlab.init.scheme import SCHEMES
 from initlab.nn.activations import ACTIVATIONS
-from initlab.own_code import Source
+from initlab.own_code import Source, essential
 from initlab.runner import own_code
 from initlab.runner.grid import expand
 from initlab.runner.settings import Settings
@@ -204,12 +207,18 @@ def test_mistakes_within_the_code_have_the_place_of_the_config(config):
     for text, message in (
         ("./code/mine.py:drows", r"own\.yaml:6:14: unknown function of .*did you mean 'draws'"),
         ("./code/mine.py:draws(b=2)", r"own\.yaml:6:14: init.*unknown argument of draws"),
-        ("./code/none.py:draws", r"own\.yaml:6:14: .*none\.py:draws: cannot read the file"),
         ("./code/mine.py:bent", r"own\.yaml:6:14: bent must be a function of rng, shape"),
     ):
         config.write_text(CONFIG.replace("./code/mine.py:draws(a=2)", text))
         with pytest.raises(UsageError, match=message):
             load_experiment(config, allow_code=True)
+    unread = CONFIG.replace("./code/mine.py:draws(a=2)", "./code/none.py:draws")
+    config.write_text(unread)
+    with pytest.raises(StorageError, match=r"own\.yaml:6:14: .*none\.py:draws: cannot read the file"):
+        load_experiment(config, allow_code=True)
+    config.write_text(unread.replace("code/mine.py:bent", "code/mine.py:bnet"))
+    with pytest.raises(UsageError, match=r"unknown function(?s:.*)cannot read the file"):
+        load_experiment(config, allow_code=True)
     config.write_text(CONFIG.replace("code/mine.py:bent", "'code/mine.py:bent(a=2)'"))
     with pytest.raises(UsageError, match="takes no arguments"):
         load_experiment(config, allow_code=True)
@@ -285,3 +294,112 @@ def test_code_that_ends_python_is_a_mistake_in_it(config):
     config.write_text(CONFIG.replace("mine.py:bent", "mine.py:ends"))
     with pytest.raises(UsageError, match="ends fails: SystemExit: 0"):
         load_experiment(config, allow_code=True)
+
+
+def train(config, folder, jobs=0):
+    told = []
+    experiment = load_experiment(config, allow_code=True)
+    return run_experiment(experiment, folder, Choice(jobs=jobs), tell=told.append), told
+
+
+COMMENTED = """
+# What I draw.
+import numpy as np
+
+def draws(rng, shape, a=1.0):
+    '''Normal weights.
+
+    With a factor.
+    '''
+    return a * rng.standard_normal(shape) / np.sqrt(shape[0])  # as LeCun
+
+
+def bent(z):
+    # leaky
+    return np.maximum(z, 0.1 * z)
+"""
+
+
+def test_comments_train_nothing_again_and_code_does_with_the_reason(config, tmp_path):
+    first, told = train(config, tmp_path / "r")
+    assert (first.trained, told) == (6, [])
+    (tmp_path / "code/mine.py").write_text(COMMENTED)
+    assert train(config, tmp_path / "r")[0].trained == 0
+    (tmp_path / "code/mine.py").write_text(COMMENTED.replace("0.1", "0.2"))
+    again, told = train(config, tmp_path / "r")
+    assert again.trained == 6
+    assert told == ["6 runs are trained again: mine.py changed since"]
+    assert train(config, tmp_path / "r", jobs=1)[1] == []
+
+
+def test_the_reason_names_the_one_file_that_changed(config, tmp_path):
+    (tmp_path / "code/other.py").write_text("def steep(z):\n    return 3.0 * z\n")
+    config.write_text(CONFIG.replace("mine.py:bent", "other.py:steep"))
+    train(config, tmp_path / "r")
+    (tmp_path / "code/mine.py").write_text(MINE.replace("a=1.0", "a=1.1"))
+    _, told = train(config, tmp_path / "r")
+    assert told == ["4 runs are trained again: mine.py changed since"]
+    (tmp_path / "code/other.py").write_text("def steep(z):\n    return 4.0 * z\n")
+    _, told = train(config, tmp_path / "r")
+    assert told == ["6 runs are trained again: other.py changed since"]
+
+
+LAYOUTS = {
+    "comment": "x = 1  # one",
+    "own line": "# one\nx = 1",
+    "docstring": '"""One.\n\n# Two.\n"""\nx = 1',
+    "blanks": "\n\nx = 1   \n\n\n",
+    "windows": "# one\r\nx = 1\r\n",
+    "no end": "x = 1",
+    "last comment": "x = 1\n# one",
+}
+
+
+@pytest.mark.parametrize("text", LAYOUTS.values(), ids=list(LAYOUTS))
+def test_what_changes_no_number_is_not_part_of_the_code(text):
+    assert essential(text) == "x = 1"
+
+
+CHANGES = [
+    ("def f():\n    x = 1\n    return x", "def f():\n    x = 1\nreturn x"),
+    ("x = '# one'", "x = '# two'"),
+    ('x = """a\n\nb"""', 'x = """a\nb"""'),
+    ("x = 'a'  # b", "x = 'b'  # b"),
+    ("x = (1,  # one\n     2)", "x = (1,  # one\n     3)"),
+    ("x = f'{1} # a'", "x = f'{1} # b'"),
+    ("def f(): 'a'; g()", "def f(): 'a'; h()"),
+    ("x = (  # open\n", "x = (  # shut\n"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_what_may_change_a_number_is_part_of_the_code(before, after):
+    assert essential(before) != essential(after)
+
+
+def test_the_essential_code_of_our_modules_has_their_syntax_trees():
+    """The digest leaves nothing out that Python compiles, docstrings aside."""
+    for path in Path(own_code.__file__).parent.parent.glob("nn/*.py"):
+        text = path.read_text()
+        trees = [without_docstrings(ast.parse(each)) for each in (text, filled(essential(text)))]
+        assert trees[0] == trees[1]
+
+
+def filled(text):
+    """Functions that had a docstring alone get a body again."""
+    return re.sub(r"^( *)((?:def|class) .*:)\n(?!\1 )", r"\1\2 ...\n", text + "\n", flags=re.MULTILINE)
+
+
+def without_docstrings(tree):
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [each for each in body if not is_string(each)] or [ast.Pass()]
+            is_idle = len(node.body) == 1 and isinstance(node.body[0], ast.Expr | ast.Pass)
+            node.body = [] if is_idle else node.body
+    return ast.dump(tree)
+
+
+def is_string(node):
+    value = getattr(node, "value", None)
+    return isinstance(node, ast.Expr) and isinstance(value, ast.Constant) and isinstance(value.value, str)

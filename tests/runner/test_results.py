@@ -106,3 +106,22 @@ def test_loading_results_reads_each_record_once(tmp_path, readings):
     loaded = load_results(tmp_path / "small")
     loaded.summary(), loaded.curves(), repr(loaded)
     assert sum(readings.values()) == 4
+
+
+def test_a_notebook_shows_how_many_runs_failed(results, tmp_path):
+    assert "failed" not in results._repr_html_()
+    run = results.runs[0]
+    results.store.save([(run, "no such luck")], {})
+    loaded = load_results(tmp_path / "small")
+    assert "<th>failed</th>" in loaded._repr_html_()
+    assert "<td>1 of 2</td>" in loaded._repr_html_()
+
+
+def test_the_table_of_layers_goes_with_the_tracking(experiment, tmp_path):
+    config = {**experiment.document.tree, "figures": []}
+    tracked = {**config, "train": {**config["train"], "track_every": 10}}
+    path = tmp_path / "small/layers.csv"
+    run_experiment(Experiment(tracked), tmp_path, HERE)
+    assert path.exists()
+    run_experiment(Experiment(config), tmp_path, HERE)
+    assert not path.exists()

@@ -49,8 +49,11 @@ def test_places_are_counted_from_one():
     [
         ("a:\n\tb: 1", "x:2:1: a tab; YAML is indented with spaces"),
         ("a: b: c", "x:1:5: a ':' where no key may stand"),
-        ("a: {b: 1\nc: 2", "a '{' further up is not closed by '}'"),
-        ("a: 'b", "a quote further up is not closed"),
+        ("a: {b: 1\nc: 2", "x:1:4: this '{' is not closed by '}', or a comma is missing before 2:2"),
+        ("a:\n  - [1, 2\n", r"x:2:5: this '\[' is not closed by '\]'"),
+        ("b: 1\na: 'b", "x:2:4: this quote is not closed"),
+        ("a: 1\nb:2\nc: 3\n", "x:2:1: a key without ': ' and a value"),
+        ("a: 1\nb: c\0d", "x:2:5: a control character; save the file as UTF-8"),
         ("a: @b", "x:1:4: the character '@' cannot begin a value; quote it"),
         ("a: 1\na: 2", r"x:2:1: duplicate key 'a'; it stands first at x:1:1"),
         ("a: &n 1\nb: *n", r"x:2:4: an alias \(\*n\)"),
@@ -60,7 +63,7 @@ def test_places_are_counted_from_one():
         ("a: 1\n---\nb: 1", "a second document"),
         ("[1]: 2", "a key must be a word"),
         ("a: [1", "x:"),
-        ("a: \x07", "x: "),
+        ("a: \x07", "x:1:4: a control character"),
         ("a" * 1_100_000, "larger than"),
     ],
 )

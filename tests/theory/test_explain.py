@@ -1,6 +1,7 @@
 """Explanations of schemes: equal names, traps of other libraries, the regimes of deep networks."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -57,3 +58,19 @@ def test_auto_is_explained_for_each_activation_with_its_numbers():
     shift = find_shift("sigmoid", 30)
     assert (sigmoid.size, sigmoid.bias) == (shift.scale, shift.bias)
     assert not explain("he").starts
+
+
+def test_a_notebook_shows_text_and_a_table():
+    shown = repr(explain("torch:linear", (784, 100), activations=["relu", "tanh"]))
+    assert "For a layer of 784x100: std 0.02062" in shown
+    assert "\nactivation   variance" in shown
+    assert "with these biases" in shown
+    assert shown.count("\n") < 15
+    page = explain("he", activations=["relu"])._repr_html_()
+    assert "<td>critical</td>" in page
+    assert explain("constant(value=0.1)")._repr_html_().endswith("do not depend on data.</p>")
+    assert "<table>" in explain("auto", activations=["relu"])._repr_html_()
+
+
+def test_what_a_person_wrote_is_no_html():
+    assert "<b>" not in replace(explain("he"), text="<b>he</b>")._repr_html_()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from initlab.training.tables import aligned, cell_width, shortened_middle
+from initlab.tables import aligned, cell_width, shortened_middle
 
 WORDS = ["name", "the weights begin", "std"]
 ROWS = [
