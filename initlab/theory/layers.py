@@ -14,16 +14,19 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.quadrature import ActivationLike, Array, functions_of
 from initlab.init.scheme import KernelShape
 from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
-from initlab.nn.convolution import AveragePool, MaxPool
+from initlab.nn.convolution import AveragePool, Conv2d, MaxPool
 from initlab.nn.layers import Layer, walk
-from initlab.nn.normalization import BatchNormalization, Norm
-from initlab.theory.propagation import PairProduct, Propagation, no_product, pair_product
+from initlab.nn.normalization import BatchNorm, BatchNormalization, Norm
+from initlab.theory.propagation import OWN_SPREADS, PairProduct, Propagation, no_product, pair_product
 from initlab.theory.signals import DRAWS, Gradient, Hidden, normal_quantiles
 
 # As many as make a share of a bin good to five digits; for gradients, where each of them costs an array of
 # all bins, every hundredth is enough for three.
 _QUANTILES = 200_000
 _THINNED = 100
+ALL_PLACES_ALIKE = (
+    "behind a border of zeros, theory of maxima and of skip(order=post) takes all places of an image alike"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +251,45 @@ def _weights(
         matrix = KernelShape(shape) if len(shape) == 4 else cast(tuple[int, int], shape)
         variance = start.of_layer(i, len(affine), role).variance(matrix)
         yield matrix[0], variance, sigma_b2 + start.bias_variance(matrix)
+
+
+def silence(scheme: SchemeLike, norm: Norm | None = None) -> str | None:
+    """Why theory predicts nothing of networks from a scheme, as a sentence without its full stop.
+
+    Args:
+        scheme: of all weights, or an `Initialization`.
+        norm: Batch or Layer Normalization of the hidden layers; none by default.
+
+    Returns:
+        None where theory predicts something.
+
+    >>> silence("he"), silence("orthogonal"), silence("constant(value=1)")
+    (None, None, 'theory says nothing of constant(value=1): its weights are correlated or do not have mean 0')
+    """
+    start = Initialization.of(scheme)
+    if not start.has_theory:
+        return f"theory says nothing of {start}: its weights are correlated or do not have mean 0"
+    is_after = isinstance(norm, BatchNorm) and norm.place == "after"
+    return OWN_SPREADS if is_after and start.bias else None
+
+
+def remark(sizes: Sequence[Size], skip: Skip | None = None) -> str | None:
+    """Where theory is only approximate for these layers, as a sentence without its full stop; or None.
+
+    Args:
+        sizes: as for `network_layers`.
+        skip: skip connections; none by default.
+
+    >>> remark([784, "conv(8, kernel=5, padding=same)", "pool(2)", 10])
+    'behind a border of zeros, theory of maxima and of skip(order=post) takes all places of an image alike'
+    >>> remark([784, "conv(8, kernel=5)", "average(2)", 10])
+    """
+    kinds = [
+        layer for layer, _ in walk(network_layers(sizes, "identity", None, skip), (flat_size(sizes[0]),))
+    ]
+    zeros = any(isinstance(layer, Conv2d) and layer.padding and layer.border == "zeros" for layer in kinds)
+    alike = any(isinstance(layer, MaxPool) for layer in kinds) or (skip is not None and skip.order == "post")
+    return ALL_PLACES_ALIKE if zeros and alike else None
 
 
 def _root_ratio(square: float, last: float) -> float:

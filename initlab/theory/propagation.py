@@ -36,6 +36,8 @@ from initlab.nn.normalization import BatchNormalization, LayerNormalization
 from initlab.theory.mean_field import moments
 from initlab.theory.signals import DRAWS, Draws, Gradient, Hidden, Signal, normal
 
+OWN_SPREADS = "theory of Batch Normalization after the activation needs biases of 0"
+
 Backward = Callable[[Gradient], Gradient]
 Passed = tuple[Signal, Backward]
 Draw = Callable[[int, int], Draws]
@@ -228,7 +230,8 @@ class Propagation:
             units = None if gradient.units is None else gradient.units / divisor
             square = gradient.square / divisor
             if gradient.hidden is not None:
-                gradient.hidden.gradient = float(square.mean())
+                # Subtracted means blur the zeros of phi'.
+                gradient.hidden.gradient, gradient.hidden.is_product = float(square.mean()), False
             return replace(gradient, square=square, units=units)
 
         return normalized, back
@@ -292,7 +295,7 @@ def _normalized(layer: BatchNormalization | LayerNormalization, x: Signal) -> tu
     The mean square of a unit's mean over many samples is that of the product of two.
     """
     if isinstance(layer, BatchNormalization):
-        require(not x.has_own_spreads, "theory of Batch Normalization after the activation needs biases of 0")
+        require(not x.has_own_spreads, OWN_SPREADS)
         shift, removed = x.mean, x.product
     else:
         shift = x.mean.mean()
@@ -320,18 +323,17 @@ def _is_shared(x: Signal) -> bool:
 
 
 def _sum(x: Signal, branch: Signal, scale: float) -> Signal:
-    """`x + scale branch`, of signals whose product has the mean E[x] E[branch]."""
+    """`x + scale branch`, for a branch that ends with weights of its own, and so has mean 0."""
 
     @cache
     def draw(number: int, size: int) -> Draws:
         values = x.draw(number, size).values + scale * branch.draw(number, size).values
         return Draws(values, np.broadcast_to(1.0, values.shape))
 
-    means = 2 * scale * x.mean * branch.mean
     return Signal(
-        square=x.square + scale**2 * branch.square + means,
-        product=x.product + scale**2 * branch.product + means,
-        mean=x.mean + scale * branch.mean,
+        square=x.square + scale**2 * branch.square,
+        product=x.product + scale**2 * branch.product,
+        mean=x.mean,
         is_normal=x.is_normal and branch.is_normal,
         has_own_spreads=x.has_own_spreads or _is_shared(branch),
         draw=draw,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from initlab import Initialization, Scheme
 from initlab.init.networks import initialize
 from initlab.measure.layers import measure_layers
 from initlab.nn.architecture import Skip
@@ -13,6 +14,7 @@ from initlab.theory.signals import DRAWS
 WIDE = [400] * 7 + [10]
 IMAGES = [(40, 6, 6), *["conv(40, kernel=3, padding=same, border=circular)"] * 4, 10]
 SEEDS, SAMPLES = 12, 60
+BIASED = Initialization(Scheme("lecun"), bias=Scheme.parse("std=1"))
 BATCH, LAYER = BatchNorm(eps=1e-12), LayerNorm(eps=1e-12)
 
 
@@ -33,6 +35,7 @@ NETWORKS = {
     "learned": (WIDE, "he", "relu", None, skip("every=2, scale=learned")),
     "no branch": (WIDE, "he", "relu", None, skip("every=2, scale=0")),
     "biases": (WIDE, "torch:linear", "sigmoid", None, skip("2")),
+    "large biases": (WIDE, BIASED, "tanh", None, skip("1")),
     "post": (WIDE, "he", "relu", None, skip("every=1, order=post")),
     "post of two": (WIDE, "he", "relu", None, skip("every=2, order=post")),
     "post tanh": (WIDE, "lecun", "tanh", None, skip("every=1, scale=0.5, order=post")),
