@@ -7,9 +7,11 @@ All numbers are medians over the seeds. The verdict is about some hundred steps 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from initlab.diagnosis.limits import (
     verdict_on,
     words_of,
 )
-from initlab.diagnosis.record import record_of
+from initlab.diagnosis.record import not_validated, record_of
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
@@ -34,16 +36,18 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.architecture import hidden_sizes
+from initlab.nn.architecture import Skip, hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm, Norm
+from initlab.nn.normalization import BatchNorm, LayerNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.threads import one_thread
 from initlab.training.tables import html_table
 
+_SMALLER = "1/sqrt(blocks)"
+_WHY_SMALLER = "all branches together then add about as much to the signal as it has without them"
 _GOOD_ENOUGH = 1.5  # a severity at which no further proposal is diagnosed: half the limit
 NOTHING_HELPS = (
     "No start that was tried is healthy, neither with Batch Normalization nor with fewer layers; skip "
@@ -84,7 +88,8 @@ class Cure:
         why: the reason, as a sentence without its full stop.
         severity: of the changed network.
         depth: hidden layers, where fewer than the network has are needed.
-        batch_norm: whether Batch Normalization is needed.
+        batch_norm: whether Batch Normalization is needed, which the network does not have.
+        skip: the skip connections, where branches of a smaller scale are needed.
     """
 
     scheme: Scheme
@@ -92,8 +97,11 @@ class Cure:
     severity: float
     depth: int | None = None
     batch_norm: bool = False
+    skip: Skip | None = None
 
     def __str__(self) -> str:
+        if self.skip:
+            return f"{self.scheme} with skip({self.skip})"
         if self.batch_norm:
             return f"{self.scheme} with Batch Normalization"
         return f"{self.scheme} with {self.depth} hidden layers" if self.depth else str(self.scheme)
@@ -110,7 +118,8 @@ class Diagnosis:
         seeds: how many networks were drawn.
         samples: how many inputs they were shown.
         optimizer: for which the verdict holds.
-        batch_norm: Batch Normalization of the hidden layers.
+        batch_norm: Batch or Layer Normalization of the hidden layers.
+        skip: skip connections.
         layers: each hidden layer.
         severities: of each network alone, (seeds,).
         answers: to each criterion.
@@ -124,6 +133,7 @@ class Diagnosis:
     samples: int
     optimizer: str
     batch_norm: Norm | None
+    skip: Skip | None
     layers: list[LayerDiagnosis]
     severities: list[float]
     answers: list[Answer]
@@ -188,8 +198,19 @@ class Diagnosis:
         low, high = (f"{end(self.severities):.1f}" for end in (min, max))
         return "" if low == high else f", single networks {low} to {high}"
 
+    def _beyond_perceptrons(self) -> list[str]:
+        """What the network has besides dense layers."""
+        has = {
+            "Batch Normalization": isinstance(self.batch_norm, BatchNorm),
+            "Layer Normalization": isinstance(self.batch_norm, LayerNorm),
+            "skip connections": self.skip is not None,
+            "convolutions or pooling": not all(isinstance(size, int) for size in self.sizes),
+        }
+        return [part for part, is_there in has.items() if is_there]
+
     def _conclusions(self) -> list[str]:
-        lines = [record_of(self.verdict, self.optimizer)]
+        parts = self._beyond_perceptrons()
+        lines = [not_validated(parts) if parts else record_of(self.verdict, self.optimizer)]
         lines += [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
@@ -233,6 +254,7 @@ def diagnose(
     *,
     seeds: int = 5,
     batch_norm: Norm | None = None,
+    skip: str | Skip | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
 ) -> Diagnosis:
@@ -247,6 +269,7 @@ def diagnose(
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
         batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
         optimizer: a name in `OPTIMIZERS`; those that rescale each gradient forgive more.
         cure: whether to look for a cure where the network is not healthy.
 
@@ -267,13 +290,29 @@ def diagnose(
     inputs, labels = as_floats("inputs", inputs, None), np.asarray(labels)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
+    skips = Skip.parse(skip) if isinstance(skip, str) else skip
     patient = _Patient(name, inputs, labels, seeds, optimizer)
+    network = _Shape(units, batch_norm, skips)
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
-        diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
+        diagnosis = patient.diagnosis(Initialization.of(scheme), network)
         if not cure or diagnosis.verdict == "trains":
             return diagnosis
-        return replace(diagnosis, cure=_find_cure(patient, units, batch_norm))
+        return replace(diagnosis, cure=_find_cure(patient, diagnosis.scheme, network))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The hidden layers of a network, their normalization, and its skip connections."""
+
+    units: Sequence[int | str]
+    norm: Norm | None
+    skip: Skip | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a scheme that looks at data layer by layer can start this network."""
+        return not (self.norm or self.skip) and all(isinstance(layer, int) for layer in self.units)
 
 
 @dataclass(frozen=True)
@@ -287,11 +326,9 @@ class _Patient:
     optimizer: str
 
     @np.errstate(all="ignore")  # signals that overflow are a result
-    def diagnosis(
-        self, start: Initialization, units: Sequence[int | str], batch_norm: Norm | None = None
-    ) -> Diagnosis:
+    def diagnosis(self, start: Initialization, network: _Shape) -> Diagnosis:
         """Without a cure."""
-        sizes = (self.inputs.shape[1], *units, int(self.labels.max()) + 1)
+        sizes = (self.inputs.shape[1], *network.units, int(self.labels.max()) + 1)
         ensemble = initialize(
             sizes,
             [start] * self.seeds,
@@ -299,7 +336,8 @@ class _Patient:
             self.activation,
             "float64",
             data=self.inputs,
-            batch_norm=batch_norm,
+            batch_norm=network.norm,
+            skip=network.skip,
         )
         networks = measure_layers(ensemble, self.inputs, self.labels)
         difference = dissimilarity(self.inputs.astype(np.float64))
@@ -311,49 +349,51 @@ class _Patient:
             seeds=self.seeds,
             samples=len(self.inputs),
             optimizer=self.optimizer,
-            batch_norm=batch_norm,
+            batch_norm=network.norm,
+            skip=network.skip,
             layers=_layers(networks, numbers),
             severities=[max(severity(layer, self.optimizer) for layer in own) for own in numbers],
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
-    def _is_plain(self, units: Sequence[int | str], batch_norm: Norm | None) -> bool:
-        """Whether a scheme that looks at data layer by layer can start this network."""
-        return batch_norm is None and all(isinstance(layer, int) for layer in units)
-
-    def try_starts(
-        self, units: Sequence[int | str], batch_norm: Norm | None, depth: int | None = None
-    ) -> Cure | None:
-        """The first proposal that is good enough, else the healthiest, if it is healthy."""
+    def try_starts(self, network: _Shape, proposals: Iterable[Proposal]) -> tuple[float, Proposal] | None:
+        """The first proposal that is good enough, else the healthiest, if healthy; with its severity."""
         healthy: list[tuple[float, Proposal]] = []
-        for proposal in propose(self.activation, len(units)):
-            if proposal.scheme.is_data_dependent and not self._is_plain(units, batch_norm):
+        for proposal in proposals:
+            if proposal.scheme.is_data_dependent and not network.is_plain:
                 continue
-            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
+            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), network)
             if diagnosis.verdict == "trains":
                 healthy.append((diagnosis.severity, proposal))
                 if diagnosis.severity <= _GOOD_ENOUGH:
                     break
-        if not healthy:
-            return None
-        lowest, best = min(healthy, key=lambda pair: pair[0])
-        return Cure(
-            scheme=best.scheme,
-            why=best.why,
-            severity=lowest,
-            depth=depth,
-            batch_norm=batch_norm is not None,
-        )
+        return min(healthy, key=lambda pair: pair[0], default=None)
 
 
-def _find_cure(patient: _Patient, units: Sequence[int | str], batch_norm: Norm | None) -> Cure | None:
-    """Another start; else Batch Normalization; else fewer layers, half as many each time."""
-    cure = patient.try_starts(units, batch_norm) or patient.try_starts(units, BatchNorm())
-    depth = len(units)
-    while cure is None and depth > 1:
+def _find_cure(patient: _Patient, scheme: Scheme, network: _Shape) -> Cure | None:
+    """The first change of the network with which a start is healthy."""
+    for changed, how in _changes(network):
+        proposals = propose(patient.activation, len(network.units))
+        if "skip" in how:
+            proposals = chain([Proposal(scheme, _WHY_SMALLER)], proposals)
+        best = patient.try_starts(changed, proposals)
+        if best is not None:
+            return Cure(scheme=best[1].scheme, why=best[1].why, severity=best[0], **how)
+    return None
+
+
+def _changes(network: _Shape) -> Iterator[tuple[_Shape, dict[str, Any]]]:
+    """None; branches of a smaller scale; Batch Normalization; fewer layers, half as many each time."""
+    yield network, {}
+    if network.skip is not None and network.skip.scale != _SMALLER:
+        smaller = replace(network.skip, scale=_SMALLER)
+        yield replace(network, skip=smaller), {"skip": smaller}
+    if not isinstance(network.norm, BatchNorm):
+        yield replace(network, norm=BatchNorm()), {"batch_norm": True}
+    depth = len(network.units)
+    while depth > 1:
         depth //= 2
-        cure = patient.try_starts(units[:depth], batch_norm, depth)
-    return cure
+        yield replace(network, units=network.units[:depth]), {"depth": depth}
 
 
 def _layers(

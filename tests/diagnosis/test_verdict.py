@@ -16,6 +16,7 @@ from initlab.errors import UsageError
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import Scheme
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.theory.mean_field import gradient_factor
 
@@ -155,6 +156,45 @@ def test_what_no_start_cures_gets_normalization_or_fewer_layers(monkeypatch):
     hopeless, line = cure_with("zeros", 12)
     assert hopeless is None
     assert line.startswith("No start that was tried is healthy")
+
+
+def test_branches_that_add_too_much_get_a_smaller_scale():
+    """He's branches double the signal in each of 19 blocks: e^13 in all."""
+    ill = diagnosed("he", "relu", 20, skip="1")
+    assert (ill.verdict, str(ill.cure)) == ("does not train", "he with skip(every=1, scale=1/sqrt(blocks))")
+    assert repr(ill).splitlines()[-1].startswith("Try he with skip(every=1, scale=1/sqrt(blocks)), which is")
+    again = diagnosed("he", "relu", 20, skip=ill.cure.skip)
+    assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
+
+
+def test_a_cure_of_a_normalized_network_keeps_its_normalization():
+    """Only what is new is told, and lsuv, which needs a perceptron, is left out."""
+    ill = diagnosed("zeros", "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    assert ill.cure is not None
+    assert not ill.cure.batch_norm
+    again = diagnosed(ill.cure.scheme, "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
+
+
+@pytest.mark.parametrize(
+    ("how", "part"),
+    [
+        ({"skip": "2"}, "skip connections"),
+        ({"batch_norm": LayerNorm(), "skip": "2"}, "Layer Normalization and skip connections"),
+        ({"batch_norm": BatchNorm()}, "Batch Normalization"),
+    ],
+)
+def test_a_verdict_that_was_not_validated_says_so(how, part):
+    lines = repr(diagnosed("he", "relu", 3, **how)).splitlines()
+    assert any(line.endswith(f"found with perceptrons, and not validated for {part}") for line in lines)
+    assert not any("drawn by chance" in line for line in lines)
+
+
+def test_a_network_of_images_is_diagnosed():
+    inputs = RNG.standard_normal((50, 64))
+    diagnosis = diagnose("he", "relu", "conv(8, kernel=3), pool(2), 20", inputs, LABELS[:50], seeds=2)
+    assert [layer.units for layer in diagnosis.layers] == [8, 20]
+    assert "not validated for convolutions or pooling" in repr(diagnosis)
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "identity"])
