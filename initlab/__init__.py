@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.histograms import histogram_figure
     from initlab.plotting.loss import loss_figure
+    from initlab.plotting.style import figure_style
     from initlab.runner.config import Experiment, load_experiment
     from initlab.runner.results import load_results
     from initlab.runner.sweep import run_experiment
@@ -60,6 +61,7 @@ _HOMES = {
     "depth_profiles": "initlab.measure.depth",
     "diagnose": "initlab.diagnosis.verdict",
     "explain": "initlab.theory.explain",
+    "figure_style": "initlab.plotting.style",
     "gain": "initlab.theory.gains",
     "gains": "initlab.theory.gains",
     "histogram_figure": "initlab.plotting.histograms",
@@ -97,6 +99,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "loss_figure",
     "histogram_figure",
     "depth_figure",
+    "figure_style",
     "explain",
     "gain",
     "gains",

@@ -1,22 +1,33 @@
 """`initlab depth`: activations and gradients through the layers of untrained networks."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.pictures import (
+    Drawing,
+    FormatOption,
+    LabelOption,
+    OutputOption,
+    SamplesOption,
+    SizeOption,
+    StyleOption,
+    SvgTextOption,
+    TitleOption,
+    WidthOption,
+    default_target,
+    labelled,
+)
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
     JsonOption,
     app,
-    check_suffix,
     file_name,
     print_json,
     print_table,
     repeated,
     say,
-    write_figure,
 )
 from initlab.own_code import shown
 
@@ -27,34 +38,36 @@ _SCHEMES = ("std=1", "std=0.01", "book:xavier", "he")
 _ACTIVATIONS = ("sigmoid", "tanh", "relu")
 
 
+InitOption = Annotated[
+    list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default=", ".join(_SCHEMES))
+]
+ActivationOption = Annotated[
+    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+]
+LayersOption = Annotated[int, typer.Option("--depth", help="The number of hidden layers.")]
+SeedsOption = Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")]
+BatchNormOption = Annotated[
+    str | None,
+    typer.Option(metavar="before|after", help="Batch Normalization before or after the activation."),
+]
+
+
 @app.command()
 def depth(
-    init: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCHEME",
-            help=SCHEME_HELP,
-            show_default=", ".join(_SCHEMES),
-        ),
-    ] = None,
-    activation: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=ACTIVATION_HELP,
-            show_default=", ".join(_ACTIVATIONS),
-        ),
-    ] = None,
-    layers: Annotated[int, typer.Option("--depth", help="The number of hidden layers.")] = 20,
-    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
-    samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 300,
-    seeds: Annotated[int, typer.Option(help="The number of networks drawn from each scheme.")] = 5,
-    batch_norm: Annotated[
-        str | None,
-        typer.Option(metavar="before|after", help="Batch Normalization before or after the activation."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/depth/<words>.png")
-    ] = None,
+    init: InitOption = None,
+    label: LabelOption = None,
+    activation: ActivationOption = None,
+    layers: LayersOption = 20,
+    width: WidthOption = 100,
+    samples: SamplesOption = 300,
+    seeds: SeedsOption = 5,
+    batch_norm: BatchNormOption = None,
+    title: TitleOption = None,
+    style: StyleOption = "screen",
+    size: SizeOption = None,
+    formats: FormatOption = None,
+    svg_text: SvgTextOption = False,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw activations and gradients through depth.
@@ -69,17 +82,24 @@ def depth(
     from initlab.plotting.depth import depth_figure
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or _SCHEMES))))
+    schemes = labelled(schemes, label)
     functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     norm = BatchNorm.parse(batch_norm) if batch_norm else None
     words = file_name([*map(str, schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)])
-    target = output or Path("results", "depth", f"{words}.png")
-    check_suffix(target)
+    drawing = Drawing(
+        target=output or default_target(formats, "results", "depth", words),
+        formats=tuple(formats or ()),
+        style=style,
+        size=size,
+        svg_text=svg_text,
+    )
     profiles = depth_profiles(
         schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds, batch_norm=norm
     )
     kind = f", normalized {norm.place} the activation" if norm else ""
-    title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
-    write_figure(depth_figure(profiles, title), target)
+    if title is None:
+        title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
+    written = drawing.write(lambda: depth_figure(profiles, title))
     if as_json:
         rows = [{"label": profile.label, **row} for profile in profiles for row in profile.rows()]
         print_json({"layers": rows})
@@ -87,7 +107,7 @@ def depth(
         header = ["activation", "scheme", "last layer's std", "std in theory"]
         header += ["gradient factor", "factor in theory"]
         print_table(header, [_cells(profile) for profile in profiles])
-    say(f"Written: {target}")
+    say(f"Written: {', '.join(map(str, written))}")
 
 
 def _cells(profile: "Profile") -> list[object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from initlab.cli.models import Output, diagnosis_of_model, show_model
+from initlab.cli.pictures import Drawing, SizeOption, StyleOption
 from initlab.cli.references import is_reference
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
@@ -16,14 +17,12 @@ from initlab.cli.terminal import (
     JsonOption,
     SetOption,
     app,
-    check_suffix,
     number,
     plain,
     print_json,
     print_table,
     print_text,
     repeated,
-    write_figure,
 )
 from initlab.errors import DataError, UsageError, unknown_name
 from initlab.own_code import shown
@@ -96,6 +95,8 @@ def diagnose(
     layers: LayersOption = False,
     train: TrainOption = None,
     figure: FigureOption = None,
+    style: StyleOption = "screen",
+    size: SizeOption = None,
     cure: CureOption = None,
     library: LibraryOption = None,
     as_json: JsonOption = False,
@@ -105,13 +106,12 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
-    if figure:
-        check_suffix(figure, "--figure")
+    drawing = Drawing(target=figure, style=style, size=size, option="--figure") if figure else None
     if config is not None and is_reference(str(config)):
         if init or activation or hidden or overrides or train:
             raise UsageError("a model takes no --init, --activation, --hidden, --set or --train")
         model = diagnosis_of_model(str(config), data, optimizer or "sgd", seeds, library)
-        show_model(model, Output(layers=layers, as_json=as_json, figure=figure, cure=cure))
+        show_model(model, Output(layers=layers, as_json=as_json, figure=drawing, cure=cure))
         return
     if cure or library:
         raise UsageError("--cure and --library are for a model of your own, MODULE:MODEL")
@@ -126,13 +126,13 @@ def diagnose(
             repeated("--activation", activation or ["relu"]),
         )
         cases = _cases_of_options(inits, activations, hidden or "100x5", data or "mnist", optimizer or "sgd")
-    if figure and len(cases) > 1:
+    if drawing and len(cases) > 1:
         raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
-    if figure:
+    if drawing:
         from initlab.plotting.diagnosis import network_figure
 
-        write_figure(network_figure(diagnoses[0]), figure)
+        drawing.write(lambda: network_figure(diagnoses[0]))
     trials = [case.trial(diagnosis, train) for case, diagnosis in zip(cases, diagnoses, strict=True)]
     if as_json:
         print_json({"networks": [_plain(*pair) for pair in zip(diagnoses, trials, strict=True)]})

@@ -1,24 +1,37 @@
 """`initlab histogram`: histograms of untrained networks, layer by layer."""
 
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.pictures import (
+    Drawing,
+    FormatOption,
+    LabelOption,
+    OutputOption,
+    SamplesOption,
+    SizeOption,
+    StyleOption,
+    SvgTextOption,
+    TitleOption,
+    WidthOption,
+    default_target,
+    labelled,
+)
 from initlab.cli.terminal import (
     ACTIVATION_HELP,
     SCHEME_HELP,
     JsonOption,
     app,
-    check_suffix,
     file_name,
     number,
     print_json,
     print_table,
     repeated,
     say,
-    write_figure,
 )
 from initlab.errors import UsageError, require
 from initlab.own_code import shown
@@ -29,48 +42,49 @@ if TYPE_CHECKING:
     from initlab.measure.histograms import Panel
     from initlab.measure.quantities import Predicted
 
+_ACTIVATIONS = ("sigmoid", "tanh", "relu")
 _MOST_ROWS = 6  # in one figure of several activation functions
+
+
+InitOption = Annotated[list[str] | None, typer.Option(metavar="SCHEME", help=SCHEME_HELP, show_default="he")]
+ActivationOption = Annotated[
+    list[str] | None, typer.Option(help=ACTIVATION_HELP, show_default=", ".join(_ACTIVATIONS))
+]
+WhatOption = Annotated[
+    str, typer.Option(help="activations, preactivations, gradients, weights or weight_gradients.")
+]
+DepthOption = Annotated[int, typer.Option(help="The number of hidden layers.")]
+BinsOption = Annotated[int, typer.Option(max=10_000, help="The number of bins.")]
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="The range of the histograms; the book's is 0,1.",
+        show_default="that of the function, or of the first layer's values",
+    ),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="The seed of inputs and weights.")]
 
 
 @app.command()
 def histogram(
-    init: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SCHEME",
-            help=SCHEME_HELP,
-            show_default="he",
-        ),
-    ] = None,
-    activation: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=ACTIVATION_HELP,
-            show_default="sigmoid, tanh, relu",
-        ),
-    ] = None,
-    what: Annotated[
-        str,
-        typer.Option(help="activations, preactivations, gradients, weights or weight_gradients."),
-    ] = "activations",
-    depth: Annotated[int, typer.Option(help="The number of hidden layers.")] = 5,
-    width: Annotated[int, typer.Option(help="Input features, and units of each layer.")] = 100,
-    samples: Annotated[int, typer.Option(max=1_000_000, help="Input vectors, drawn from N(0, 1).")] = 1000,
-    bins: Annotated[int, typer.Option(max=10_000, help="The number of bins.")] = 30,
-    edges: Annotated[
-        str | None,
-        typer.Option(
-            "--range",
-            metavar="LOW,HIGH",
-            help="The range of the histograms; the book's is 0,1.",
-            show_default="that of the function, or of the first layer's values",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of inputs and weights.")] = 0,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="A .png, .svg or .pdf file.", show_default="results/histogram/<schemes>.png"),
-    ] = None,
+    init: InitOption = None,
+    label: LabelOption = None,
+    activation: ActivationOption = None,
+    what: WhatOption = "activations",
+    depth: DepthOption = 5,
+    width: WidthOption = 100,
+    samples: SamplesOption = 1000,
+    bins: BinsOption = 30,
+    edges: RangeOption = None,
+    seed: SeedOption = 0,
+    title: TitleOption = None,
+    style: StyleOption = "screen",
+    size: SizeOption = None,
+    formats: FormatOption = None,
+    svg_text: SvgTextOption = False,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw histograms of untrained networks by layer.
@@ -86,12 +100,17 @@ def histogram(
     from initlab.plotting.histograms import MOST_ROWS
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or ["he"]))))
-    chosen = repeated("--activation", activation or ["sigmoid", "tanh", "relu"])
-    functions = [ACTIVATIONS.resolve(name) for name in chosen]
+    schemes = labelled(schemes, label)
+    functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
     words += [what] if what != "activations" else []
-    target = output or Path("results", "histogram", f"{file_name(words)}.png")
-    check_suffix(target)
+    drawing = Drawing(
+        target=output or default_target(formats, "results", "histogram", file_name(words)),
+        formats=tuple(formats or ()),
+        style=style,
+        size=size,
+        svg_text=svg_text,
+    )
     require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
     panels = layer_panels(
         schemes,
@@ -104,7 +123,7 @@ def histogram(
         edges=_parse_range(edges),
         seed=seed,
     )
-    written = _draw(panels, target, f"{QUANTITIES[what].title} before training")
+    written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} before training")
     if as_json:
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
@@ -112,19 +131,20 @@ def histogram(
     say(f"Written: {', '.join(map(str, written))}")
 
 
-def _draw(panels: "Sequence[Panel]", target: Path, what: str) -> list[Path]:
-    """Draw all panels into one file, or those of each activation function into its own; return the files."""
+def _draw(panels: "Sequence[Panel]", drawing: Drawing, title: str | None, what: str) -> list[Path]:
+    """Draw one figure of all panels, or one of each activation function; return the files."""
     from initlab.plotting.histograms import histogram_figure
 
     names = ", ".join(dict.fromkeys(panel.label for panel in panels))
     activations = list(dict.fromkeys(panel.activation for panel in panels))
     if len(activations) == 1 or len({(panel.activation, panel.label) for panel in panels}) <= _MOST_ROWS:
-        write_figure(histogram_figure(panels, f"{what}: {names}"), target)
-        return [target]
-    files = [target.with_stem(f"{target.stem}-{shown(activation)}") for activation in activations]
-    for activation, file in zip(activations, files, strict=True):
+        heading = f"{what}: {names}" if title is None else title
+        return drawing.write(lambda: histogram_figure(panels, heading))
+    files: list[Path] = []
+    for activation in activations:
         chosen = [panel for panel in panels if panel.activation == activation]
-        write_figure(histogram_figure(chosen, f"{what}, {shown(activation)}: {names}"), file)
+        heading = f"{what}, {shown(activation)}: {names}" if title is None else title
+        files += drawing.part(shown(activation)).write(partial(histogram_figure, chosen, heading))
     return files
 
 

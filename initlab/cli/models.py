@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from initlab.cli.pictures import Drawing
 from initlab.cli.references import is_reference, object_of
-from initlab.cli.terminal import print_json, print_table, write_figure
+from initlab.cli.terminal import print_json, print_table
 from initlab.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ class Output:
     Attributes:
         layers: whether the numbers of every layer are printed.
         as_json: whether all is printed for programs.
-        figure: a file for the picture.
+        figure: the file of the picture, and its looks.
         cure: a file for the lines that cure the model.
     """
 
     layers: bool
     as_json: bool
-    figure: Path | None
+    figure: Drawing | None
     cure: Path | None
 
 
@@ -104,7 +105,7 @@ def _library_of(model: object) -> str:
 def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:
     """Print a diagnosis, and write the files that were asked for."""
     if output.figure:
-        write_figure(diagnosis.figure(), output.figure)
+        output.figure.write(diagnosis.figure)
     if output.cure and diagnosis.cure:
         output.cure.parent.mkdir(parents=True, exist_ok=True)
         output.cure.write_text(f"{diagnosis.cure.code}\n", encoding="utf-8")
@@ -118,6 +119,6 @@ def show_model(diagnosis: "ModelDiagnosis", output: Output) -> None:
         typer.echo("")
         print_table(*diagnosis.table())
     if output.figure:
-        typer.echo(f"\n{output.figure}")
+        typer.echo(f"\n{output.figure.target}")
     if output.cure:
         typer.echo(f"\n{output.cure}" if diagnosis.cure else f"\nNo cure, so {output.cure} was not written.")

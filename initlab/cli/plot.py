@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 
-from initlab.cli.terminal import (
-    AllowCodeOption,
-    ResultsOption,
-    app,
-    check_suffix,
-    file_name,
-    say,
-    write_figure,
+from initlab.cli.pictures import (
+    Drawing,
+    FormatOption,
+    OutputOption,
+    SizeOption,
+    StyleOption,
+    SvgTextOption,
+    TitleOption,
+    default_target,
 )
+from initlab.cli.terminal import AllowCodeOption, ResultsOption, app, file_name, say
 
 
 @app.command()
@@ -29,10 +31,12 @@ def plot(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Draw these runs alone; repeatable.")
     ] = None,
     log: Annotated[str, typer.Option(metavar="x|y|xy", help="The axes that are logarithmic.")] = "",
-    title: Annotated[str | None, typer.Option(help="The title.", show_default="what is drawn")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="A .png, .svg or .pdf file.", show_default="results/plot/<words>.png")
-    ] = None,
+    title: TitleOption = None,
+    style: StyleOption = "screen",
+    size: SizeOption = None,
+    formats: FormatOption = None,
+    svg_text: SvgTextOption = False,
+    output: OutputOption = None,
     results: ResultsOption = Path("results"),
     allow_code: AllowCodeOption = False,
 ) -> None:
@@ -47,11 +51,15 @@ def plot(
     from initlab.runner.store import find_store
 
     words = [*experiments, y, x, *filter(None, (color, heat, log)), *(only or [])]
-    target = output or results / "plot" / f"{file_name(words)}.png"
-    check_suffix(target)
+    drawing = Drawing(
+        target=output or default_target(formats, str(results), "plot", file_name(words)),
+        formats=tuple(formats or ()),
+        style=style,
+        size=size,
+        svg_text=svg_text,
+    )
     chosen = Plot(x=x, y=y, color=color, heat=heat, only=read_only(only or []), log=log, title=title)
     folders = [find_store(results, name).folder for name in experiments]
-    write_figure(
-        plot_results([load_results(folder, allow_code=allow_code) for folder in folders], chosen), target
-    )
-    say(f"Written: {target}")
+    loaded = [load_results(folder, allow_code=allow_code) for folder in folders]
+    written = drawing.write(lambda: plot_results(loaded, chosen))
+    say(f"Written: {', '.join(map(str, written))}")

@@ -99,7 +99,8 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
     plan = preview(experiment, results, choice)
     rows = plan.rows()
     if as_json:
-        print_json({"seconds": round(plan.seconds, 1), "runs": rows})
+        sizes = {"most_runs": plan.most, "grid_runs": plan.grid} if experiment.boundary else {}
+        print_json({"seconds": round(plan.seconds, 1), "runs": rows, **sizes})
         return
     print_table(
         ["run", "label", "seed", "cohort"],
@@ -109,6 +110,10 @@ def _preview(experiment: "Experiment", results: Path, choice: "Choice", as_json:
         f"{len(plan.missing)} of {len(rows)} runs to train, in {len(plan.cohorts)} cohorts: "
         f"about {_duration(plan.seconds)}."
     )
+    if experiment.boundary and plan.missing:
+        which = "first" if len(plan.missing) == len(rows) else "next"
+        all_in_all = f"{plan.most:,} runs in all; a grid of the same resolution has {plan.grid:,}"
+        say(f"This is the {which} round. The boundary takes at most {all_in_all}.")
 
 
 def _duration(seconds: float) -> str:
@@ -120,9 +125,14 @@ def _duration(seconds: float) -> str:
 
 
 def _print_outcome(outcome: "Results", as_json: bool) -> None:
+    from initlab.runner.boundary_tables import boundary_text
     from initlab.runner.tables import group_table
 
-    if as_json:
+    if outcome.boundaries is not None and as_json:
+        print_json({"conditions": outcome.summary(), "boundary": outcome.boundaries.row()})
+    elif outcome.boundaries is not None:
+        typer.echo(boundary_text(outcome.boundaries, screen_width()))
+    elif as_json:
         print_json({"conditions": outcome.summary()})
     else:
         typer.echo(group_table(outcome.groups, screen_width()))

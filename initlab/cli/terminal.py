@@ -1,4 +1,4 @@
-"""The parts that all commands share: the app, common options, and output as tables, JSON, messages, figures.
+"""The parts that all commands share: the app, common options, and output as tables, JSON, messages.
 
 Tables and JSON go to standard output, messages to standard error.
 """
@@ -22,8 +22,6 @@ from initlab.registry import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from matplotlib.figure import Figure
 
 
 class _Commands(TyperGroup):
@@ -250,6 +248,7 @@ class Bar:
         self.done, self.total = done, total
         if self.bar is None:
             self.bar = tqdm(total=total, unit="run", desc="training", disable=None if self.shown else True)
+        self.bar.total = total  # which grows where one round of runs follows another
         self.bar.update(done - self.bar.n)
 
 
@@ -257,23 +256,3 @@ def file_name(words: "Iterable[str]") -> str:
     """A safe file name that consists of words."""
     letters = "-".join(words)
     return "".join(c if c.isalnum() or c in ".-=" else "_" for c in letters).strip("._")[:80]
-
-
-def check_suffix(target: Path, option: str = "--output") -> None:
-    """Refuse a file name of an unknown picture format, before anything is computed."""
-    if target.suffix not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"{option} {target}: the name must end in .png, .svg or .pdf")
-
-
-def write_figure(figure: "Figure", target: Path) -> None:
-    """Draw a figure into a file, and make its folder.
-
-    Args:
-        figure: what is drawn.
-        target: a name that ends in .png, .svg or .pdf.
-    """
-    from initlab.plotting.style import render
-
-    picture = render(figure, target.suffix[1:])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(picture)

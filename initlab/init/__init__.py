@@ -16,9 +16,11 @@ from initlab.init import (
     own_schemes,
     per_layer,
     pretraining,
+    residual,
     scheme,
     schemes,
     structured,
+    width,
 )
 
 __all__ = [
@@ -30,7 +32,9 @@ __all__ = [
     "own_schemes",
     "per_layer",
     "pretraining",
+    "residual",
     "scheme",
     "schemes",
     "structured",
+    "width",
 ]

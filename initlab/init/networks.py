@@ -90,6 +90,35 @@ def initialize(
     return ensemble
 
 
+def rate_factors(ensemble: Ensemble, schemes: Sequence[SchemeLike], *, adaptive: bool) -> FloatArray | None:
+    """Factors of each parameter's learning rate, for schemes that have them, as `mup`.
+
+    `train` follows them. In a loop of your own, give them to the optimizer: `optimizer.factors = ...`.
+
+    Args:
+        ensemble: M networks.
+        schemes: of each network, M.
+        adaptive: whether the optimizer rescales each gradient; see `Optimizer.is_adaptive`.
+
+    Returns:
+        (M, P), or None where no scheme has any.
+
+    >>> networks = initialize([4, 128, 128, 2], ["he", "mup"])
+    >>> rate_factors(networks, ["he", "mup"], adaptive=False)[:, 0].tolist()
+    [1.0, 2.0]
+    """
+    starts = as_initializations(schemes)
+    if not any(start.sets_rates for start in starts):
+        return None
+    factors = ensemble.keep(np.arange(ensemble.networks))
+    factors.parameters[...] = 1
+    layers = len(factors.weights)
+    for row, start in enumerate(starts):
+        for layer, (W, b) in enumerate(zip(factors.weights, factors.biases, strict=True)):
+            W[row], b[row] = start.rates(layer, layers, W[row].shape, adaptive=adaptive)
+    return factors.parameters
+
+
 def _as_inputs(data: Any, features: int) -> Inputs | None:
     """Nested lists as an array; inputs must have the length that the network takes."""
     if isinstance(data, list | tuple):

@@ -139,6 +139,23 @@ class Initialization:
         return W, b
 
     @property
+    def sets_rates(self) -> bool:
+        """Whether a scheme has learning rates of its own for each layer."""
+        return any(scheme.sets_rates for scheme in self._weights().values())
+
+    def rates(self, layer: int, layers: int, shape: Sequence[int], *, adaptive: bool) -> tuple[float, float]:
+        """Factors of the learning rate of a layer's weights and of its biases.
+
+        Args:
+            layer: from 0 to layers - 1.
+            layers: the number of layers, with the last one that gives the logits.
+            shape: of the weights, (n_in, n_out) or (channels, C, k, k).
+            adaptive: whether the optimizer rescales each gradient.
+        """
+        matrix = KernelShape(shape) if len(shape) == 4 else cast(Shape, shape)
+        return self.of_layer(layer, layers).rates(matrix, adaptive=adaptive)
+
+    @property
     def has_theory(self) -> bool:
         """Whether mean-field theory applies to all schemes."""
         schemes = (self.scheme, self.first, self.last, self.bias)

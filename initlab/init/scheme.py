@@ -100,6 +100,9 @@ class Law:
         biases: `biases(W, **arguments)` are the biases (n_out,) that belong to drawn weights; None for most
             laws, whose biases are 0.
         branch_scale: where the learned scale of each residual branch begins; None for most laws, 1.
+        rates: `rates(shape, adaptive, **arguments)` gives factors of the learning rate of a layer's weights
+            and of its biases, for an optimizer that rescales each gradient (`adaptive`) or not; None for most
+            laws, which leave the rate alone.
         adapt: the function that changes drawn weights after it looked at data; None for most laws. See
             `data_dependent`.
     """
@@ -112,6 +115,7 @@ class Law:
     also: tuple[str, ...] = ()
     biases: Callable[..., FloatArray] | None = None
     branch_scale: float | None = None
+    rates: Callable[..., tuple[float, float]] | None = None
     adapt: Callable[..., int] | None = None
 
     def parameters(self) -> Parameters:
@@ -265,6 +269,8 @@ class Scheme:
     def _settled(self) -> Mapping[str, Argument]:
         """The arguments, of which none is left open."""
         if self.open_arguments:
+            residual = {"blocks", "every"} & set(self.open_arguments)
+            require(not residual, f"{self.name} is for residual networks: give yours skip connections")
             examples = {name: _EXAMPLES[name] for name in self.open_arguments}
             raise UsageError(
                 f"{self.name} alone depends on the network; write {written_call(self.name, examples)}"
@@ -280,6 +286,25 @@ class Scheme:
     def branch_scale(self) -> float | None:
         """Where the learned scale of each residual branch begins, for a scheme that says so."""
         return self._law.branch_scale
+
+    def rates(self, shape: Shape, *, adaptive: bool) -> tuple[float, float]:
+        """Factors of the learning rate of a layer's weights and of its biases; 1 for most schemes.
+
+        Args:
+            shape: (n_in, n_out) of the layer.
+            adaptive: whether the optimizer rescales each gradient, as Adam does.
+
+        >>> Scheme("mup").within(place="last").rates((128, 10), adaptive=False)
+        (0.5, 1.0)
+        """
+        if self._law.rates is None:
+            return 1.0, 1.0
+        return self._law.rates(shape, adaptive, **self._settled())
+
+    @property
+    def sets_rates(self) -> bool:
+        """Whether the scheme has learning rates of its own for each layer."""
+        return self._law.rates is not None
 
     @property
     def has_theory(self) -> bool:

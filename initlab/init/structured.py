@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from initlab.errors import require
-from initlab.init.scheme import OWN, SCHEMES, Own, Place, Shape
-from initlab.init.schemes import identity, normal, orthogonal
+from initlab.init.scheme import OWN, SCHEMES, KernelShape, Own, Place, Shape
+from initlab.init.schemes import Gain, gain_of, identity, normal, orthogonal
 from initlab.init.shaping import find_mirror, find_shift, is_odd_plus_constant
 from initlab.nn.arrays import FloatArray
 
@@ -35,6 +35,44 @@ def hadamard(order: int) -> FloatArray:
     for _ in range(order):
         H = np.block([[H, H], [H, -H]])
     return H
+
+
+@SCHEMES.register(
+    "delta_orthogonal",
+    formula="a kernel's middle pixel is an orthogonal matrix times gain, the other pixels are 0",
+    source="Xiao et al. 2018, Dynamical isometry and a mean field theory of CNNs, algorithm 2",
+    variance=lambda shape, gain=1.0: _delta_variance(shape, gain),
+)
+def delta_orthogonal(rng: np.random.Generator, shape: Shape, *, gain: Gain = 1.0) -> FloatArray:
+    """Each convolution begins as one orthogonal matrix, applied at every place of the image alike.
+
+    Such a layer keeps lengths and angles exactly, where it has as many channels as its inputs or more, and
+    for images of any size; Gaussian kernels of equal variance do so on average only, and mix neighbouring
+    places, which makes them alike within some tens of layers. A dense layer is orthogonal.
+
+    Args:
+        rng: the generator to draw from.
+        shape: (n_in, n_out), or the `KernelShape` of kernels of odd size.
+        gain: every singular value, a number from 0 on or the name of an activation function; see `gain_of`.
+
+    >>> from initlab.init.scheme import KernelShape
+    >>> W = delta_orthogonal(np.random.default_rng(0), KernelShape((4, 2, 3, 3))).reshape(2, 3, 3, 4)
+    >>> middle = W[:, 1, 1]
+    >>> bool(np.allclose(middle @ middle.T, np.eye(2))), int(np.count_nonzero(W)), middle.size
+    (True, 8, 8)
+    """
+    if not isinstance(shape, KernelShape):
+        return orthogonal(rng, shape, gain=gain)
+    channels, below, *size = shape.kernels
+    W = np.zeros((below, *size, channels))
+    W[:, size[0] // 2, size[1] // 2] = orthogonal(rng, (below, channels), gain=gain)
+    return W.reshape(shape)
+
+
+def _delta_variance(shape: Shape, gain: Gain = 1.0) -> float:
+    """The mean square of all weights, those that are 0 included."""
+    channels, below, *size = shape.kernels if isinstance(shape, KernelShape) else shape
+    return gain_of(gain) ** 2 / max(channels, below) / math.prod(size)
 
 
 @SCHEMES.register(

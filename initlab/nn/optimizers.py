@@ -330,6 +330,10 @@ def check_optimizer(name: str, arguments: Mapping[str, Any]) -> None:
         require(argument in arguments, f"{name} needs {argument}, as in {name}({argument}=0.1)")
 
 
+# Their steps are as large as the gradients; the others rescale each gradient.
+PROPORTIONAL = ("sgd", "momentum", "nesterov")
+
+
 class Optimizer:
     """An optimizer with its arguments and its memory, for the M networks of an ensemble.
 
@@ -342,6 +346,7 @@ class Optimizer:
         update: the function of this name.
         arguments: for each argument a float, or an array (M, 1) in float64.
         memory: what the function keeps from step to step.
+        factors: of the learning rate of each parameter, (M, P); None where all learn at the same rate.
 
     Raises:
         UsageError: for an unknown name or argument, a missing one, or a value out of range.
@@ -359,6 +364,12 @@ class Optimizer:
             for key, value in arguments.items()
         }
         self.memory: Memory = {}
+        self.factors: FloatArray | None = None
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether a larger gradient makes no larger step, since each is rescaled."""
+        return self.name not in PROPORTIONAL
 
     @classmethod
     def parse(cls, text: str) -> "Optimizer":
@@ -390,7 +401,8 @@ class Optimizer:
         """
         # One number for all networks stays a Python float: NumPy rounds `1 - 0.999` to float32 after the
         # subtraction, as it does for a default. An array (M, 1) would be rounded before it.
-        scaled = {**self.arguments, "lr": self.arguments["lr"] * lr_factor}
+        lr = self.arguments["lr"] * lr_factor
+        scaled = {**self.arguments, "lr": lr if self.factors is None else lr * self.factors}
         arguments = {
             key: value if isinstance(value, float) else value.astype(parameters.dtype)
             for key, value in scaled.items()
@@ -409,6 +421,7 @@ class Optimizer:
         kept = Optimizer.__new__(Optimizer)
         kept.name, kept.update, kept.memory = self.name, self.update, {}
         kept.arguments = self._arguments_of(rows)
+        kept.factors = None if self.factors is None else self.factors[rows]
         return kept
 
     def keep(self, rows: IntArray) -> None:
@@ -419,6 +432,7 @@ class Optimizer:
         """
         self.arguments = self._arguments_of(rows)
         self.memory = {key: value[rows] for key, value in self.memory.items()}
+        self.factors = None if self.factors is None else self.factors[rows]
 
     def _arguments_of(self, rows: IntArray) -> dict[str, Any]:
         return {k: v if isinstance(v, float) or len(v) == 1 else v[rows] for k, v in self.arguments.items()}

@@ -15,7 +15,7 @@ from initlab.measure.depth import Profile
 from initlab.nn.arrays import FloatArray
 from initlab.own_code import shown
 from initlab.plotting.elements import beside, headline
-from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
+from initlab.plotting.style import Figure, Look, distinct_looks, plain, points, styled
 from initlab.plotting.text import wrapped
 
 # More error bars than this touch each other.
@@ -25,6 +25,8 @@ _HIDDEN = 0.01  # of the height of a panel
 _LEAST_RANGE = 4.0  # of a panel; less would make mountains of noise
 _PANEL_WIDTH = 2.8  # inches
 _ROW_HEIGHT = 2.7
+_WIDTH = 9
+_BESIDE_ROW = 0.7  # of its height, which the name of an axis leaves free
 # What a logarithmic axis cannot hold stands at its edge: the words for each marker.
 _ZERO, _OVERFLOW, _UNDEFINED = "v", "^", "x"
 _WORDS = {_ZERO: "exactly 0", _OVERFLOW: "overflow", _UNDEFINED: "undefined: 0/0 or overflow"}
@@ -40,13 +42,13 @@ def depth_figure(profiles: Sequence[Profile], title: str | None = None) -> Figur
 
     Args:
         profiles: from `measure.depth.depth_profiles`.
-        title: the finding; by default, what is drawn.
+        title: the finding; by default, what is drawn; an empty one leaves it out.
     """
     if not profiles:
         raise UsageError("there is no profile to draw; depth_figure takes what `depth_profiles` returns")
     rows = [list(row) for _, row in groupby(profiles, key=lambda profile: profile.activation)]
-    figure = Figure(figsize=(9, 0.9 + _ROW_HEIGHT * len(rows)))
-    headline(figure, title or _title(profiles))
+    figure = Figure(figsize=(_WIDTH, 0.9 + _ROW_HEIGHT * len(rows)))
+    headline(figure, _title(profiles) if title is None else title)
     panels = figure.subplots(len(rows), 2, squeeze=False)
     for (left, right), row in zip(panels, rows, strict=True):
         _draw_row(left, right, row)
@@ -68,9 +70,7 @@ def _draw_row(left: Axes, right: Axes, row: Sequence[Profile]) -> None:
         _draw(right, profile.gradient_std, gradients, style, profile.label)
         _mark_edges(left, profile.activation_std, style, if_nan=_OVERFLOW)
         _mark_edges(right, profile.gradient_std, style, if_nan=_UNDEFINED)
-    activation = wrapped(shown(row[0].activation), _ROW_HEIGHT - 0.7, 9, most=2)
-    left.set_ylabel(plain(f"{activation}\nstd of activations"))
-    right.set_ylabel("std of gradients\nrelative to the last layer's")
+    _name_rows(left, right, shown(row[0].activation))
     for axes, measured in ((left, "activation_std"), (right, "gradient_std")):
         if not any(_drawable(getattr(profile, measured)).any() for profile in row):
             axes.set_ylim(0.1, 10)  # matplotlib finds no limits
@@ -79,8 +79,21 @@ def _draw_row(left: Axes, right: Axes, row: Sequence[Profile]) -> None:
         if row[0].activation_std.shape[1] < _FEW_LAYERS:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if equal := _coinciding(row):
-        words = wrapped(f"points that hide each other: {'; '.join(equal)}", _PANEL_WIDTH, 8)
-        left.set_title(plain(words), fontsize=8, fontweight="normal")
+        figure = left.get_figure(root=True)
+        room = _PANEL_WIDTH * min(1.0, figure.get_figwidth() / _WIDTH if figure else 1.0)
+        words = wrapped(f"points that hide each other: {'; '.join(equal)}", room, points(8))
+        left.set_title(plain(words), fontsize=points(8), fontweight="normal")
+
+
+def _name_rows(left: Axes, right: Axes, activation: str) -> None:
+    """Names of the vertical axes that are no longer than the axes, also in a figure that was made small."""
+    grid, figure = left.get_gridspec(), left.get_figure(root=True)
+    assert grid is not None
+    assert figure is not None
+    room = min(_ROW_HEIGHT, figure.get_figheight() / grid.nrows) - _BESIDE_ROW
+    left.set_ylabel(plain(f"{wrapped(activation, room, points(9), most=2)}\nstd of activations"))
+    relative = wrapped("relative to the last layer's", room, points(9))
+    right.set_ylabel(f"std of gradients\n{relative}")
 
 
 def _coinciding(row: Sequence[Profile]) -> list[str]:

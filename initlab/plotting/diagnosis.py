@@ -10,7 +10,7 @@ from initlab.diagnosis.limits import FACTOR_LIMIT, FACTORS, Numbers, symptoms_of
 from initlab.diagnosis.verdict import Diagnosis
 from initlab.own_code import shown
 from initlab.plotting.elements import headline
-from initlab.plotting.style import Figure, plain, styled
+from initlab.plotting.style import Figure, plain, points, styled
 
 _RELATIVE_TO = {"signal": "the first layer's", "gradient": "the last layer's", "difference": "the inputs'"}
 _MOST_NAMES = 24  # more names below one axis overlap
@@ -44,7 +44,7 @@ def diagnosis_figure(
     """
     figure = Figure(figsize=(max(5.0, min(10.0, 2.5 + 0.3 * len(layers))), 6.0))
     headline(figure, title)
-    figure.set_figheight(6.0 + _LINE * figure.get_suptitle().count("\n"))
+    figure.grow(0, 6.0 + _LINE * figure.get_suptitle().count("\n"))
     panels = figure.subplots(len(FACTORS), 1, sharex=True)
     for axes, factor in zip(panels, FACTORS, strict=True):
         _draw(axes, factor, layers, (predicted or {}).get(factor, ()))
@@ -74,7 +74,9 @@ def _draw(axes: Axes, factor: str, layers: Sequence[Numbers], predicted: Sequenc
 def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     every = math.ceil(len(names) / _MOST_NAMES)
     shown = range(0, len(names), every)
-    axes.set_xticks(list(shown), [_short(names[i]) for i in shown], rotation=60, ha="right", fontsize=8)
+    axes.set_xticks(
+        list(shown), [_short(names[i]) for i in shown], rotation=60, ha="right", fontsize=points(8)
+    )
 
 
 def _short(name: str) -> str:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from initlab.plotting.style import Look, as_written, plain, render
+from initlab.plotting.style import Figure as OwnFigure
+from initlab.plotting.style import Look, as_written, letters, plain, points, render
 from initlab.plotting.text import width, wrapped
 
 SUFFIXES = ("png", "svg")
@@ -19,15 +21,21 @@ _HEADLINE = 11  # points
 _MARGIN = 0.2
 _WIDEST_TITLE = 6.3
 _WIDEST_LABEL = 3.0
+_BESIDE_TITLE = 0.3  # the names and numbers of the vertical axis
 _MOST_LARGE = 15  # entries of a legend in large letters
 _HANDLE = 0.7  # the width of a legend without its texts, in inches
 _AXES = 0.6  # of the figure's width that a legend leaves to the axes
 _LINE = 1.5  # the height of a legend's line, in heights of its letters
 
 
-def pictures(figure: Figure) -> dict[str, bytes]:
-    """The figure as PNG and SVG, by suffix."""
-    return {suffix: render(figure, suffix) for suffix in SUFFIXES}
+def pictures(figure: Figure, formats: Sequence[str] = SUFFIXES) -> dict[str, bytes]:
+    """The figure in some formats, by suffix.
+
+    Args:
+        figure: to draw.
+        formats: in the order of `appearance.FORMATS`; PNG and SVG by default.
+    """
+    return {suffix: render(figure, suffix) for suffix in formats}
 
 
 def headline(figure: Figure, finding: str) -> None:
@@ -35,11 +43,13 @@ def headline(figure: Figure, finding: str) -> None:
 
     Args:
         figure: with or without panels yet.
-        finding: what the panels show, as a sentence.
+        finding: what the panels show, as a sentence; an empty one leaves the headline out.
     """
-    room = figure.get_figwidth() - _MARGIN
-    lines = wrapped(finding, room, _HEADLINE, "bold")
-    figure.suptitle(plain(lines), x=0.01, ha="left", fontsize=_HEADLINE, fontweight="bold")
+    if not finding:
+        return
+    room, size = figure.get_figwidth() - _MARGIN, points(_HEADLINE)
+    lines = wrapped(finding, room, size, "bold")
+    figure.suptitle(plain(lines), x=0.01, ha="left", fontsize=size, fontweight="bold")
 
 
 def axes_title(axes: Axes, finding: str) -> None:
@@ -49,7 +59,9 @@ def axes_title(axes: Axes, finding: str) -> None:
         axes: the panel.
         finding: what it shows, as a sentence.
     """
-    axes.set_title(plain(wrapped(finding, _WIDEST_TITLE, 10, "bold")))
+    size, weight = letters(mpl.rcParams["axes.titlesize"]), mpl.rcParams["axes.titleweight"]
+    room = _room(axes.figure) - _BESIDE_TITLE if _is_sized(axes.figure) else _WIDEST_TITLE
+    axes.set_title(plain(wrapped(finding, room, size, weight)))
 
 
 def within(axes: Axes, **options: Any) -> None:
@@ -61,15 +73,17 @@ def within(axes: Axes, **options: Any) -> None:
     """
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles, [_lines(label, 9) for label in labels], **options)
+        axes.legend(handles, [_lines(axes.figure, label, points(9)) for label in labels], **options)
 
 
 def beside(axes: Axes, size: float = 9, title: str = "", more: Sequence[Artist] = ()) -> None:
     """A legend of the labelled lines beside the axes, if there are any; the figure grows to hold it.
 
+    In a figure of a given width it stands below the axes, unless there is room.
+
     Args:
         axes: with the lines.
-        size: of the font, in points; 7 is the most for more than fifteen lines.
+        size: of the font, in points of the default style; 7 is the most for more than fifteen lines.
         title: of the legend.
         more: entries behind those of the lines.
     """
@@ -78,19 +92,38 @@ def beside(axes: Axes, size: float = 9, title: str = "", more: Sequence[Artist] 
     if not handles:
         return
     figure = axes.figure
-    assert isinstance(figure, Figure)
-    size = size if len(labels) <= _MOST_LARGE else min(size, 7)
-    lines = [_lines(label, size) for label in labels]
+    assert isinstance(figure, OwnFigure)
+    size = points(size if len(labels) <= _MOST_LARGE else min(size, 7))
+    lines = [_lines(figure, label, size) for label in labels]
     height = _LINE * size * ("\n".join(lines).count("\n") + 2) / 72
     widest = max(width(as_written(line), size) for label in lines for line in label.split("\n"))
     wide, high = figure.get_size_inches()
-    figure.set_size_inches(max(wide, _AXES * wide + widest + _HANDLE), max(high, height + 2 * _MARGIN))
-    figure.legend(handles, lines, loc="outside right upper", fontsize=size, title=title)
+    is_below = _is_sized(figure) and _AXES * wide + widest + points(_HANDLE) > wide
+    if is_below:
+        figure.grow(wide, high + height)
+    else:
+        figure.grow(_AXES * wide + widest + points(_HANDLE), height + 2 * _MARGIN)
+    # A headline may run above the legend, unless the figure has grown for it.
+    right = "outside right center" if _is_sized(figure) else "outside right upper"
+    place: Any = "outside lower center" if is_below else right
+    figure.legend(handles, lines, loc=place, fontsize=size, title=title, title_fontsize=points(9))
 
 
-def _lines(label: str, size: float) -> str:
+def _lines(figure: Any, label: str, size: float) -> str:
     """A label in lines as wide as a legend may be."""
-    return plain(wrapped(as_written(label), _WIDEST_LABEL, size))
+    widest = points(_WIDEST_LABEL)
+    room = min(widest, _room(figure) - points(_HANDLE)) if _is_sized(figure) else widest
+    return plain(wrapped(as_written(label), room, size))
+
+
+def _is_sized(figure: Any) -> bool:
+    """Whether the style gives the width of the figure."""
+    return isinstance(figure, OwnFigure) and figure.appearance.width is not None
+
+
+def _room(figure: Any) -> float:
+    """The inches between the margins."""
+    return float(figure.get_figwidth() - 2 * _MARGIN)
 
 
 def mean_and_range(

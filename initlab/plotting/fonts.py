@@ -2,7 +2,8 @@
 
 import logging
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from matplotlib import font_manager
@@ -15,13 +16,28 @@ _EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "FULLWIDTH",
 _reported: set[str] = set()
 
 
+@contextmanager
+def no_remarks_on_weights() -> Iterator[None]:
+    """Without matplotlib's lines about fonts that have no bold letters, as many of Japanese."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    logger.addFilter(_is_no_remark)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_remark)
+
+
+def _is_no_remark(record: logging.LogRecord) -> bool:
+    return "Failed to find font weight" not in record.getMessage()
+
+
 def choose_fonts(figure: Figure) -> None:
     """Give each text of a figure the fonts that have its characters; name those that no font has, once."""
     missing = ""
     for text in figure.findobj(Text):
         characters = text.get_text()
         if families := fonts_for(characters):
-            text.set_fontfamily([FAMILY, *families])
+            text.set_fontfamily(list(dict.fromkeys([*text.get_fontfamily(), FAMILY, *families])))
         missing += _missing_from(characters, families)
     _report(dict.fromkeys(missing))
 

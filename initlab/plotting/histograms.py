@@ -10,12 +10,13 @@ from initlab.measure.histograms import Panel
 from initlab.nn.activations import ACTIVATIONS
 from initlab.own_code import shown
 from initlab.plotting.elements import headline
-from initlab.plotting.style import Figure, look, plain, styled
-from initlab.plotting.text import wrapped
+from initlab.plotting.style import Figure, distinct_looks, plain, points, styled
+from initlab.plotting.text import width, wrapped
 
 # More columns do not fit a page; a hundred rows are a picture of 26,000 pixels already.
 _MOST_COLUMNS, MOST_ROWS = 10, 100
 _COLUMN, _ROW = 2.0, 1.75  # inches
+_MARGIN, _GAP = 0.9, 0.12  # beside all columns, and between two captions
 # The height of a panel's caption in points: three lines for activations, else two.
 _CAPTION, _SHORT_CAPTION = 43, 34
 
@@ -29,26 +30,31 @@ def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figur
     Args:
         panels: from `layer_panels` or `network_panels` of `measure.histograms`, all layers of a network in a
             row.
-        title: the finding; by default, what is drawn.
+        title: the finding; by default, what is drawn; an empty one leaves it out.
 
     Raises:
         UsageError: for no panels, or more than a hundred rows.
     """
-    rows = [_thinned(row) for row in _rows(panels)]
+    rows = [_thinned(row, _MOST_COLUMNS) for row in _rows(panels)]
     if not 0 < len(rows) <= MOST_ROWS:
         raise UsageError(f"{len(rows)} rows of histograms; a figure holds 1 to {MOST_ROWS}")
     depth = max(len(row) for row in rows)
-    figure = Figure(figsize=(0.9 + _COLUMN * depth, 0.9 + _ROW * len(rows)))
-    headline(figure, title or _title(panels))
+    figure = Figure(figsize=(_MARGIN + _COLUMN * depth, 0.9 + _ROW * len(rows)))
+    depth = min(depth, _most_columns(figure, panels))
+    rows = [_thinned(row, depth) for row in rows]
+    headline(figure, _title(panels) if title is None else title)
     grid = figure.subplots(len(rows), depth, squeeze=False, sharey="row")
+    colors = _colors(panels)
     for axes_row, row in zip(grid, rows, strict=True):
-        _draw_row(axes_row, row)
+        _draw_row(axes_row, row, colors[row[0].label])
     quantity = panels[0].what.replace("_", " ")
     predicted = any(panel.predicted for panel in panels)
     # Below, where there is room: beside a single row, the note would be cut.
     note = "black outline, and number in brackets: theory" if predicted else ""
-    figure.supxlabel(f"{quantity}\n{wrapped(note, figure.get_figwidth() - 0.2, 9)}".strip(), fontsize=9)
-    figure.supylabel(f"share of {quantity}", fontsize=9)
+    figure.supxlabel(
+        f"{quantity}\n{wrapped(note, figure.get_figwidth() - 0.2, points(9))}".strip(), fontsize=points(9)
+    )
+    figure.supylabel(f"share of {quantity}", fontsize=points(9))
     _head_columns(grid[0], rows[0])
     return figure
 
@@ -68,20 +74,36 @@ def _rows(panels: Sequence[Panel]) -> list[list[Panel]]:
     return rows
 
 
-def _thinned(row: list[Panel]) -> list[Panel]:
-    """Ten layers at most, evenly spread from the first to the last."""
-    if len(row) <= _MOST_COLUMNS:
+def _thinned(row: list[Panel], most: int) -> list[Panel]:
+    """So many layers at most, evenly spread from the first to the last."""
+    if len(row) <= most:
         return row
-    return [row[i] for i in np.linspace(0, len(row) - 1, _MOST_COLUMNS).round().astype(int)]
+    return [row[i] for i in np.linspace(0, len(row) - 1, most).round().astype(int)]
 
 
-def _draw_row(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
+def _most_columns(figure: Figure, panels: Sequence[Panel]) -> int:
+    """How many captions fit side by side: all, unless the figure is to have a width."""
+    if figure.appearance.width is None:
+        return _MOST_COLUMNS
+    captions = [line for panel in panels for line in _caption(panel).split("\n")]
+    widest = max(width(line, points(7)) for line in captions) + _GAP
+    return max(1, int((figure.get_figwidth() - points(_MARGIN)) / widest))
+
+
+def _colors(panels: Sequence[Panel]) -> dict[str, str]:
+    """A colour for each label, as the curves of the same schemes have it in other figures."""
+    schemes = {panel.label: str(panel.scheme or panel.label) for panel in panels}
+    looks = distinct_looks(list(schemes.values()))
+    return {label: style.color for label, style in zip(schemes, looks, strict=True)}
+
+
+def _draw_row(axes_row: Sequence[Axes], row: Sequence[Panel], color: str) -> None:
     for axes, panel in zip(axes_row, row, strict=False):
-        _draw(axes, panel)
+        _draw(axes, panel, color)
     for axes in axes_row[len(row) :]:
         axes.set_visible(False)
     axes_row[0].set_ylim(bottom=0)
-    words = wrapped(row[0].label, _ROW - 0.5, 9, most=2)
+    words = wrapped(row[0].label, _ROW - 0.5, points(9), most=2)
     axes_row[0].set_ylabel(plain(f"{shown(row[0].activation)}\n{words}"))
 
 
@@ -93,25 +115,24 @@ def _head_columns(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
             f"layer {panel.layer}",
             (0.5, 1),
             xycoords="axes fraction",
-            xytext=(0, above),
+            xytext=(0, points(above)),
             textcoords="offset points",
             ha="center",
-            fontsize=9,
+            fontsize=points(9),
         )
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: Panel, color: str) -> None:
     counts = panel.histogram.counts
     shares = 100 * counts / (counts.sum() + panel.histogram.below + panel.histogram.above)
-    color = look(str(panel.scheme or panel.label)).color
     axes.stairs(shares, panel.histogram.edges, fill=True, color=color)
     if panel.predicted is not None and panel.predicted.shares is not None:
         expected = 100 * panel.predicted.shares
         axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8)
     axes.yaxis.set_major_formatter("{x:g} %")
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=points(7))
     axes.locator_params(nbins=4)
-    axes.set_title(_caption(panel), fontsize=7, fontweight="normal", linespacing=1.2)
+    axes.set_title(_caption(panel), fontsize=points(7), fontweight="normal", linespacing=1.2)
 
 
 def _caption(panel: Panel) -> str:

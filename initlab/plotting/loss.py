@@ -6,6 +6,7 @@ from statistics import median_low
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from initlab.errors import UsageError
 from initlab.measure.intervals import Interval
@@ -19,17 +20,26 @@ from initlab.plotting.conditions import (
     names_of,
 )
 from initlab.plotting.elements import axes_title, beside, mean_and_range, within
-from initlab.plotting.style import Figure, Look, styled
+from initlab.plotting.style import Figure, Look, lay_out, styled
 from initlab.training.history import Comparison, Condition, as_conditions
 
 _MOST_INSIDE = 6  # a legend of more conditions would cover the curves
 _OUTLIER = 3.0  # a curve whose peak is so many times the median peak does not set the scale
 _MOST_IN_TITLE = 3
+_Place = tuple[str, tuple[float, float]]
+# Of the legend, the best first: a corner of it, and where in the axes this corner stands.
+_PLACES: tuple[_Place, ...] = (
+    ("upper right", (1.0, 0.9)),
+    ("upper right", (1.0, 0.99)),
+    ("center right", (1.0, 0.5)),
+    ("lower right", (1.0, 0.03)),
+    ("lower left", (0.02, 0.03)),
+    ("upper center", (0.5, 0.9)),
+)
 _WIDEST_IN_TITLE = 3.0  # inches
 
 
-@styled
-def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
+def loss_figure(comparison: Comparison | Mapping[str, ArrayLike], title: str | None = None) -> Figure:
     """Training loss against step, smoothed as in Saito's book, with about 20 markers on each curve.
 
     The line is the mean over the seeds that finished; the band runs from the smallest to the largest. Where a
@@ -38,16 +48,38 @@ def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     later as it used batches. Of more than thirty conditions a few are named, and the others are grey.
 
     Args:
-        comparison: histories from `train`, or conditions.
+        comparison: histories from `train`, or conditions; or, from a loop of your own, for each label the
+            losses of its steps, (steps,) or over M seeds (M, steps). A label like "he" has the colour of that
+            scheme.
         title: the finding; by default, which condition ends with the lowest loss, if the intervals over seeds
-            decide it.
+            decide it; an empty one leaves it out.
 
     Raises:
         UsageError: when there is nothing to draw.
+
+    >>> from initlab.init.networks import initialize
+    >>> from initlab.nn.optimizers import Optimizer
+    >>> x, y, sgd = np.eye(6), np.arange(6) % 3, Optimizer("sgd", lr=0.1)
+    >>> train_step = initialize([6, 8, 3], ["he", "xavier"]).train_step
+    >>> losses = np.array([train_step(x, y, sgd) for _ in range(50)])  # (steps, networks)
+    >>> figure = loss_figure({"he": losses[:, 0], "xavier": losses[:, 1]})
+    >>> figure.axes[0].get_title("left")
+    'Training loss of 2 conditions, one seed'
     """
     conditions = as_conditions(comparison)
     if not any(condition.histories for condition in conditions):
-        raise UsageError("there is no history to draw; loss_figure takes what `train` returns")
+        takes = "loss_figure takes what `train` returns, or losses by label, as {'he': losses}"
+        raise UsageError(f"there is no history to draw; {takes}")
+    title = _title(conditions) if title is None else title
+    for place in _PLACES if len(conditions) <= _MOST_INSIDE and any_finished(conditions) else ():
+        if _is_clear(_drawn(conditions, title, place)):
+            return _drawn(conditions, title, place)  # anew: a layout depends on that before it
+    return _drawn(conditions, title, None)
+
+
+@styled
+def _drawn(conditions: Sequence[Condition], title: str, place: _Place | None) -> Figure:
+    """The figure with its legend in a place within the axes, or beside them."""
     figure = Figure(figsize=(7.2, 4.4) if len(conditions) <= _MOST_INSIDE else (10.5, 5.2))
     axes = figure.add_subplot()
     before, steps = _steps(conditions)
@@ -59,8 +91,8 @@ def loss_figure(comparison: Comparison, title: str | None = None) -> Figure:
     counted = "training step, after the batches that the scheme looked at" if before > 1 else "training step"
     values = "loss of each step's batch, before its update" if any_finished(conditions) else NO_VALUES
     axes.set(xlabel=counted, ylabel=values)
-    axes_title(axes, title or _title(conditions))
-    _add_legend(axes, conditions)
+    axes_title(axes, title)
+    _add_legend(axes, conditions, place)
     return figure
 
 
@@ -118,14 +150,28 @@ def _mark_peak(axes: Axes, step: int, style: Look, top: float) -> None:
     )
 
 
-def _add_legend(axes: Axes, conditions: Sequence[Condition]) -> None:
-    """Put the legend into the axes, or beside them where there are many conditions."""
-    if len(conditions) <= _MOST_INSIDE and any_finished(conditions):
-        # A curve may run behind the legend, whose words stay readable on a background.
+def _is_clear(figure: Figure) -> bool:
+    """Whether no curve and no band runs behind the legend, which lies within the axes."""
+    lay_out(figure)
+    axes = figure.axes[0]
+    legend = axes.get_legend()
+    if legend is None:
+        return True
+    box, frame = legend.get_window_extent(), axes.get_window_extent()
+    curves = [line.get_path().transformed(line.get_transform()) for line in axes.lines]
+    bands = [path.transformed(band.get_transform()) for band in axes.collections for path in band.get_paths()]
+    is_behind = any(curve.intersects_bbox(box, filled=False) for curve in curves)
+    is_behind |= any(band.intersects_bbox(box, filled=True) for band in bands)
+    return not is_behind and frame.x0 <= box.x0 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+
+
+def _add_legend(axes: Axes, conditions: Sequence[Condition], place: _Place | None) -> None:
+    """Put the legend into the axes, or beside them."""
+    if place is not None:
         within(
             axes,
-            loc="upper right",
-            bbox_to_anchor=(1.0, 0.9),
+            loc=place[0],
+            bbox_to_anchor=place[1],
             title=_legend_title(conditions),
             frameon=True,
             framealpha=0.7,

@@ -11,7 +11,7 @@ from initlab.errors import UsageError
 from initlab.measure.intervals import mean_interval
 from initlab.nn.arrays import FloatArray
 from initlab.plotting.elements import headline
-from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
+from initlab.plotting.style import Figure, Look, distinct_looks, plain, points, styled
 
 _MOST_LINES = 12  # more cannot be distinguished
 _MOST_WRITTEN = 250  # numbers in a map; more are too small to read
@@ -24,12 +24,14 @@ class Cell:
     Attributes:
         x: the setting on the horizontal axis, a number or a text.
         group: the setting of the line, or of the row of a map; None where there is no such setting.
+        scheme: of all runs of the group, which gives the line its colour; empty where they differ in it.
         values: the results of the runs that have one; a diverged run has none.
         runs: the number of all runs.
     """
 
     x: Any
     group: Any = None
+    scheme: str = ""
     values: tuple[float, ...]
     runs: int
 
@@ -62,19 +64,20 @@ def lines_figure(
         cells: in the order of the sweep.
         names: of the axes.
         log: the axes that are logarithmic, of "x" and "y".
-        title: by default, what is drawn.
+        title: by default, what is drawn; an empty one leaves it out.
 
     Raises:
         UsageError: for more than twelve lines.
     """
-    groups = list(dict.fromkeys(cell.group for cell in cells))
+    schemes = {cell.group: cell.scheme or str(cell.group) for cell in cells}
+    groups = list(schemes)
     if len(groups) > _MOST_LINES:
         raise UsageError(f"{len(groups)} lines cannot be told apart; draw a map with --heat {names.group}")
     figure = Figure(figsize=(7.2, 4.4))
     axes = figure.add_subplot()
-    headline(figure, title or f"{names.y} against {names.x}")
+    headline(figure, f"{names.y} against {names.x}" if title is None else title)
     place = _places(cells)
-    looks = distinct_looks([str(group) for group in groups])
+    looks = distinct_looks(list(schemes.values()))
     for group, style in zip(groups, looks, strict=True):
         _draw_line(axes, [cell for cell in cells if cell.group == group], place, style)
         _mark_lost(axes, [cell for cell in cells if cell.group == group], place, style, "loss" in names.y)
@@ -182,7 +185,7 @@ def map_figure(cells: Sequence[Cell], names: Names, title: str | None = None) ->
     Args:
         cells: in the order of the sweep.
         names: of the axes.
-        title: by default, what is drawn.
+        title: by default, what is drawn; an empty one leaves it out.
     """
     columns, rows = (_ordered({getattr(cell, key): None for cell in cells}) for key in ("x", "group"))
     values = np.full((len(rows), len(columns)), np.nan)
@@ -191,7 +194,8 @@ def map_figure(cells: Sequence[Cell], names: Names, title: str | None = None) ->
             values[rows.index(cell.group), columns.index(cell.x)] = np.mean(cell.values)
     figure = Figure(figsize=(min(14, 2.8 + 0.55 * len(columns)), min(14, 1.6 + 0.36 * len(rows))))
     axes = figure.add_subplot()
-    headline(figure, title or f"{names.y}, {_over_seeds(cells).splitlines()[0]}")
+    what = f"{names.y}, {_over_seeds(cells).splitlines()[0]}"
+    headline(figure, what if title is None else title)
     image = axes.pcolormesh(values, cmap="cividis")
     axes.set_xticks(np.arange(len(columns)) + 0.5, [_words(value) or "" for value in columns])
     axes.set_yticks(np.arange(len(rows)) + 0.5, [_words(value) or "" for value in rows])
@@ -217,4 +221,4 @@ def _write(axes: Axes, cell: Cell, at: tuple[float, float], values: FloatArray) 
     text = f"{np.mean(cell.values):.3g}{lost}" if cell.values else "x"
     middle = (np.nanmin(values) + np.nanmax(values)) / 2 if np.isfinite(values).any() else 0.0
     dark = bool(cell.values) and np.mean(cell.values) < middle
-    axes.text(*at, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+    axes.text(*at, text, ha="center", va="center", fontsize=points(7), color="white" if dark else "black")

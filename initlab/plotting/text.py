@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
-from initlab.plotting.fonts import FAMILY, fonts_for
+from initlab.plotting.fonts import FAMILY, fonts_for, no_remarks_on_weights
 
 _POINTS = 72  # of an inch
 _SIZE = 100  # points, at which a text is measured: at its own size, its letters would move to whole pixels
@@ -23,7 +24,8 @@ def width(text: str, size: float, weight: str = "normal") -> float:
         size: of the font, in points.
         weight: normal or bold.
     """
-    font = _font((FAMILY, *fonts_for(text)), weight)
+    family = mpl.rcParams["font.family"]
+    font = _font((*dict.fromkeys([*family, FAMILY, *fonts_for(text)]),), weight)
     font.set_size(_SIZE, _POINTS)  # matplotlib shares the font, and may have set another
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -33,7 +35,8 @@ def width(text: str, size: float, weight: str = "normal") -> float:
 
 @cache
 def _font(families: tuple[str, ...], weight: str) -> Any:
-    files = [font_manager.findfont(FontProperties(family=[name], weight=weight)) for name in families]
+    with no_remarks_on_weights():
+        files = [font_manager.findfont(FontProperties(family=[name], weight=weight)) for name in families]
     return font_manager.get_font(files)
 
 

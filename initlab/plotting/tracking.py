@@ -20,12 +20,12 @@ from initlab.plotting.conditions import (
     scale_to_divergences,
 )
 from initlab.plotting.elements import beside, mean_and_range
-from initlab.plotting.style import Figure, Look, as_written, plain, styled
+from initlab.plotting.style import Figure, Look, as_written, chosen_width, plain, points, styled
 from initlab.plotting.text import shortened, width, wrapped
 from initlab.training.history import Comparison, Condition, as_conditions
 
 _PANELS_IN_A_ROW, _MOST_PANELS = 4, 48  # more are a picture that nobody scrolls through
-_PANEL_WIDTH = 2.3  # inches
+_PANEL_WIDTH, _NARROWEST = 2.3, 1.7  # inches
 _MOST_CURVES = 12  # of a panel, in colour
 _MOST_LINES = 6  # of text in a panel
 # Of the curves within a panel. They are no scheme's looks, because each panel is one scheme.
@@ -167,7 +167,8 @@ def accuracy_panels(comparison: Comparison) -> Figure:
     conditions = _tracked_conditions(comparison)
     panels = _by_scheme(conditions)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
-    rows, columns = -(-min(len(panels), _MOST_PANELS) // _PANELS_IN_A_ROW), min(len(panels), _PANELS_IN_A_ROW)
+    columns = min(len(panels), _most_columns())
+    rows = -(-min(len(panels), _MOST_PANELS) // columns)
     figure = Figure(figsize=(_PANEL_WIDTH * columns + 0.3, 0.7 + 2.0 * rows))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (title, panel) in zip(grid.flat, panels.items(), strict=False):
@@ -175,11 +176,27 @@ def accuracy_panels(comparison: Comparison) -> Figure:
     if not any_finished(conditions):
         scale_to_divergences(grid[0, 0], conditions)
     _hide_empty(grid, len(panels))
-    figure.supylabel("accuracy on training images", fontsize=10)
+    figure.supylabel("accuracy on training images", fontsize=points(10))
     if len(panels) > _MOST_PANELS:
-        figure.supxlabel(f"and {len(panels) - _MOST_PANELS} more schemes, which are not drawn", fontsize=9)
+        figure.supxlabel(
+            f"and {len(panels) - _MOST_PANELS} more schemes, which are not drawn", fontsize=points(9)
+        )
     _add_shared_legend(figure, list(grid.flat))
     return figure
+
+
+def _most_columns() -> int:
+    """How many panels stand side by side: four, or fewer in a figure that is to be narrow."""
+    width = chosen_width()
+    return _PANELS_IN_A_ROW if width is None else max(1, min(_PANELS_IN_A_ROW, int(width / _NARROWEST)))
+
+
+def _panel_width(axes: Axes) -> float:
+    """In inches; of the wider figures by itself, 2.3."""
+    grid, figure = axes.get_gridspec(), axes.get_figure(root=True)
+    assert grid is not None
+    assert figure is not None
+    return min(_PANEL_WIDTH, figure.get_figwidth() / grid.ncols)
 
 
 def _look_in_a_panel(i: int) -> Look:
@@ -225,7 +242,8 @@ def _draw_panel(axes: Axes, title: str, curves: dict[str, tuple[Condition, Look]
         if condition.diverged_at:
             _mark_divergence(axes, condition, style)
     _list_diverged(axes, {name: condition for name, (condition, _) in curves.items()})
-    axes.set_title(plain(wrapped(title, _PANEL_WIDTH - 0.3, 9, "bold", most=2)), fontsize=9)
+    room = _panel_width(axes) - 0.3
+    axes.set_title(plain(wrapped(title, room, points(9), "bold", most=2)), fontsize=points(9))
     axes.set_ylim(0, 1.03)
 
 
@@ -239,7 +257,7 @@ def _mark_divergence(axes: Axes, condition: Condition, style: Look) -> None:
 def _list_diverged(axes: Axes, conditions: dict[str, Condition]) -> None:
     """The curves that are missing or lack a seed, above curves that stay low, or else below them."""
     lines = [
-        f"{plain(shortened(name, 0.9, 7))}: {divergence(condition).removeprefix('diverged at ')}"
+        f"{plain(shortened(name, 0.9, points(7)))}: {divergence(condition).removeprefix('diverged at ')}"
         for name, condition in conditions.items()
         if condition.diverged_at
     ]
@@ -251,7 +269,9 @@ def _list_diverged(axes: Axes, conditions: dict[str, Condition]) -> None:
     curves = [line.get_ydata() for line in axes.lines if line.get_linestyle() != "None"]
     highest = max((float(np.max(curve)) for curve in curves), default=0.0)
     height, side = (0.92, "top") if highest < 0.5 else (0.04, "bottom")
-    note = axes.text(0.98, height, text, ha="right", va=side, transform=axes.transAxes, fontsize=7, bbox=box)
+    note = axes.text(
+        0.98, height, text, ha="right", va=side, transform=axes.transAxes, fontsize=points(7), bbox=box
+    )
     note.set_in_layout(False)
 
 
@@ -262,7 +282,8 @@ def _add_shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    labels = [shortened(as_written(label), figure.get_figwidth() - 1, 9) for label in handles]
-    room = max((width(label, 9) for label in labels), default=0) + 0.7
+    size = points(9)
+    labels = [shortened(as_written(label), figure.get_figwidth() - 1, size) for label in handles]
+    room = max((width(label, size) for label in labels), default=0) + points(0.7)
     columns = max(1, min(len(labels), int(figure.get_figwidth() / room)))
     figure.legend(list(handles.values()), list(map(plain, labels)), loc="outside lower center", ncols=columns)

@@ -6,7 +6,8 @@ file -> yaml_text.read_yaml -> tree with places -> overrides -> models of `setti
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,11 +20,12 @@ from pydantic import BaseModel, ValidationError
 from initlab.errors import ConfigError, StorageError, UsageError, alternatives, shortened, unknown_name
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.registry import parameters_of
+from initlab.runner.boundary import Lattice, lattice
 from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, name_changes, put
 from initlab.runner.own_code import as_written, load_code
 from initlab.runner.ranges import LIST_OR_RANGE, MOST_RUNS, read_range
-from initlab.runner.settings import Frame, NetworkSettings, Settings
+from initlab.runner.settings import BoundarySettings, Frame, NetworkSettings, Plotting, Settings
 from initlab.runner.shipped import find_config, other_configs
 from initlab.runner.yaml_text import (
     LARGEST,
@@ -34,8 +36,11 @@ from initlab.runner.yaml_text import (
     read_scalar,
     read_yaml,
 )
+from initlab.training.history import REACHED_LOSS
 
 _SEEDS = range(2**64)
+_OVER: Keys = ("boundary", "over")
+_LOSS = "cross_entropy"  # the loss of which `REACHED_LOSS` is a level
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,13 @@ class Experiment:
         name: of its folder in the results.
         description: a sentence for the reader.
         tree: the settings that all runs share, as they were written.
-        axes: the directions of the sweep; every combination is a run.
+        axes: the directions of the sweep; every combination is a run. With a boundary, the last one has the
+            values of its first round.
+        boundary: where an outcome flips, if the config asks for it.
+        lattice: the values that the search for the boundary may try; None without one.
         excluded: descriptions of combinations that are left out.
         figures: the names of the figures that are drawn of it.
+        plotting: how these look, and their formats.
         document: the config as it was read, with the place of each value.
 
     >>> experiment = Experiment(
@@ -95,6 +104,9 @@ class Experiment:
     axes: tuple[Axis, ...]
     excluded: tuple[dict[str, Any], ...]
     figures: tuple[str, ...]
+    boundary: BoundarySettings | None
+    lattice: Lattice | None
+    plotting: Plotting
     document: Document
 
     def __init__(
@@ -115,14 +127,17 @@ class Experiment:
         return experiment
 
     def _read(self, document: Document, name: str) -> None:
-        frame, tree, axes = _Checker(document, name).checked()
+        checker = _Checker(document, name)
+        frame, tree, axes = checker.checked()
+        self.boundary, self.lattice = frame.boundary, checker.lattice
         self.name, self.description, self.tree, self.document = frame.name, frame.description, tree, document
         self.axes, self.excluded = tuple(axes), tuple(frame.sweep.exclude)
-        self.figures = tuple(dict.fromkeys(frame.figures))
+        self.figures, self.plotting = tuple(dict.fromkeys(frame.figures)), frame.plotting
 
     def __repr__(self) -> str:
         swept = ", ".join(f"{key} x {len(axis)}" for axis in self.axes for key in axis.keys)
-        return f"<Experiment {self.name!r}: {len(self.points())} runs; sweeps {swept or 'nothing'}>"
+        runs = f"{len(self.points())} runs{' in the first round' if self.boundary else ''}"
+        return f"<Experiment {self.name!r}: {runs}; sweeps {swept or 'nothing'}>"
 
     def place(self, *keys: str | int) -> str:
         """The place of the value with these keys, or of the nearest value that holds it."""
@@ -144,13 +159,12 @@ class Experiment:
             message = f"{count:,} combinations; an experiment has {MOST_RUNS:,} runs at most"
             raise ConfigError([f"{self.place('sweep')}: {message}"])
         points, used = [], set()
-        settings_at = _SettingsOf(self.tree)
         for indices in product(*(range(len(axis)) for axis in self.axes)):
             chosen = _choose(self.axes, indices)
             others = tuple(
                 i for axis, i in zip(self.axes, indices, strict=True) if list(axis.keys) != ["seed"]
             )
-            settings = settings_at(others, chosen)
+            settings = self._settings_at(others, chosen)
             matching = [i for i, values in enumerate(self.excluded) if self._match(values, chosen, settings)]
             used.update(matching)
             if not matching:
@@ -160,7 +174,42 @@ class Experiment:
             raise ConfigError(f"{self.place('sweep', 'exclude', i)}: this excludes no run" for i in idle)
         if not points:
             raise ConfigError([f"{self.place('sweep', 'exclude')}: every run is excluded"])
+        if self.boundary is not None:
+            self._check_whole(self.boundary.over, points)
         return points
+
+    def _check_whole(self, over: str, points: Sequence[tuple[dict[str, Any], Settings]]) -> None:
+        """Refuse an exclusion of single values of the setting through which the boundary goes."""
+        counts = Counter(repr({**chosen, over: None}) for chosen, _ in points)
+        if len(set(counts.values())) > 1 or counts.most_common()[0][1] < len(self.axes[-1]):
+            message = f"it leaves out single values of {over}, through which the boundary goes"
+            raise ConfigError([f"{self.place('sweep', 'exclude')}: {message}; leave out whole conditions"])
+
+    @cached_property
+    def _settings_at(self) -> "_SettingsOf":
+        return _SettingsOf(self.tree)
+
+    @cached_property
+    def _tried(self) -> dict[str, tuple[dict[str, Any], Settings]]:
+        return {}
+
+    def at(self, chosen: Mapping[str, Any], value: float) -> tuple[dict[str, Any], Settings]:
+        """Swept values and settings of a run of the boundary, as of one of the `points`.
+
+        Args:
+            chosen: the swept values.
+            value: of the setting on which the boundary lies.
+        """
+        assert self.boundary is not None
+        chosen = {**chosen, self.boundary.over: value}
+        others = repr({key: chosen[key] for key in chosen if key != "seed"})
+        # Kept, because whoever has a run knows by its very object which values were chosen for it.
+        point = chosen, self._settings_at(others, chosen)
+        return self._tried.setdefault(repr(chosen), point)
+
+    def written(self) -> dict[int, dict[str, Any]]:
+        """The swept values by the identity of the settings of each point, also of those from `at`."""
+        return {id(settings): chosen for chosen, settings in (*self.points(), *self._tried.values())}
 
     def _match(self, values: dict[str, Any], chosen: dict[str, Any], settings: Settings) -> bool:
         """Whether a run has these values: setting them changes nothing; a label is compared where given."""
@@ -172,6 +221,11 @@ class Experiment:
         same = changed.identity() == settings.identity() and changed.data == settings.data
         return same and not labelled
 
+    def looks(self) -> dict[str, Any]:
+        """The key `plotting` with what was chosen; nothing where all figures look as usual."""
+        chosen = self.plotting.model_dump(mode="json", exclude_defaults=True)
+        return {"plotting": chosen} if chosen else {}
+
     def resolved(self) -> dict[str, Any]:
         """The experiment as a config that states every value, for `experiment.yaml`."""
         frame = {"name": self.name, "description": self.description}
@@ -182,7 +236,9 @@ class Experiment:
         if "init" in self.tree and any(key.startswith("init.") for key in swept):
             settings["init"] = self.tree["init"]
         sweep = self.document.tree.get("sweep", {})
-        resolved = {**frame, **settings, "sweep": sweep, "figures": list(self.figures)}
+        boundary = {"boundary": self.document.tree["boundary"]} if self.boundary else {}
+        drawn = {"figures": list(self.figures), **self.looks()}
+        resolved = {**frame, **settings, "sweep": sweep, **boundary, **drawn}
         return {key: as_written(value) for key, value in resolved.items()}
 
 
@@ -197,10 +253,10 @@ class _SettingsOf:
 
     def __init__(self, tree: dict[str, Any]) -> None:
         self.tree = tree
-        self.known: dict[tuple[int, ...], Settings] = {}
+        self.known: dict[Hashable, Settings] = {}
         self.parts: dict[Any, Any] = {}
 
-    def __call__(self, others: tuple[int, ...], chosen: Mapping[str, Any]) -> Settings:
+    def __call__(self, others: Hashable, chosen: Mapping[str, Any]) -> Settings:
         if others not in self.known:
             settings = Settings.model_validate(_with(self.tree, chosen))
             names = ("data", "network", "train", "init")
@@ -282,7 +338,8 @@ def _with(tree: dict[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The tree with each swept dotted key set to its chosen value."""
     tree = deepcopy(tree)
     for key, value in chosen.items():
-        put(tree, tuple(key.split(".")), value)
+        # A copy, lest the value of `init.gain` remain in that of `init`, which other runs have too.
+        put(tree, tuple(key.split(".")), deepcopy(value))
     return tree
 
 
@@ -356,6 +413,15 @@ def _holders(sweep: Any) -> list[tuple[dict[str, Any], Keys]]:
     return [(sweep, ("sweep",)), *inner]
 
 
+def _ends_of(boundary: Any) -> list[Axis]:
+    """The axis of a boundary that has mistakes, as far as it is well-formed, lest more are reported."""
+    over, ends = (boundary.get(key) if isinstance(boundary, dict) else None for key in ("over", "between"))
+    if not isinstance(over, str) or over == "seed":
+        return []
+    number = ends[0] if isinstance(ends, list) and ends and isinstance(ends[0], int | float) else 1
+    return [Axis({over: [number]}, {over: _OVER})]
+
+
 def _axes(sweep: Any) -> list[Axis]:
     """The axes of a sweep as far as it is well-formed."""
     if not isinstance(sweep, dict):
@@ -378,6 +444,7 @@ class _Checker:
 
     document: Document
     name: str
+    lattice: Lattice | None = None
 
     def checked(self) -> tuple[Frame, dict[str, Any], list[Axis]]:
         """The frame around the settings, the settings, and the directions of the sweep."""
@@ -393,6 +460,10 @@ class _Checker:
         except ValidationError as error:
             mistakes += self.explain(error, {})
         axes = _axes(frame_tree.get("sweep"))
+        if frame is not None and frame.boundary is not None:
+            mistakes += self.boundary_mistakes(frame.boundary, tree, axes)
+        if self.lattice is None:
+            axes += _ends_of(frame_tree.get("boundary"))
         mistakes += self.axis_mistakes(tree, axes) or self.settings_mistakes(tree, axes)
         if frame is not None and not mistakes:
             mistakes += self.exclusion_mistakes(tree, axes, frame.sweep.exclude)
@@ -411,6 +482,28 @@ class _Checker:
                     except UsageError as error:
                         mistakes.append(f"{self.place((*keys, key))}: {key}: {error}")
         return mistakes
+
+    def boundary_mistakes(
+        self, boundary: BoundarySettings, tree: dict[str, Any], axes: list[Axis]
+    ) -> list[str]:
+        """The mistakes of a boundary by itself; where there are none, its first round becomes an axis."""
+        other = [loss for loss in _losses(tree, axes) if loss != _LOSS]
+        if boundary.of == "trained" and other:
+            meant = f"trained means that the {_LOSS} comes down to {REACHED_LOSS}"
+            return [f"{self.place(('boundary', 'of'))}: boundary.of: {meant}; with {other[0]} give a limit"]
+        try:
+            self.lattice = lattice(
+                *boundary.between,
+                log=boundary.is_log,
+                within=boundary.within,
+                points=boundary.points,
+                whole=_is_whole(boundary, tree, axes),
+            )
+        except UsageError as error:
+            return [f"{self.place(('boundary', 'within'))}: boundary.within: {error}"]
+        values = [self.lattice.values[position] for position in self.lattice.first]
+        axes.append(Axis({boundary.over: values}, {boundary.over: _OVER}))
+        return []
 
     def axis_mistakes(self, tree: dict[str, Any], axes: Sequence[Axis]) -> list[str]:
         """Keys that cannot be swept, or are swept twice; zipped lists of different lengths."""
@@ -508,6 +601,31 @@ class _Checker:
         return nearest(self.document.places, keys) if keys else self.name
 
 
+def _losses(tree: dict[str, Any], axes: Sequence[Axis]) -> list[Any]:
+    """The loss functions of all runs, as far as they are well-formed."""
+    train = tree.get("train")
+    given = train.get("loss", _LOSS) if isinstance(train, dict) else _LOSS
+    swept = [loss for axis in axes for loss in axis.values.get("train.loss", [])]
+    return swept or [given]
+
+
+def _is_whole(boundary: BoundarySettings, tree: dict[str, Any], axes: Sequence[Axis]) -> bool:
+    """Whether the setting of a boundary takes whole numbers alone, as network.depth does."""
+    low, high = boundary.between
+    if not (low.is_integer() and high.is_integer()) or not _fits(tree, boundary.over):
+        return False
+    chosen = _choose(axes, [0] * len(axes))
+
+    def accepts(value: float) -> bool:
+        try:
+            Settings.model_validate(_with(tree, {**chosen, boundary.over: value}))
+        except (ValidationError, TypeError):
+            return False
+        return True
+
+    return accepts(int(low)) and not accepts(low + 0.5)
+
+
 def _unknown_key(keys: Keys) -> str:
     """The message for a key that its section does not have, but perhaps another."""
     name, accepted = str(keys[-1]), _accepted(keys[:-1])
@@ -530,9 +648,15 @@ def _setting_paths() -> Iterator[str]:
 def _meant(dotted: str, details: Mapping[str, Any]) -> str:
     """What a value of another type was perhaps meant to be."""
     kind, given = details["type"], details["input"]
+    if details["loc"][0] == "boundary":
+        return ""
     if kind == "list_type":
         return _list_meant(dotted.removeprefix("sweep."), given)
-    if isinstance(given, list) and not isinstance(details["loc"][-1], int):
+    if (
+        isinstance(given, list)
+        and not isinstance(details["loc"][-1], int)
+        and details["loc"][0] != "plotting"
+    ):
         return f"; several values go below sweep, as {dotted}: [...]"
     if isinstance(given, str) and re.match(r"\s*(range|linspace|logspace)\s*\(", given):
         return f"; a range goes below sweep, as sweep.{dotted}"
@@ -540,7 +664,8 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
         number = _number_meant(given, whole=kind == "int_type")
         return "" if number is None else f"; did you mean {'std=' * (dotted == 'init')}{number}?"
     if kind == "model_type" and isinstance(given, str):
-        return f"; write {dotted}: {{name: {shortened(given)[1:-1]}}}"
+        key = "style" if dotted == "plotting" else "name"
+        return f"; write {dotted}: {{{key}: {shortened(given)[1:-1]}}}"
     return ""
 
 
@@ -565,13 +690,16 @@ def _number_meant(given: Any, whole: bool) -> int | float | None:
 
 
 def _trials(axes: Sequence[Axis]) -> list[list[int]]:
-    """For each swept value a choice of indices that has it, with the first values of all other axes."""
+    """For each swept value a choice of indices that has it, with the first values of all other axes.
+
+    Of a boundary, the ends stand for all values between them.
+    """
     first = [0] * len(axes)
     others = [
         [*first[:a], i, *first[a + 1 :]]
         for a, axis in enumerate(axes)
         for i in range(1, len(axis))
-        if not _is_seed(axis, i)
+        if not _is_seed(axis, i) and not (_OVER in axis.keys.values() and i < len(axis) - 1)
     ]
     return [first, *others]
 
@@ -607,6 +735,8 @@ def _wanted(details: Mapping[str, Any]) -> str:
     """The accepted values, in words."""
     if details["type"] == "list_type" and details["loc"][0] == "sweep":
         return LIST_OR_RANGE
+    if details["type"] == "list_type" and details["loc"] == ("boundary", "between"):
+        return "two numbers, as [0.001, 3]"
     if details["type"] in _WANTED:
         return _WANTED[details["type"]].format(**details.get("ctx", {}))
     return str(details["msg"]).lower()
@@ -623,9 +753,12 @@ def _written(keys: Keys, where: Mapping[str, Keys]) -> Keys:
 
 def _accepted(keys: Keys) -> list[str]:
     """The accepted keys of the model that the keys lead to."""
+    if keys == ("boundary",):
+        return list(BoundarySettings.model_fields)
     model: type[BaseModel] = Settings
     for key in keys:
-        annotation = model.model_fields[str(key)].annotation if str(key) in model.model_fields else None
+        fields = model.model_fields | (Frame.model_fields if model is Settings else {})
+        annotation = fields[str(key)].annotation if str(key) in fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from initlab.errors import ConfigError, UsageError
+from initlab.errors import ConfigError, UsageError, require
 from initlab.registry import Registry
 from initlab.runner.config import Experiment
 from initlab.runner.results import Results
@@ -54,6 +54,16 @@ def distinct_units(results: Results) -> "Figure":
     return distinct_units_figure(results.conditions)
 
 
+@FIGURES.register()
+def boundary(results: Results) -> "Figure":
+    """Where the outcome flips, for each condition; see `plotting.boundary.boundary_figure`."""
+    from initlab.plotting.boundary import boundary_figure
+    from initlab.runner.boundary_tables import band_names, bands
+
+    assert results.boundaries is not None
+    return boundary_figure(bands(results.boundaries), band_names(results.boundaries))
+
+
 @FIGURES.register("plot")
 def sweep_plot(
     results: Results,
@@ -71,17 +81,57 @@ def sweep_plot(
     return plot([results], Plot(x=x, y=y, color=color, heat=heat, only=read_only([only]), log=log))
 
 
+@FIGURES.register()
+def histogram(results: Results, *, what: str = "activations") -> "Figure":
+    """Histograms of the layers before training, beside theory; see `untrained.draw_histogram`."""
+    from initlab.runner.untrained import draw_histogram
+
+    return draw_histogram(results.experiment, what)
+
+
+@FIGURES.register()
+def depth(results: Results, *, seeds: int = 5) -> "Figure":
+    """Activations and gradients through the layers before training; see `untrained.draw_depth`."""
+    from initlab.runner.untrained import draw_depth
+
+    return draw_depth(results.experiment, seeds)
+
+
 def _problem(experiment: Experiment, text: str) -> str | None:
     try:
         name, arguments = FIGURES.parse(text)
-        if name == "plot":
-            from initlab.runner.plots import Plot, check_plot, read_only
-
-            only = read_only([arguments.pop("only", "")])
-            check_plot(experiment, Plot(only=only, **arguments))
+        if name in _CHECKS:
+            _CHECKS[name](experiment, **arguments)
     except UsageError as error:
         return str(error)
     return None
+
+
+def _check_plot(experiment: Experiment, only: str = "", **arguments: Any) -> None:
+    from initlab.runner.plots import Plot, check_plot, read_only
+
+    check_plot(experiment, Plot(only=read_only([only]), **arguments))
+
+
+def _check_histogram(experiment: Experiment, what: str = "activations") -> None:
+    from initlab.runner.untrained import check_histogram
+
+    check_histogram(experiment, what)
+
+
+def _check_depth(experiment: Experiment, seeds: int = 5) -> None:
+    from initlab.runner.untrained import check_depth
+
+    require(1 <= seeds <= _MOST_SEEDS, f"seeds must be from 1 to {_MOST_SEEDS}, not {seeds}")
+    check_depth(experiment)
+
+
+_MOST_SEEDS = 1000
+_CHECKS: dict[str, Callable[..., None]] = {
+    "plot": _check_plot,
+    "histogram": _check_histogram,
+    "depth": _check_depth,
+}
 
 
 _OF_TRACKED_LAYERS = ("accuracy", "accuracy_panels", "distinct_units")
@@ -91,7 +141,8 @@ def check_figures(experiment: Experiment) -> None:
     """Refuse figures that cannot be drawn of the experiment, before anything is trained.
 
     Raises:
-        ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked.
+        ConfigError: with the place of every figure that is unknown, or needs layers that are not tracked or
+            a boundary that is not asked for.
     """
     tracks = all(settings.train.track_every for _, settings in experiment.points())
     mistakes = []
@@ -99,6 +150,9 @@ def check_figures(experiment: Experiment) -> None:
         problem = _problem(experiment, name)
         if problem:
             mistakes.append(f"{experiment.place('figures', i)}: {problem}")
+        elif name == "boundary" and experiment.boundary is None:
+            needs = "boundary needs the key boundary, as in boundary: {over: init.std, between: [0.001, 3]}"
+            mistakes.append(f"{experiment.place('figures', i)}: {needs}")
         elif name in _OF_TRACKED_LAYERS and not tracks:
             needs = f"{name} needs train.track_every in every run, as in train: {{track_every: 100}}"
             mistakes.append(f"{experiment.place('figures', i)}: {needs}")
@@ -138,7 +192,7 @@ def figure_name(text: str) -> str:
 
 
 def draw_figures(results: Results) -> None:
-    """Draw the figures of an experiment as PNG and SVG into its folder.
+    """Draw the figures of an experiment into its folder, in its style and formats.
 
     Args:
         results: of the experiment.
@@ -146,7 +200,11 @@ def draw_figures(results: Results) -> None:
     if not results.experiment.figures:
         return
     from initlab.plotting.elements import pictures
+    from initlab.plotting.style import figure_style
 
+    looks = results.experiment.plotting
     for text in results.experiment.figures:
         name, arguments = FIGURES.parse(text)
-        results.store.write_figure(figure_name(text), pictures(FIGURES[name](results, **arguments)))
+        with figure_style(looks.style, size=looks.size, svg_text=looks.svg_text):
+            shown = pictures(FIGURES[name](results, **arguments), looks.formats)
+        results.store.write_figure(figure_name(text), shown)

@@ -17,6 +17,7 @@ import numpy as np
 
 from initlab.data.datasets import open_dataset
 from initlab.errors import UsageError
+from initlab.init.scheme import Scheme
 from initlab.nn.architecture import Size
 from initlab.nn.streams import ALGORITHM
 from initlab.own_code import Source, shown
@@ -86,20 +87,32 @@ def _shape(hidden: Sequence[int | str]) -> str:
 def expand(experiment: Experiment) -> list[Run]:
     """All runs, in the order of the sweep; opens the data, since the identity of a run holds its digest.
 
+    With a boundary, these are the runs of its first round; `rounds.Rounds` has those that follow.
+
     Raises:
         DataError: when a dataset cannot be opened.
         UsageError: when two runs are the same, or one label stands for two conditions.
     """
+    runs = runs_at(experiment.points())
+    _check_distinct(runs)
+    return runs
+
+
+def runs_at(points: Iterable[tuple[dict[str, Any], Settings]]) -> list[Run]:
+    """The runs at points of a sweep, in their order.
+
+    Args:
+        points: the swept values and settings of each, from `Experiment.points` or `Experiment.at`.
+    """
     runs: list[Run] = []
     shared: dict[Parts, Run] = {}  # of runs that differ in their seeds alone, the first
-    for chosen, settings in experiment.points():
+    for chosen, settings in points:
         parts = _parts(settings)
         if parts not in shared:
             shared[parts] = _first_run(chosen, settings)
         first = shared[parts]
         seed = settings.seed
         runs.append(replace(first, settings=settings, identity={**first.identity, "seed": seed}))
-    _check_distinct(runs)
     return runs
 
 
@@ -147,6 +160,26 @@ def swept_text(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(str(part) for item in value.items() for part in item if part != "name")
     return " ".join(map(str, value)) if isinstance(value, list) else shown(str(value))
+
+
+def short_name(key: str) -> str:
+    """A dotted key on an axis or in a legend.
+
+    >>> short_name("train.batch_size")
+    'batch size'
+    """
+    return key.rsplit(".", 1)[-1].replace("_", " ")
+
+
+def init_text(value: Any) -> str:
+    """A swept scheme in a legend, as it was written, or its label.
+
+    >>> init_text({"scheme": "he", "label": "He"}), init_text("std=0.1")
+    ('He', 'std=0.1')
+    """
+    if isinstance(value, dict):
+        return str(value.get("label") or Scheme.parse(str(value["scheme"])).short)
+    return str(value)
 
 
 def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:

@@ -9,7 +9,8 @@ from initlab.errors import ConfigError
 from initlab.runner.yaml_text import Document, Keys, YamlError, read_scalar, read_yaml
 
 _LONGEST_NAME = 64
-_NO_CHANGE = ("name", "description", "figures", "data.path")  # these leave the runs as they are
+# These leave the runs as they are, and so do the keys of `plotting`.
+_NO_CHANGE = ("name", "description", "figures", "plotting", "data.path")
 
 
 def apply_override(document: Document, text: str) -> None:
@@ -29,7 +30,7 @@ def apply_override(document: Document, text: str) -> None:
     if not equals or not all(keys):
         raise ConfigError([f"{origin}: write it like --set train.optimizer.lr=1e-3"])
     new = _read_value(value.strip(), origin)
-    if key.strip() not in _NO_CHANGE and (
+    if not {key.strip(), keys[0]} & set(_NO_CHANGE) and (
         key.strip() in document.changes or _value(document.tree, keys) != new
     ):
         document.changes[key.strip()] = value.strip()
@@ -40,6 +41,7 @@ def apply_override(document: Document, text: str) -> None:
     document.move(keys, origin)
     document.overridden = True
     if keys[0] != "sweep":
+        _check_free(document.tree.get("boundary"), key.strip(), origin)
         _settle(document.tree.get("sweep"), key.strip(), origin)
 
 
@@ -52,6 +54,13 @@ def _settle(sweep: Any, key: str, origin: str) -> None:
         return f"{swept}.".startswith(f"{key}.")
 
     remove_swept(sweep, is_set)
+
+
+def _check_free(boundary: Any, key: str, origin: str) -> None:
+    """Refuse a value for the key through which a boundary goes, which would not be used."""
+    over = boundary.get("over") if isinstance(boundary, dict) else None
+    if over == key:
+        raise ConfigError([f"{origin}: the boundary goes through {key!r}; leave it out with boundary=null"])
 
 
 def remove_swept(sweep: Any, is_set: Callable[[str], bool]) -> None:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from initlab.errors import UsageError, require, unknown_name
-from initlab.init.scheme import Scheme
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand, swept_text
+from initlab.runner.grid import Run, expand, init_text, short_name, swept_text
 from initlab.runner.record import Record
 from initlab.runner.results import Results
 from initlab.runner.yaml_text import read_scalar
@@ -97,7 +96,7 @@ def _arranged(
         missing = [str(row["init"]) for row in rows if row.get(place) is None and place not in swept]
         require(not missing, f"{place} is nothing that all runs have, as that of {', '.join(missing[:1])}")
     found = cells(rows, x, chosen.y, key, [name for name in swept if name not in (x, key)])
-    return found, Names(x=_short(x), y=chosen.y.replace("_", " "), group=_short(key or ""))
+    return found, Names(x=short_name(x), y=chosen.y.replace("_", " "), group=short_name(key or ""))
 
 
 def rows_of(results: Results) -> Iterator[dict[str, Any]]:
@@ -108,23 +107,17 @@ def rows_of(results: Results) -> Iterator[dict[str, Any]]:
 def _rows(
     experiment: Experiment, runs: Sequence[Run], records: Mapping[str, Record]
 ) -> Iterator[dict[str, Any]]:
-    written = {id(settings): values for values, settings in experiment.points()}
+    written = experiment.written()
     for run in runs:
         values = written.get(id(run.settings), {})
         init = values.get("init", run.settings.init.label or str(run.settings.init.scheme))
         yield {
             **columns(run.identity),
             **{key: swept_text(value) for key, value in values.items() if isinstance(value, dict)},
-            "init": _init(init),
+            "init": init_text(init),
             EXPERIMENT: experiment.name,
             **(records[run.id].numbers() if records else dict.fromkeys(RESULTS)),
         }
-
-
-def _init(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("label") or Scheme.parse(str(value["scheme"])).short)
-    return str(value)
 
 
 def _selected(
@@ -187,15 +180,12 @@ def cells(
         Cell(
             x=at,
             group=line,
+            scheme=str(members[0].get("init.scheme", "")) if group == "init" else "",
             values=tuple(row[y] for row in members if row[y] is not None),
             runs=len(members),
         )
         for (at, line), members in together.items()
     ]
-
-
-def _short(key: str) -> str:
-    return key.rsplit(".", 1)[-1].replace("_", " ")
 
 
 def read_only(texts: Sequence[str]) -> dict[str, str]:

@@ -17,10 +17,11 @@ from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
-from initlab.runner.grid import Run, expand
+from initlab.runner.grid import Run
 from initlab.runner.memory import check_memory
 from initlab.runner.own_code import as_written
 from initlab.runner.record import Record
+from initlab.runner.rounds import follow
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
 from initlab.runner.sweep import Choice, Cohort, check_data, plan, recorded, train_settings
@@ -37,15 +38,19 @@ class Preview:
 
     Attributes:
         runs: all runs of the experiment.
-        missing: the ids of the runs that would be trained.
+        missing: the ids of the runs that would be trained; with a boundary, in the next round.
         cohorts: how these would be grouped.
         seconds: the estimated time on this machine; nan where the memory is too small to try.
+        most: the most runs that a boundary may take in all; else the number of runs.
+        grid: the runs of a grid with the resolution of the boundary; likewise.
     """
 
     runs: list[Run]
     missing: set[str]
     cohorts: list[Cohort]
     seconds: float
+    most: int
+    grid: int
 
     def rows(self) -> list[dict[str, Any]]:
         """For each run its id, label, seed and cohort; None for a cohort where the run has a record."""
@@ -64,9 +69,11 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         results: the folder that holds a folder for each experiment.
         choice: which runs are trained, and where.
     """
-    runs = expand(experiment)
     store = Store(results, experiment.name)
-    done = {} if choice.force else recorded(runs, store, choice.retry_failed)
+    rounds, done = follow(
+        experiment, lambda new: {} if choice.force else recorded(new, store, choice.retry_failed)
+    )
+    runs = rounds.runs
     missing = [run for run in runs if run.id not in done]
     check_data(missing)
     groups = plan(missing, choice.workers)
@@ -77,6 +84,8 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         missing={run.id for run in missing},
         cohorts=groups,
         seconds=_estimate(groups, choice.workers) if groups else 0.0,
+        most=rounds.most,
+        grid=rounds.grid,
     )
 
 
@@ -277,7 +286,8 @@ def _whole(store: Store, run_id: str) -> Record:
 
 def unreached(experiment: Experiment, store: Store) -> list[str]:
     """The ids of recorded runs that an experiment does not have."""
-    reached = {run.id for run in expand(experiment)}
+    rounds, _ = follow(experiment, store.whole)
+    reached = {run.id for run in rounds.runs}
     return [name for name in store.run_ids() if name not in reached]
 
 
@@ -333,9 +343,19 @@ def resolved_lines(experiment: Experiment) -> list[str]:
     sweep = experiment.document.tree.get("sweep", {})
     lines += ["sweep:"] if sweep else []
     lines += [_line("  ", key, value, experiment.place("sweep", key)) for key, value in sweep.items()]
+    if experiment.boundary is not None:
+        lines += ["boundary:", *_boundary_lines(experiment)]
     figures = experiment.place("figures") if experiment.figures else "default"
     lines.append(_line("", "figures", list(experiment.figures), figures))
+    lines += [_line("", key, looks, experiment.place(key)) for key, looks in experiment.looks().items()]
     return list(map(as_written, lines))
+
+
+def _boundary_lines(experiment: Experiment) -> Iterator[str]:
+    written = experiment.document.tree["boundary"]
+    assert experiment.boundary is not None
+    for key, value in experiment.boundary.model_dump(exclude_none=True).items():
+        yield _line("  ", key, value, experiment.place("boundary", key) if key in written else "default")
 
 
 def _init(experiment: Experiment, swept: dict[str, Any], value: Any) -> Any:

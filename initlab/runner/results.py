@@ -2,14 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from initlab.errors import UsageError, unknown_name
+from initlab.runner.boundary_tables import (
+    Boundaries,
+    boundary_rows,
+    boundary_table,
+    boundary_text,
+    find_boundaries,
+)
 from initlab.runner.columns import columns
 from initlab.runner.config import Experiment, load_experiment
-from initlab.runner.grid import Run, expand
+from initlab.runner.grid import Run
 from initlab.runner.record import Record
+from initlab.runner.rounds import follow
 from initlab.runner.store import Store
 from initlab.runner.tables import (
     Group,
@@ -106,19 +115,34 @@ class Results:
         header, rows = curve_rows(self.conditions)
         return [dict(zip(header, row, strict=True)) for row in rows]
 
+    @cached_property
+    def boundaries(self) -> Boundaries | None:
+        """Where the outcome flips, if the experiment asks for it."""
+        return None if self.experiment.boundary is None else find_boundaries(self.experiment, self.records)
+
+    @property
+    def tables(self) -> list[str]:
+        """The names of the tables that every training writes."""
+        return ["summary.csv", "curves.csv", *["boundary.csv"] * (self.experiment.boundary is not None)]
+
     def write_tables(self) -> None:
-        """Write `summary.csv`, `curves.csv`, and `layers.csv` where layers were tracked."""
+        """Write the `tables`, and `layers.csv` where layers were tracked."""
         self.store.write_table("summary", *summary_rows(self.groups))
         self.store.write_table("curves", *curve_rows(self.conditions))
+        if self.boundaries is not None:
+            self.store.write_table("boundary", *boundary_rows(self.boundaries))
         layers = tracked_rows(self.conditions)
         if layers[1]:
             self.store.write_table("layers", *layers)
 
     def __repr__(self) -> str:
-        return group_table(self.groups)
+        return group_table(self.groups) if self.boundaries is None else boundary_text(self.boundaries)
 
     def _repr_html_(self) -> str:
-        return html_table(condition_table(self.conditions))
+        boundaries = self.boundaries
+        return html_table(
+            condition_table(self.conditions) if boundaries is None else boundary_table(boundaries)
+        )
 
 
 def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:
@@ -136,12 +160,9 @@ def load_results(folder: str | Path, *, allow_code: bool = False) -> Results:
     place = Path(folder)
     experiment = load_experiment(place / "experiment.yaml", allow_code=allow_code)
     store = Store(place.parent, place.name)
-    expanded = expand(experiment)
-    records = {
-        name: record for name, record in store.records(run.id for run in expanded) if record is not None
-    }
+    rounds, records = follow(experiment, store.whole)
     if not records:
         raise UsageError(f"{place}: no run has a record; train with `initlab run {place}/experiment.yaml`")
-    runs = [run for run in expanded if run.id in records]
+    runs = [run for run in rounds.runs if run.id in records]
     groups = group_runs(runs, [records[run.id] for run in runs])
     return Results(experiment=experiment, store=store, runs=runs, records=records, groups=groups)

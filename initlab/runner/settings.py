@@ -15,8 +15,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationInfo,
     WithJsonSchema,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -24,7 +26,7 @@ from initlab.data.datasets import DATASETS, canonical_name, first_images, open_d
 from initlab.data.examples import Examples, prepared_examples
 from initlab.data.folders import Dataset
 from initlab.data.inputs import INPUTS
-from initlab.errors import require, shortened
+from initlab.errors import require, shortened, unknown_name
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import SCHEMES, Scheme, library_name
 from initlab.nn.activations import ACTIVATIONS
@@ -34,7 +36,9 @@ from initlab.nn.normalization import LAYER_NORM_PLACES, NORMS, PLACES, BatchNorm
 from initlab.nn.optimizers import OPTIMIZERS, check_optimizer
 from initlab.nn.schedules import SCHEDULES, parse_schedule
 from initlab.own_code import is_reference, names_in, refusal, shown
+from initlab.plotting.appearance import FORMATS, STYLES, check_formats, read_size
 from initlab.registry import Registry, parameters_of, written_call
+from initlab.runner.boundary import Outcome
 
 
 class _Frozen(BaseModel):
@@ -462,11 +466,118 @@ class Sweep(BaseModel):
     exclude: list[Annotated[dict[str, Any], Field(min_length=1)]] = []
 
 
+_OUTCOME_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "enum": ["trained", "diverged"]},
+        {"type": "string", "pattern": r"^\s*(test_accuracy|test_loss|final_loss)\s*[<>]"},
+    ]
+}
+
+
+def _outcome(text: str) -> str:
+    return Outcome.parse(text).text
+
+
+def _axis(key: str) -> str:
+    require(key != "seed", "a boundary lies on a numeric setting, as init.std; each seed has its own")
+    return key
+
+
+def _ends(ends: list[float]) -> list[float]:
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"must be two numbers, the smaller one first, as [0.001, 3], not {shortened(ends)}")
+    return ends
+
+
+class BoundarySettings(_Frozen):
+    """Find where an outcome flips, by bisection, for each condition and seed of the sweep.
+
+    `over` is the dotted key of a numeric setting, `between` are the ends of its range. The first runs are
+    spread over the range, as many as `points` says; then each interval in which the outcome `of` flips is
+    halved until it is `within` a factor, or on a linear scale within a distance.
+    """
+
+    over: Annotated[str, AfterValidator(_axis)]
+    between: Annotated[
+        list[float],
+        AfterValidator(_ends),
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+    ]
+    of: Annotated[str, AfterValidator(_outcome), WithJsonSchema(_OUTCOME_SCHEMA)] = "trained"
+    scale: Annotated[Literal["log", "linear"] | None, Field(validate_default=True)] = None
+    within: float | None = None
+    points: Annotated[int, Field(ge=2, le=1000)] | None = None
+
+    @field_validator("scale")
+    @classmethod
+    def _has_a_logarithm(cls, scale: str | None, info: ValidationInfo) -> str | None:
+        ends = info.data.get("between")
+        if scale == "log" and ends and ends[0] <= 0:
+            raise ValueError(f"a logarithmic scale has no {ends[0]:g}; write linear, or begin above 0")
+        return scale or ("log" if ends and ends[0] > 0 else "linear")
+
+    @field_validator("within")
+    @classmethod
+    def _is_a_width(cls, within: float | None, info: ValidationInfo) -> float | None:
+        ends, scale = info.data.get("between"), info.data.get("scale")
+        if within is None or not ends or not scale:
+            return within
+        least, most = (1, ends[1] / ends[0]) if scale == "log" else (0, ends[1] - ends[0])
+        what = "a factor" if scale == "log" else "a distance"
+        if not least < within <= most:
+            raise ValueError(
+                f"on a {scale} scale it is {what} above {least}, at most {most:g}, not {within:g}"
+            )
+        return within
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the scale is logarithmic: by default where both ends are above 0."""
+        return self.scale == "log"
+
+
 def _not_left(_: str) -> str:
     raise ValueError("a config extends another one in its file; it cannot be set")
 
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
+
+
+def _formats(given: Any) -> Any:
+    """The formats in the order in which they are written; one may stand alone."""
+    names = [given] if isinstance(given, str) else given
+    message = f"the formats are a list, as [png, pdf], not {shortened(given)}"
+    require(
+        isinstance(names, list | tuple) and bool(names) and {type(name) for name in names} == {str}, message
+    )
+    return check_formats(names)
+
+
+def _style(name: str) -> str:
+    require(name in STYLES, unknown_name("style", name, STYLES))
+    return name
+
+
+def _size(size: str | float) -> str | float:
+    read_size(size)
+    return size
+
+
+_FORMATS_SCHEMA = WithJsonSchema(
+    {"type": "array", "items": {"type": "string", "enum": list(FORMATS)}, "minItems": 1}
+)
+
+
+class Plotting(_Frozen):
+    """How the figures look and in which formats they are written; it changes no run and no name.
+
+    `size` is column, page, slide, a width in inches, or as 7x4.
+    """
+
+    style: Annotated[str, AfterValidator(_style), _names(STYLES)] = "screen"
+    size: Annotated[str | float, AfterValidator(_size)] | None = None
+    formats: Annotated[tuple[str, ...], BeforeValidator(_formats), _FORMATS_SCHEMA] = ("png", "svg")
+    svg_text: bool = False
 
 
 class Frame(_Frozen):
@@ -483,7 +594,9 @@ class Frame(_Frozen):
     name: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     sweep: Sweep = Sweep()
+    boundary: BoundarySettings | None = None
     figures: list[str] = []
+    plotting: Plotting = Plotting()
 
 
 def config_schema() -> dict[str, Any]:

@@ -93,6 +93,11 @@ class Store:
         """
         return self.runs.read(ids)
 
+    def whole(self, runs: Iterable[Run]) -> dict[str, Record]:
+        """The records of runs that have one which is not damaged, by run id."""
+        read = self.records([run.id for run in runs])
+        return {name: record for name, record in read if record is not None}
+
     def run_ids(self) -> list[str]:
         """The ids of all runs that have a row."""
         return self.runs.ids()

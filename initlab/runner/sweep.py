@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
@@ -18,11 +18,12 @@ from initlab.runner import provenance
 from initlab.runner.config import Experiment
 from initlab.runner.executors import WorkerDied, WorkerStartError, check_dask, open_dask, open_processes
 from initlab.runner.figures import check_figures, draw_figures, figure_name, loading_beside
-from initlab.runner.grid import Run, cohorts, expand
+from initlab.runner.grid import Run, cohorts
 from initlab.runner.memory import check_memory
 from initlab.runner.own_code import install_code
 from initlab.runner.record import Record, record_of
 from initlab.runner.results import Results
+from initlab.runner.rounds import Rounds
 from initlab.runner.settings import Settings
 from initlab.runner.store import Store
 from initlab.runner.tables import group_runs
@@ -139,29 +140,27 @@ def run_experiment(
     check_figures(experiment)
     if choice.dask is not None:
         check_dask(choice.dask)
-    runs = expand(experiment)
+    rounds = Rounds(experiment)
     store = Store(results, experiment.name)
     with store.lock():
         resolved = experiment.resolved()
         store.write_experiment(resolved)
-        records = {} if choice.force else recorded(runs, store, choice.retry_failed)
-        missing = [run for run in runs if run.id not in records]
-        if missing:
-            records |= _train_all(missing, store, choice, progress, experiment.figures)
+        records, trained = _train_rounds(rounds, store, choice, progress)
+        runs = rounds.runs
         outcome = Results(
             experiment=experiment,
             store=store,
             runs=runs,
             records=records,
             groups=group_runs(runs, [records[run.id] for run in runs]),
-            trained=len(missing),
+            trained=trained,
         )
         names = map(figure_name, experiment.figures)
-        pictures = [f"{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+        pictures = [f"{name}.{suffix}" for name in names for suffix in experiment.plotting.formats]
         code = _code_of(runs)
         # Where a file of code went back to an earlier state, all records are there, but not their tables.
         tables_of = {**resolved, "code": sorted(code)} if code else resolved
-        if not store.is_current(tables_of, ["summary.csv", "curves.csv", *pictures]):
+        if not store.is_current(tables_of, [*outcome.tables, *pictures]):
             outcome.write_tables()
             draw_figures(outcome)
             store.mark_current(tables_of)
@@ -219,28 +218,78 @@ def plan(runs: Sequence[Run], workers: int) -> list[Cohort]:
     return cohorts(runs, max(1, len(runs) // (_COHORTS_PER_JOB * workers)))
 
 
-def _train_all(
-    runs: Sequence[Run], store: Store, choice: Choice, progress: Progress, figures: Sequence[str]
-) -> dict[str, Record]:
-    """Train and record runs; returns the records by run id."""
-    check_data(runs)
-    groups = plan(runs, choice.workers)
-    if choice.dask is None:
-        check_memory(groups, choice.workers)
-    code = _code_of(runs)
-    sessions = _Sessions(store, choice.mixed, {"own_code": code} if code else {})
+def _train_rounds(
+    rounds: Rounds, store: Store, choice: Choice, progress: Progress
+) -> tuple[dict[str, Record], int]:
+    """Train what has no record, round by round; returns all records by run id, and how many are new."""
     records: dict[str, Record] = {}
-    progress(0, len(runs))
-    with loading_beside(figures, not choice.alone), choice.executor(len(groups)) as executor:
-        for cohort, result in train_cohorts(executor, groups, choice.width):
+    trained, new = 0, rounds.runs
+    with _Training(store, choice, progress, rounds.experiment.figures) as training:
+        while new:
+            known = {} if choice.force else recorded(new, store, choice.retry_failed)
+            missing = [run for run in new if run.id not in known]
+            records |= known | (training.train(missing) if missing else {})
+            trained += len(missing)
+            new = rounds.advance(records)
+    return records, trained
+
+
+class _Training:
+    """Trains and records the rounds of an experiment, all with the same workers and sessions.
+
+    Args:
+        store: of the records.
+        choice: where to train.
+        progress: called after each cohort, with the runs of all rounds so far.
+        figures: that will be drawn.
+    """
+
+    def __init__(self, store: Store, choice: Choice, progress: Progress, figures: Sequence[str]) -> None:
+        self.store, self.choice, self.progress, self.figures = store, choice, progress, figures
+        self._open = ExitStack()
+        self._executor: Executor | None = None
+        self._sessions: _Sessions | None = None
+        self._done = 0
+
+    def __enter__(self) -> "_Training":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def train(self, runs: Sequence[Run]) -> dict[str, Record]:
+        """Train and record runs; returns the records by run id."""
+        check_data(runs)
+        groups = plan(runs, self.choice.workers)
+        if self.choice.dask is None:
+            check_memory(groups, self.choice.workers)
+        sessions = self._sessions_for(runs)
+        before, total = self._done, self._done + len(runs)
+        records: dict[str, Record] = {}
+        self.progress(before, total)
+        for cohort, result in train_cohorts(self._workers(len(groups)), groups, self.choice.width):
             if isinstance(result, Failure):
-                records |= _save_failure(store, cohort, result.cause, sessions.training())
+                records |= _save_failure(self.store, cohort, result.cause, sessions.training())
             else:
                 when = sessions.training(result.origin, result.seconds)
-                saved = store.save(zip(cohort, result.histories, strict=True), when)
+                saved = self.store.save(zip(cohort, result.histories, strict=True), when)
                 records |= {record.id: record for record in saved}
-            progress(len(records), len(runs))
-    return records
+            self._done = before + len(records)
+            self.progress(self._done, total)
+        return records
+
+    def _sessions_for(self, runs: Sequence[Run]) -> "_Sessions":
+        if self._sessions is None:
+            code = _code_of(runs)
+            self._sessions = _Sessions(self.store, self.choice.mixed, {"own_code": code} if code else {})
+        return self._sessions
+
+    def _workers(self, cohorts: int) -> Executor:
+        """The executor, opened for the first round, which is the largest."""
+        if self._executor is None:
+            self._open.enter_context(loading_beside(self.figures, not self.choice.alone))
+            self._executor = self._open.enter_context(self.choice.executor(cohorts))
+        return self._executor
 
 
 class _Sessions:

@@ -1,15 +1,23 @@
 """History: what the training of one network left. Condition: histories that differ in their seeds alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from initlab.errors import UsageError, require
 from initlab.measure.intervals import Interval, mean_interval
 from initlab.nn.arrays import FloatArray
 from initlab.training.curves import final_loss, smooth, steps_to_reach
 
 REACHED_LOSS = 0.5
+# The square root of float32's largest number, 1.8e19: products of two such numbers overflow. From here on
+# the last bits, and so the processor, decide between NaN and a network of dead units. A network that comes
+# this far is called diverged, in float64 too, so that every machine gives the same verdict at the same step.
+LARGEST_LOSS = float(np.sqrt(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,7 +149,42 @@ def group_by_label(histories: Iterable[History]) -> list[Condition]:
 Comparison = Sequence[History] | Sequence[Condition]
 
 
-def as_conditions(comparison: Comparison) -> list[Condition]:
-    """Conditions as they are; histories put together by label."""
+def histories_of(label: str, losses: ArrayLike) -> list[History]:
+    """The histories of networks that were trained in a loop of one's own.
+
+    Args:
+        label: of the networks; the text of a scheme, where one is to be its colour.
+        losses: of each step, (steps,), or (M, steps) for M networks that differ in their seeds. A network has
+            diverged at its first loss that is not finite or beyond `LARGEST_LOSS`.
+
+    Raises:
+        UsageError: for losses of another shape, or no numbers.
+
+    >>> [history.diverged_at for history in histories_of("he", [[2.0, 1.0], [9.0, np.inf]])]
+    [None, 1]
+    """
+    try:
+        curves = np.asarray(losses, np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{label}: losses are numbers, (steps,) or (M, steps)") from None
+    fits = curves.ndim in (1, 2) and curves.size > 0
+    require(fits, f"{label}: losses have the shape (steps,) or (M, steps), not {curves.shape}")
+    rows = enumerate(np.atleast_2d(curves))
+    return [_history(label, seed, curve) for seed, curve in rows]
+
+
+def _history(label: str, seed: int, losses: FloatArray) -> History:
+    beyond = np.flatnonzero(~(losses <= LARGEST_LOSS))
+    step = int(beyond[0]) if len(beyond) else None
+    end = len(losses) if step is None else step + 1
+    return History(label=label, scheme=label, seed=seed, losses=losses[:end], diverged_at=step)
+
+
+def as_conditions(comparison: Comparison | Mapping[str, ArrayLike]) -> list[Condition]:
+    """Conditions as they are; histories put together by label; losses by label as histories."""
+    if isinstance(comparison, Mapping):
+        return group_by_label(
+            history for label, losses in comparison.items() for history in histories_of(str(label), losses)
+        )
     conditions = [item for item in comparison if isinstance(item, Condition)]
     return conditions or group_by_label(item for item in comparison if isinstance(item, History))

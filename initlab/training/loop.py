@@ -17,12 +17,8 @@ from initlab.nn.network import PLAIN, Ensemble, StepRule
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.schedules import parse_schedule
 from initlab.training.batches import Drawing, batches_of
+from initlab.training.history import LARGEST_LOSS
 from initlab.training.tracking import Track
-
-# The square root of float32's largest number, 1.8e19: products of two such numbers overflow. From here on
-# the last bits, and so the processor, decide between NaN and a network of dead units. A network that comes
-# this far is called diverged, in float64 too, so that every machine gives the same verdict at the same step.
-LARGEST_LOSS = float(np.sqrt(np.finfo(np.float32).max))
 
 EVALUATION_BATCH = 1000
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from initlab.data.examples import Examples, examples_of
 from initlab.errors import UsageError, is_whole, unknown_name
-from initlab.init.networks import initialize
+from initlab.init.networks import initialize, rate_factors
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.architecture import Size, Skip, count, hidden_sizes, network_layers
@@ -28,8 +28,8 @@ from initlab.nn.schedules import parse_schedule
 from initlab.threads import one_thread
 from initlab.training.batches import DRAWINGS, Drawing
 from initlab.training.histories import Histories
-from initlab.training.history import History
-from initlab.training.loop import LARGEST_LOSS, Pass, Regime, evaluate
+from initlab.training.history import LARGEST_LOSS, History
+from initlab.training.loop import Pass, Regime, evaluate
 from initlab.training.tracking import Track, layer_tracker
 
 # Measured (tests/benchmarks/workers.py): the step of one network of 100x4 costs least in cohorts of 2 to 8,
@@ -181,6 +181,7 @@ class _Candidates:
         columns: for each network, its position in the optimizer's argument arrays.
         sizes: of all.
         begin: gives an ensemble of the given rows.
+        rates: gives factors of each parameter's learning rate, for schemes that have them.
         end: called with these rows when they are trained.
     """
 
@@ -190,6 +191,7 @@ class _Candidates:
     columns: IntArray
     sizes: Sequence[Size]
     begin: Callable[[IntArray], Ensemble]
+    rates: Callable[[IntArray, Ensemble, bool], FloatArray | None] = lambda _rows, _ensemble, _adaptive: None
     end: Callable[[IntArray, Pass], None] = lambda _rows, _passed: None
 
 
@@ -213,6 +215,9 @@ def _from_schemes(
         columns=np.array([column for column, _, _ in every]),
         sizes=sizes,
         begin=lambda rows: begin([every[row][1] for row in rows], [every[row][2] for row in rows]),
+        rates=lambda rows, ensemble, adaptive: rate_factors(
+            ensemble, [every[row][1] for row in rows], adaptive=adaptive
+        ),
     )
 
 
@@ -278,7 +283,9 @@ def _train(
         for rows in parts:
             ensemble = candidates.begin(rows)
             seeds = [candidates.seeds[row] for row in rows]
-            passed = Pass(ensemble, examples, regime, optimizer.fresh(candidates.columns[rows]), seeds)
+            step = optimizer.fresh(candidates.columns[rows])
+            step.factors = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            passed = Pass(ensemble, examples, regime, step, seeds)
             before = ensemble.batches_before
             passed.run(report)
             reached = _reached(passed, examples)

@@ -69,6 +69,17 @@ EXPECTED = {
     "random_walk": normal(2 * math.exp(2 * 1.2 / 897.6) / 900),
     "random_walk(activation=identity)": normal(math.exp(1 / 900) / 900),
     "random_walk(activation=tanh)": normal(1.44 / 900),
+    "fixup(role=plain, place=hidden, blocks=16, every=3)": normal(2 / 900),
+    "fixup(role=branch, place=hidden, blocks=16, every=3)": normal(2 / 4 / 900),
+    "fixup(role=branch_end, place=hidden, blocks=16, every=3)": 0.0,
+    "fixup(role=plain, place=last, blocks=16, every=3)": 0.0,
+    "skipinit": normal(2 / 900),
+    "rezero": uniform(math.sqrt(6 / 1300)),
+    "gpt2(role=branch, blocks=25)": normal(4e-4),
+    "gpt2(role=branch_end, blocks=25)": normal(16e-6),
+    "mup(place=first)": normal(1 / 900),
+    "mup(place=hidden, scale=2)": normal(2 / 900),
+    "mup(place=last, scale=2, base=100)": normal(2 * 100 / 900**2),
 }
 RANDOM = {text: law for text, law in EXPECTED.items() if not isinstance(law, float)}
 
@@ -90,6 +101,7 @@ DEPENDENT = {
     "shift": (None, None),
     "shift(activation=erf, depth=20, input_square=0.1)": (None, None),
     "auto": (None, None),
+    "delta_orthogonal": (1 / 900, N_IN),
 }
 UNCORRELATED = [*RANDOM, *(text for text, (variance, _) in DEPENDENT.items() if variance)]
 

