@@ -187,6 +187,10 @@ class Diagnosis:
 
     def _headline(self) -> str:
         layers = "-".join(map(str, _runs(self.sizes)))
+        if self.batch_norm:
+            layers += f", {type(self.batch_norm).__name__} {self.batch_norm.place}"
+        if self.skip:
+            layers += f", skip({self.skip})"
         words = ", ".join(self.words)
         return (
             f"{self.start}, {shown(self.activation)}, {layers}, {self.optimizer}: {self.verdict} "

@@ -9,12 +9,14 @@ import pytest
 
 from initlab.diagnosis.criteria import CRITERIA, NETWORK_NUMBERS
 from initlab.diagnosis.cures import Proposal, best_variance, propose
-from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, severity
+from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, layer_numbers, severity
 from initlab.diagnosis.record import record_of
 from initlab.diagnosis.verdict import diagnose
 from initlab.errors import UsageError
+from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import Scheme
+from initlab.measure.layers import measure_layers
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.nn.optimizers import OPTIMIZERS
@@ -194,6 +196,12 @@ def test_a_network_of_images_is_diagnosed():
     inputs = RNG.standard_normal((50, 64))
     diagnosis = diagnose("he", "relu", "conv(8, kernel=3), pool(2), 20", inputs, LABELS[:50], seeds=2)
     assert [layer.units for layer in diagnosis.layers] == [8, 20]
+    network = initialize([64, "conv(8, kernel=3)", "pool(2)", 20, 10], "he", 0, dtype="float64")
+    first, last = measure_layers(network, inputs, LABELS[:50])[0]
+    numbers = layer_numbers([first, last], 1.0)
+    # The gradients of a kernel are sums over 36 places.
+    expected = 36 * first.gradient_std**2 / last.gradient_std**2
+    assert numbers[0]["gradient"] == pytest.approx(expected)
     assert "not validated for convolutions or pooling" in repr(diagnosis)
 
 
