@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.architectures import NormOption, SkipOption, say_where_theory_is_silent, words_of
 from initlab.cli.pictures import (
     Drawing,
     FormatOption,
@@ -54,6 +55,14 @@ WhatOption = Annotated[
     str, typer.Option(help="activations, preactivations, gradients, weights or weight_gradients.")
 ]
 DepthOption = Annotated[int, typer.Option(help="The number of hidden layers.")]
+HiddenOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYERS",
+        help='Other hidden layers, as "conv(16, kernel=5), pool(2), 100"; --width inputs are an image.',
+        show_default="--depth layers of --width",
+    ),
+]
 BinsOption = Annotated[int, typer.Option(max=10_000, help="The number of bins.")]
 RangeOption = Annotated[
     str | None,
@@ -75,6 +84,9 @@ def histogram(
     what: WhatOption = "activations",
     depth: DepthOption = 5,
     width: WidthOption = 100,
+    hidden: HiddenOption = None,
+    norm: NormOption = None,
+    skip: SkipOption = None,
     samples: SamplesOption = 1000,
     bins: BinsOption = 30,
     edges: RangeOption = None,
@@ -95,15 +107,19 @@ def histogram(
     """
     from initlab.init.per_layer import Initialization
     from initlab.measure.histograms import layer_panels
+    from initlab.measure.probes import probe_sizes
     from initlab.measure.quantities import QUANTITIES
     from initlab.nn.activations import ACTIVATIONS
+    from initlab.nn.architecture import Skip
+    from initlab.nn.normalization import parse_norm
     from initlab.plotting.histograms import MOST_ROWS
 
+    norms, skips = parse_norm(norm) if norm else None, Skip.parse(skip) if skip else None
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or ["he"]))))
     schemes = labelled(schemes, label)
     functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     words = list(map(str, schemes)) + (list(map(shown, functions)) if activation else [])
-    words += [what] if what != "activations" else []
+    words += [*words_of(norms, skips, hidden), *([what] if what != "activations" else [])]
     drawing = Drawing(
         target=output or default_target(formats, "results", "histogram", file_name(words)),
         formats=tuple(formats or ()),
@@ -122,12 +138,16 @@ def histogram(
         bins=bins,
         edges=_parse_range(edges),
         seed=seed,
+        hidden=hidden,
+        batch_norm=norms,
+        skip=skips,
     )
     written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} before training")
     if as_json:
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
+    say_where_theory_is_silent(schemes, probe_sizes(depth, width, hidden), norms, skips)
     say(f"Written: {', '.join(map(str, written))}")
 
 
