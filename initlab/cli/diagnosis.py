@@ -302,6 +302,8 @@ def _print_details(
         typer.echo("")
         print_table([*header[:-1], "verdict"], rows)
         typer.echo("std: of the activations.")
+        if diagnosis.predicted:
+            typer.echo("In brackets: what theory says of wide layers.")
         for name, meaning in LAYER_NUMBERS.items():
             print_text(f"{name}: {meaning}.")
         typer.echo("")
@@ -333,8 +335,14 @@ def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any
         "severities": diagnosis.severities,
         "words": diagnosis.words,
         "layers": [
-            {"layer": layer.layer, "std": layer.std, **layer.numbers, "words": layer.words}
-            for layer in diagnosis.layers
+            {
+                "layer": layer.layer,
+                "std": layer.std,
+                **layer.numbers,
+                **{f"predicted_{name}": values[i] for name, values in diagnosis.predicted.items()},
+                "words": layer.words,
+            }
+            for i, layer in enumerate(diagnosis.layers)
         ],
         "criteria": [_plain_answer(answer) for answer in diagnosis.answers],
         "cure": _plain_cure(cure) if cure else None,

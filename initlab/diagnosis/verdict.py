@@ -9,6 +9,7 @@ All numbers are medians over the seeds. The verdict is about some hundred steps 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
 from itertools import chain
 from typing import Any
@@ -23,6 +24,7 @@ from initlab.diagnosis.limits import (
     Numbers,
     Symptom,
     layer_numbers,
+    ratio,
     severity,
     symptoms_of,
     verdict_on,
@@ -43,6 +45,7 @@ from initlab.nn.network import Ensemble
 from initlab.nn.normalization import BatchNorm, LayerNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
+from initlab.theory.layers import predict_correlations, predict_layers, silence
 from initlab.threads import one_thread
 from initlab.training.tables import html_table
 
@@ -117,6 +120,7 @@ class Diagnosis:
         sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
         seeds: how many networks were drawn.
         samples: how many inputs they were shown.
+        input_square, input_correlation: E[x^2] of the inputs, and the mean cosine of two of them.
         optimizer: for which the verdict holds.
         batch_norm: Batch or Layer Normalization of the hidden layers.
         skip: skip connections.
@@ -131,6 +135,8 @@ class Diagnosis:
     sizes: tuple[int | str, ...]
     seeds: int
     samples: int
+    input_square: float
+    input_correlation: float
     optimizer: str
     batch_norm: Norm | None
     skip: Skip | None
@@ -152,6 +158,31 @@ class Diagnosis:
             for symptom in SYMPTOMS
         }
         return {symptom: numbers for symptom, numbers in layers.items() if numbers}
+
+    @cached_property
+    def predicted(self) -> dict[str, list[float]]:
+        """What theory says of `FACTORS` in each layer, by name; empty where it is silent.
+
+        Of real images it is approximate: they are unequally bright, and their pixels have neighbours.
+        """
+        if silence(self.start, self.batch_norm, self.input_correlation) is not None:
+            return {}
+        network: dict[str, Any] = {
+            "scheme": self.start,
+            "sizes": self.sizes,
+            "activation": self.activation,
+            "input_square": self.input_square,
+            "input_correlation": self.input_correlation,
+            "batch_norm": self.batch_norm,
+            "skip": self.skip,
+        }
+        layers, correlations = predict_layers(**network), predict_correlations(**network)
+        gradients = [layer.gradient**2 * layer.hidden.z.square.size for layer in layers]
+        return {
+            "signal": [ratio(layer.q, layers[0].q) for layer in layers],
+            "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
+            "difference": [ratio(1 - c, 1 - self.input_correlation) for c in correlations],
+        }
 
     @property
     def words(self) -> list[str]:
@@ -179,8 +210,14 @@ class Diagnosis:
         return f"<p><b>{escape(self._headline())}</b></p>{table}<p>{conclusions}</p>"
 
     def table(self) -> list[list[str]]:
-        """The numbers of every layer, under a header."""
-        return [["layer", "std", *LAYER_NUMBERS, ""], *map(_row, self.layers)]
+        """The numbers of every layer, under a header; in brackets what theory says."""
+        return [["layer", "std", *LAYER_NUMBERS, ""], *map(self._row, self.layers)]
+
+    def _row(self, layer: LayerDiagnosis) -> list[str]:
+        cells = {name: f"{value:.3g}" for name, value in layer.numbers.items()}
+        for name, predicted in self.predicted.items():
+            cells[name] += f" ({predicted[layer.layer - 1]:.3g})"
+        return [str(layer.layer), f"{layer.std:.3g}", *cells.values(), ", ".join(layer.words)]
 
     def _summary(self) -> list[list[str]]:
         return summary_rows([layer.numbers for layer in self.layers])
@@ -222,11 +259,6 @@ class Diagnosis:
         if self.cure:
             return [*lines, f"Try {self.cure}, which is healthy here: {self.cure.why}"]
         return lines if self.verdict == "trains" else [*lines, NOTHING_HELPS]
-
-
-def _row(layer: LayerDiagnosis) -> list[str]:
-    numbers = [f"{value:.3g}" for value in (layer.std, *layer.numbers.values())]
-    return [str(layer.layer), *numbers, ", ".join(layer.words)]
 
 
 def _runs(sizes: Sequence[int | str]) -> list[int | str]:
@@ -352,6 +384,8 @@ class _Patient:
             sizes=sizes,
             seeds=self.seeds,
             samples=len(self.inputs),
+            input_square=float(np.mean(np.square(self.inputs, dtype=np.float64))),
+            input_correlation=1 - difference,
             optimizer=self.optimizer,
             batch_norm=network.norm,
             skip=network.skip,

@@ -76,6 +76,7 @@ def predict_layers(
     sigma_b2: float = 0.0,
     batch_norm: Norm | None = None,
     skip: Skip | None = None,
+    input_correlation: float = 0.0,
 ) -> list[LayerPrediction]:
     """Follow a scheme through the layers of a network, forward and backward.
 
@@ -107,6 +108,8 @@ def predict_layers(
         sigma_b2: the variance of the biases, added to that of the `Initialization`'s own.
         batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
         skip: skip connections; none by default.
+        input_correlation: `E[x x'] / E[x^2]` of two inputs, which matters to normalization and pooling; 0 for
+            N(0, 1).
 
     Returns:
         One entry for each hidden layer.
@@ -125,7 +128,9 @@ def predict_layers(
     >>> [round(layer.q, 6) for layer in predict_layers("he", [100] * 6 + [10], "relu", skip=Skip(1))]
     [2.0, 4.0, 8.0, 16.0, 32.0]
     """
-    network = _Network.of(scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip)
+    network = _Network.of(
+        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
+    )
     hidden = network.hidden(pair_product if network.needs_products else no_product)
     return [network.prediction(i, hidden) for i in range(len(hidden))]
 
@@ -138,13 +143,15 @@ def predict_correlations(
     sigma_b2: float = 0.0,
     batch_norm: Norm | None = None,
     skip: Skip | None = None,
+    input_correlation: float = 0.0,
 ) -> list[float]:
-    """The correlation `E[z z'] / E[z^2]` of the pre-activations of two independent inputs, layer by layer.
+    """The correlation `E[z z'] / E[z^2]` of the pre-activations of two inputs, layer by layer.
 
     It follows `E[z z'] = n_in Var(W) E[phi(u) phi(u')] + sigma_b^2` (Poole et al. 2016), to about 1e-3.
 
     Args:
-        scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip: as for `predict_layers`.
+        scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip, input_correlation: as for
+            `predict_layers`.
 
     Returns:
         One number for each hidden layer, in images the mean over all places.
@@ -158,7 +165,9 @@ def predict_correlations(
     >>> round(plain[-1], 2), round(residual[-1], 2)
     (0.94, 0.25)
     """
-    network = _Network.of(scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip)
+    network = _Network.of(
+        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
+    )
     signals = [layer.z for layer in network.hidden(pair_product)]
     return [float(z.product.mean() / z.square.mean()) for z in signals]
 
@@ -169,7 +178,7 @@ class _Network:
 
     Attributes:
         inputs: n_0.
-        input_square: their mean square.
+        moments: their mean square and correlation.
         layers: from the first to the one that gives the logits.
         activation: of the hidden layers.
         weights: n_in, Var W and Var b of each dense layer and convolution.
@@ -177,7 +186,7 @@ class _Network:
     """
 
     inputs: int
-    input_square: float
+    moments: tuple[float, float]
     layers: Sequence[Layer]
     activation: ActivationLike
     weights: Sequence[tuple[int, float, float]]
@@ -189,18 +198,18 @@ class _Network:
         scheme: SchemeLike,
         sizes: Sequence[Size],
         activation: ActivationLike,
-        input_square: float,
+        moments: tuple[float, float],
         sigma_b2: float,
         norm: Norm | None,
         skip: Skip | None,
     ) -> "_Network":
         """The network of these sizes, whose weights are drawn from a scheme."""
         layers, inputs = network_layers(sizes, "identity", norm, skip), flat_size(sizes[0])
-        start = settled(scheme, activation, layers).within(input_square=input_square)
+        start = settled(scheme, activation, layers).within(input_square=moments[0])
         scale = start.scheme.branch_scale
         return cls(
             inputs=inputs,
-            input_square=input_square,
+            moments=moments,
             layers=layers,
             activation=activation,
             weights=list(_weights(start, layers, inputs, sigma_b2)),
@@ -221,7 +230,7 @@ class _Network:
         weights = iter([(weight, bias) for _, weight, bias in self.weights])
         forward = Propagation(self.activation, weights, self.branch_scale, pair)
         with np.errstate(all="ignore"):
-            _, back = forward.through(self.layers[:-1], forward.inputs(self.input_square), (self.inputs,))
+            _, back = forward.through(self.layers[:-1], forward.inputs(*self.moments), (self.inputs,))
             back(Gradient(square=np.array(1.0)))
         return forward.hidden
 
@@ -253,12 +262,13 @@ def _weights(
         yield matrix[0], variance, sigma_b2 + start.bias_variance(matrix)
 
 
-def silence(scheme: SchemeLike, norm: Norm | None = None) -> str | None:
+def silence(scheme: SchemeLike, norm: Norm | None = None, input_correlation: float = 0.0) -> str | None:
     """Why theory predicts nothing of networks from a scheme, as a sentence without its full stop.
 
     Args:
         scheme: of all weights, or an `Initialization`.
         norm: Batch or Layer Normalization of the hidden layers; none by default.
+        input_correlation: as for `predict_layers`.
 
     Returns:
         None where theory predicts something.
@@ -270,7 +280,7 @@ def silence(scheme: SchemeLike, norm: Norm | None = None) -> str | None:
     if not start.has_theory:
         return f"theory says nothing of {start}: its weights are correlated or do not have mean 0"
     is_after = isinstance(norm, BatchNorm) and norm.place == "after"
-    return OWN_SPREADS if is_after and start.bias else None
+    return OWN_SPREADS if is_after and (start.bias or input_correlation) else None
 
 
 def remark(sizes: Sequence[Size], skip: Skip | None = None) -> str | None:

@@ -36,7 +36,7 @@ from initlab.nn.normalization import BatchNormalization, LayerNormalization
 from initlab.theory.mean_field import moments
 from initlab.theory.signals import DRAWS, Draws, Gradient, Hidden, Signal, normal
 
-OWN_SPREADS = "theory of Batch Normalization after the activation needs biases of 0"
+OWN_SPREADS = "theory of Batch Normalization after the activation needs biases of 0 and uncorrelated inputs"
 
 Backward = Callable[[Gradient], Gradient]
 Passed = tuple[Signal, Backward]
@@ -85,9 +85,9 @@ class Propagation:
     _seeds: Iterator[int] = field(default_factory=count)
     _divisor: float = 1.0
 
-    def inputs(self, square: float) -> Signal:
-        """Independent numbers of mean 0 and this mean square."""
-        return normal(np.array(square), np.array(0.0), next(self._seeds))
+    def inputs(self, square: float, correlation: float) -> Signal:
+        """Numbers of this mean square, with this correlation of two samples."""
+        return normal(np.array(square), np.array(correlation * square), next(self._seeds))
 
     def through(self, layers: Sequence[Layer], x: Signal, shape: Shape) -> Passed:
         """Pass a signal through layers.

@@ -67,6 +67,19 @@ def test_numbers_are_those_that_theory_gives():
     assert 64 / 2.5 < growing.layers[0].numbers["gradient"] < 64 * 2.5
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"skip": "1"}, {"batch_norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
+)
+def test_theory_stands_beside_what_is_measured(how):
+    diagnosis = diagnose("he", "relu", [400] * 4, INPUTS, LABELS, **how)
+    for name in ("signal", "gradient", "difference"):
+        measured = [layer.numbers[name] for layer in diagnosis.layers]
+        assert diagnosis.predicted[name] == pytest.approx(measured, rel=0.25), name
+    number, predicted = diagnosis.table()[4][2].split()
+    assert float(predicted.strip("()")) == pytest.approx(float(number), rel=0.25)
+    assert diagnosed("constant(value=0.1)", "relu", 2).predicted == {}
+
+
 def test_the_words_change_where_the_limit_is_passed():
     """Signals of linear layers with std=0.05 fall by 4 a layer: e^-3 is passed at the fourth, e^-8 later."""
     layers = diagnosed("std=0.05", "identity", 8).layers

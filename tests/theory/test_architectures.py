@@ -137,6 +137,23 @@ def test_networks_with_batch_normalization_behave_as_predicted(name):
     assert (far <= 1).all(), far.round(1)
 
 
+def test_inputs_that_are_alike_are_followed():
+    """Batch Normalization sees only what differs: a share 1 - c of the inputs' mean square."""
+    sizes, shared = [300, 300, 300, 10], 0.75
+    numbers = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        x = np.sqrt(shared) * rng.standard_normal(300) + np.sqrt(1 - shared) * rng.standard_normal((200, 300))
+        network = initialize(sizes, ["he"], seed, "relu", "float64", batch_norm=BATCH)
+        first, last = measure_layers(network, x, rng.integers(10, size=200))[0]
+        numbers.append(first.gradient_std / last.gradient_std)
+    first, _ = predict_layers("he", sizes, "relu", batch_norm=BATCH, input_correlation=shared)
+    assert abs(np.mean(numbers) - first.gradient) < 5 * np.std(numbers) / np.sqrt(SEEDS) + 2 / 200
+    plain = predict_correlations("he", sizes, "relu", input_correlation=shared)
+    exact = (np.sqrt(1 - shared**2) + shared * (np.pi - np.arccos(shared))) / np.pi
+    assert plain == pytest.approx([shared, exact], abs=1e-3)
+
+
 def test_he_branches_double_the_variance_in_each_block():
     """And with the scale 1 / sqrt(L) it grows by (1 + 1 / L)^L, just below e."""
     sizes = [100] * 51 + [10]
