@@ -85,7 +85,7 @@ def depth(
     from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.architecture import Skip
     from initlab.nn.normalization import BatchNorm, parse_norm
-    from initlab.plotting.depth import depth_figure
+    from initlab.plotting.depth import depth_figure, title_of
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or _SCHEMES))))
     schemes = labelled(schemes, label)
@@ -111,10 +111,8 @@ def depth(
         batch_norm=norms,
         skip=skips,
     )
-    kind = f", normalized {norms.place} the activation" if norms else ""
-    kind += f", skip({skips})" if skips else ""
     if title is None:
-        title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
+        title = title_of(layers, width, norms, skips)
     written = drawing.write(lambda: depth_figure(profiles, title))
     if as_json:
         rows = [{"label": profile.label, **row} for profile in profiles for row in profile.rows()]

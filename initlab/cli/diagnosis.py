@@ -303,7 +303,9 @@ def _print_details(
         print_table([*header[:-1], "verdict"], rows)
         typer.echo("std: of the activations.")
         if diagnosis.predicted:
-            typer.echo("In brackets: what theory says of wide layers.")
+            images = not all(isinstance(size, int) for size in diagnosis.sizes)
+            pixels = ", and of images whose pixels are independent" if images else ""
+            print_text(f"In brackets: what theory says of wide layers{pixels}.")
         for name, meaning in LAYER_NUMBERS.items():
             print_text(f"{name}: {meaning}.")
         typer.echo("")
