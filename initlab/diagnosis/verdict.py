@@ -181,7 +181,7 @@ class Diagnosis:
         return {
             "signal": [ratio(layer.q, layers[0].q) for layer in layers],
             "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
-            "difference": [ratio(1 - c, 1 - self.input_correlation) for c in correlations],
+            "difference": [(1 - c) / ((1 - self.input_correlation) or math.nan) for c in correlations],
         }
 
     @property

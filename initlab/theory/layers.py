@@ -169,7 +169,8 @@ def predict_correlations(
         scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
     )
     signals = [layer.z for layer in network.hidden(pair_product)]
-    return [float(z.product.mean() / z.square.mean()) for z in signals]
+    with np.errstate(all="ignore"):  # of a signal that is 0 it is nan
+        return [float(z.product.mean() / z.square.mean()) for z in signals]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,13 +238,13 @@ class _Network:
     def prediction(self, i: int, hidden: Sequence[Hidden]) -> LayerPrediction:
         """What theory predicts of hidden layer i."""
         layer, (n_in, weight, _) = hidden[i], self.weights[i + 1]
-        slope = layer.slope_square / layer.divisor if layer.divisor else math.inf
+        slope = layer.slope_square / float(layer.divisor) if layer.divisor else math.inf
         return LayerPrediction(
             layer=i + 1,
             q=float(layer.z.square.mean()),
             mean=layer.mean,
             std=math.sqrt(max(layer.square - layer.mean**2, 0.0)),
-            chi=float(n_in * weight * slope),
+            chi=n_in * weight * slope,
             gradient=1.0 if layer is hidden[-1] else _root_ratio(layer.gradient, hidden[-1].gradient),
             weight_std=math.sqrt(self.weights[i][1]),
             hidden=layer,

@@ -259,6 +259,8 @@ class Propagation:
 
 def _different_places(z: Signal) -> tuple[IntArray, IntArray]:
     """Places that differ by more than rounding, and for each place the one of them that is like it."""
+    if z.square.ndim == 0:
+        return np.zeros(1, np.int64), np.zeros((), np.int64)
     with np.errstate(all="ignore"):
         parts = [(part / abs(part).max()).round(12) for part in (z.square, np.nan_to_num(z.product))]
     keys = np.stack(parts).reshape(2, -1)

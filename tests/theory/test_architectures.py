@@ -137,6 +137,18 @@ def test_networks_with_batch_normalization_behave_as_predicted(name):
     assert (far <= 1).all(), far.round(1)
 
 
+@pytest.mark.parametrize("scheme", ["zeros", "std=1e200"])
+@pytest.mark.parametrize(
+    "how", [{}, {"skip": Skip(1)}, {"skip": Skip(1, 1.0, "post")}, {"batch_norm": BATCH}]
+)
+def test_signals_that_vanish_or_overflow_raise_nothing(scheme, how):
+    for sizes in (WIDE, [(1, 8, 8), "conv(3, kernel=3)", "pool(2)", 10]):
+        for activation in ("relu", "tanh"):
+            assert len(predict_layers(scheme, sizes, activation, **how)) == len(
+                predict_correlations(scheme, sizes, activation, **how)
+            )
+
+
 def test_inputs_that_are_alike_are_followed():
     """Batch Normalization sees only what differs: a share 1 - c of the inputs' mean square."""
     sizes, shared = [300, 300, 300, 10], 0.75
