@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from initlab.runner.sweep import run_experiment
     from initlab.theory.explain import explain
     from initlab.theory.gains import gain, gains
-    from initlab.theory.layers import predict_layers
+    from initlab.theory.layers import predict_correlations, predict_layers
     from initlab.theory.mean_field import phase
     from initlab.training.rates import train_at_best_rate
     from initlab.training.train import train
@@ -74,6 +74,7 @@ _HOMES = {
     "network_panels": "initlab.measure.histograms",
     "open_dataset": "initlab.data.datasets",
     "phase": "initlab.theory.mean_field",
+    "predict_correlations": "initlab.theory.layers",
     "predict_layers": "initlab.theory.layers",
     "run_experiment": "initlab.runner.sweep",
     "scheme": "initlab.own_code",
@@ -103,6 +104,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "explain",
     "gain",
     "gains",
+    "predict_correlations",
     "predict_layers",
     "phase",
     "critical_sigma_w2",

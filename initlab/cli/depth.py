@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from initlab.cli.architectures import NormOption, SkipOption, what_theory_leaves_unsaid, words_of
 from initlab.cli.completion import activation_names, scheme_names
 from initlab.cli.pictures import (
     Drawing,
@@ -30,6 +31,7 @@ from initlab.cli.terminal import (
     repeated,
     say,
 )
+from initlab.errors import require
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def depth(
     samples: SamplesOption = 300,
     seeds: SeedsOption = 5,
     batch_norm: BatchNormOption = None,
+    norm: NormOption = None,
+    skip: SkipOption = None,
     title: TitleOption = None,
     style: StyleOption = "screen",
     size: SizeOption = None,
@@ -85,15 +89,19 @@ def depth(
     """
     from initlab.init.per_layer import Initialization
     from initlab.measure.depth import depth_profiles
+    from initlab.measure.probes import equal_layers
     from initlab.nn.activations import ACTIVATIONS
-    from initlab.nn.normalization import BatchNorm
-    from initlab.plotting.depth import depth_figure
+    from initlab.nn.architecture import Skip
+    from initlab.nn.normalization import BatchNorm, parse_norm
+    from initlab.plotting.depth import depth_figure, title_of
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init or _SCHEMES))))
     schemes = labelled(schemes, label)
     functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
-    norm = BatchNorm.parse(batch_norm) if batch_norm else None
-    words = file_name([*map(str, schemes), *map(shown, functions), *[f"norm-{batch_norm}"] * bool(norm)])
+    require(not (batch_norm and norm), "give either --norm or --batch-norm, which is --norm batch in short")
+    skips = Skip.parse(skip) if skip else None
+    norms = BatchNorm.parse(batch_norm) if batch_norm else parse_norm(norm) if norm else None
+    words = file_name([*map(str, schemes), *map(shown, functions), *words_of(norms, skips)])
     drawing = Drawing(
         target=output or default_target(formats, "results", "depth", words),
         formats=tuple(formats or ()),
@@ -102,11 +110,17 @@ def depth(
         svg_text=svg_text,
     )
     profiles = depth_profiles(
-        schemes, functions, depth=layers, width=width, samples=samples, seeds=seeds, batch_norm=norm
+        schemes,
+        functions,
+        depth=layers,
+        width=width,
+        samples=samples,
+        seeds=seeds,
+        batch_norm=norms,
+        skip=skips,
     )
-    kind = f", normalized {norm.place} the activation" if norm else ""
     if title is None:
-        title = f"Through {layers} untrained layers of {width}{kind}: lines predicted, points measured"
+        title = title_of(layers, width, norms, skips)
     written = drawing.write(lambda: depth_figure(profiles, title))
     if as_json:
         rows = [{"label": profile.label, **row} for profile in profiles for row in profile.rows()]
@@ -115,6 +129,8 @@ def depth(
         header = ["activation", "scheme", "last layer's std", "std in theory"]
         header += ["gradient factor", "factor in theory"]
         print_table(header, [_cells(profile) for profile in profiles])
+    for message in what_theory_leaves_unsaid(schemes, equal_layers(layers, width), norms, skips):
+        say(message)
     say(f"Written: {', '.join(map(str, written))}")
 
 

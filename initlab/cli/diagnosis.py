@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.architectures import NormOption, SkipOption
 from initlab.cli.completion import (
     activation_names,
     config_names,
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from initlab.diagnosis.criteria import Answer
-    from initlab.diagnosis.verdict import Diagnosis
+    from initlab.diagnosis.verdict import Cure, Diagnosis
     from initlab.init.per_layer import Initialization
+    from initlab.nn.architecture import Skip
     from initlab.nn.normalization import Norm
     from initlab.runner.settings import DataSettings
     from initlab.training.history import History
@@ -63,7 +65,9 @@ ActivationOption = Annotated[
 ]
 HiddenOption = Annotated[
     str | None,
-    typer.Option(help="The hidden layers, for example 100x20 or 300,100.", show_default="100x5"),
+    typer.Option(
+        help='The hidden layers: 100x20, or "conv(16, kernel=5), pool(2), 100".', show_default="100x5"
+    ),
 ]
 DataOption = Annotated[
     str | None,
@@ -105,6 +109,8 @@ def diagnose(
     init: InitOption = None,
     activation: ActivationOption = None,
     hidden: HiddenOption = None,
+    norm: NormOption = None,
+    skip: SkipOption = None,
     data: DataOption = None,
     overrides: SetOption = None,
     allow_code: AllowCodeOption = False,
@@ -127,8 +133,9 @@ def diagnose(
     """
     drawing = Drawing(target=figure, style=style, size=size, option="--figure") if figure else None
     if config is not None and is_reference(str(config)):
-        if init or activation or hidden or overrides or train:
-            raise UsageError("a model takes no --init, --activation, --hidden, --set or --train")
+        if init or activation or hidden or norm or skip or overrides or train:
+            options = "--init, --activation, --hidden, --norm, --skip, --set or --train"
+            raise UsageError(f"a model takes no {options}")
         model = diagnosis_of_model(str(config), data, optimizer or "sgd", seeds, library)
         show_model(model, Output(layers=layers, as_json=as_json, figure=drawing, cure=cure))
         return
@@ -138,7 +145,7 @@ def diagnose(
         given = plain(str(config))
         raise UsageError(f"--data {data} is for a model of your own, MODULE:MODEL, which {given} is not")
     if config is not None:
-        _refuse_beside_a_config(config, bool(init or activation or hidden or data), optimizer)
+        _refuse_beside_a_config(config, bool(init or activation or hidden or norm or skip or data), optimizer)
         cases = _cases_of_config(config, overrides or [], allow_code)
     elif overrides:
         raise UsageError("--set changes a config, but no config is given")
@@ -147,7 +154,9 @@ def diagnose(
             repeated("--init", init or ["he"]),
             repeated("--activation", activation or ["relu"]),
         )
-        cases = _cases_of_options(inits, activations, hidden or "100x5", data or "mnist", optimizer or "sgd")
+        cases = _cases_of_options(
+            inits, activations, hidden or "100x5", norm, skip, data or "mnist", optimizer or "sgd"
+        )
     if drawing and len(cases) > 1:
         raise UsageError(f"--figure draws one network, not {len(cases)}")
     diagnoses = [case.diagnosis(samples, seeds) for case in cases]
@@ -169,7 +178,7 @@ def _refuse_beside_a_config(config: Path, has_options: bool, optimizer: str | No
     if has_options:
         raise UsageError(
             f"{plain(str(config))}: give either a config, which --set changes, or --init, --activation, "
-            "--hidden and --data; repeat an option for another value"
+            "--hidden, --norm, --skip and --data; repeat an option for another value"
         )
     if optimizer:
         raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
@@ -185,6 +194,7 @@ class _Case:
     data: "DataSettings"
     optimizer: str
     batch_norm: "Norm | None" = None
+    skip: "Skip | None" = None
 
     def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
         from initlab.diagnosis.verdict import diagnose as diagnose_network
@@ -199,6 +209,7 @@ class _Case:
             labels,
             seeds=seeds,
             batch_norm=self.batch_norm,
+            skip=self.skip,
             optimizer=self.optimizer,
         )
 
@@ -211,6 +222,7 @@ class _Case:
 
 
 def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
+    from initlab.nn.architecture import Skip
     from initlab.runner.config import load_experiment
 
     experiment = load_experiment(config, overrides, allow_code=allow_code)
@@ -222,6 +234,7 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool)
             hidden=settings.network.hidden,
             data=settings.data,
             batch_norm=settings.network.normalization,
+            skip=Skip.parse(settings.network.skip) if settings.network.skip else None,
             optimizer=settings.train.optimizer.name,
         )
         for settings in points
@@ -229,12 +242,19 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool)
 
 
 def _cases_of_options(
-    init: "Sequence[str]", activation: "Sequence[str]", hidden: str, data: str, optimizer: str
+    init: "Sequence[str]",
+    activation: "Sequence[str]",
+    hidden: str,
+    norm: str | None,
+    skip: str | None,
+    data: str,
+    optimizer: str,
 ) -> list[_Case]:
     from initlab.data.datasets import DATASETS, canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
     from initlab.nn.activations import ACTIVATIONS
-    from initlab.nn.architecture import hidden_sizes
+    from initlab.nn.architecture import Skip, hidden_sizes
+    from initlab.nn.normalization import parse_norm
     from initlab.runner.settings import DataSettings
 
     if not is_dataset_name(data) and not os.path.exists(data):
@@ -242,8 +262,17 @@ def _cases_of_options(
         raise DataError(f"--data: {unknown}; and there is no such folder of IDX files")
     source = DataSettings(name=canonical_name(data)) if is_dataset_name(data) else DataSettings(path=data)
     sizes = hidden_sizes(hidden)
+    norms, skips = parse_norm(norm) if norm else None, Skip.parse(skip) if skip else None
     return _distinct(
-        _Case(start=Initialization.of(text), activation=name, hidden=sizes, data=source, optimizer=optimizer)
+        _Case(
+            start=Initialization.of(text),
+            activation=name,
+            hidden=sizes,
+            data=source,
+            optimizer=optimizer,
+            batch_norm=norms,
+            skip=skips,
+        )
         for name in map(ACTIVATIONS.resolve, activation)
         for text in init
     )
@@ -295,6 +324,10 @@ def _print_details(
         typer.echo("")
         print_table([*header[:-1], "verdict"], rows)
         typer.echo("std: of the activations.")
+        if diagnosis.predicted:
+            images = not all(isinstance(size, int) for size in diagnosis.sizes)
+            pixels = ", and of images whose pixels are independent" if images else ""
+            print_text(f"In brackets: what theory says of wide layers{pixels}.")
         for name, meaning in LAYER_NUMBERS.items():
             print_text(f"{name}: {meaning}.")
         typer.echo("")
@@ -318,22 +351,35 @@ def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any
         "scheme": str(diagnosis.scheme),
         "activation": diagnosis.activation,
         "sizes": list(diagnosis.sizes),
+        "normalization": str(diagnosis.batch_norm) if diagnosis.batch_norm else None,
+        "skip": str(diagnosis.skip) if diagnosis.skip else None,
         "optimizer": diagnosis.optimizer,
         "verdict": diagnosis.verdict,
         "severity": diagnosis.severity,
         "severities": diagnosis.severities,
         "words": diagnosis.words,
         "layers": [
-            {"layer": layer.layer, "std": layer.std, **layer.numbers, "words": layer.words}
-            for layer in diagnosis.layers
+            {
+                "layer": layer.layer,
+                "std": layer.std,
+                **layer.numbers,
+                **{f"predicted_{name}": values[i] for name, values in diagnosis.predicted.items()},
+                "words": layer.words,
+            }
+            for i, layer in enumerate(diagnosis.layers)
         ],
         "criteria": [_plain_answer(answer) for answer in diagnosis.answers],
-        "cure": {"start": str(cure), **asdict(cure), "scheme": str(cure.scheme)} if cure else None,
+        "cure": _plain_cure(cure) if cure else None,
         "trained": [
             {"start": name, "rate": history.learning_rate, "test_accuracy": history.test_accuracy}
             for name, history in trial.items()
         ],
     }
+
+
+def _plain_cure(cure: "Cure") -> dict[str, Any]:
+    texts = {"scheme": str(cure.scheme), "skip": str(cure.skip) if cure.skip else None}
+    return {"start": str(cure), **asdict(cure), **texts}
 
 
 def _plain_answer(answer: "Answer") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from initlab.cli.architectures import NormOption, SkipOption, what_theory_leaves_unsaid, words_of
 from initlab.cli.completion import activation_names, record_names, scheme_names
 from initlab.cli.pictures import (
     Drawing,
@@ -78,6 +79,14 @@ StepOption = Annotated[
 DepthOption = Annotated[
     int | None, typer.Option(max=1000, help="The number of hidden layers.", show_default="5")
 ]
+HiddenOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYERS",
+        help='Other hidden layers, as "conv(16, kernel=5), pool(2), 100"; --width inputs are an image.',
+        show_default="--depth layers of --width",
+    ),
+]
 OwnWidthOption = Annotated[
     int | None, typer.Option(max=100_000, help="Input features, and units of each layer.", show_default="100")
 ]
@@ -111,6 +120,9 @@ def histogram(
     step: StepOption = None,
     depth: DepthOption = None,
     width: OwnWidthOption = None,
+    hidden: HiddenOption = None,
+    norm: NormOption = None,
+    skip: SkipOption = None,
     samples: OwnSamplesOption = 1000,
     bins: BinsOption = 30,
     edges: RangeOption = None,
@@ -138,9 +150,11 @@ def histogram(
     if source is None:
         require(step is None, "--step is a step of trained networks: give --from, too")
         shape = {"depth": 5 if depth is None else depth, "width": 100 if width is None else width}
-        networks = _untrained(init or ["he"], label, activation, {**view, **shape, "seed": seed or 0})
+        settings = {**view, **shape, "hidden": hidden, "seed": seed or 0}
+        networks = _untrained(init or ["he"], label, activation, settings, norm, skip)
     else:
-        require(depth is None and width is None, "--depth and --width: trained networks have their own")
+        own = not any((depth, width, hidden, norm, skip))
+        require(own, "--depth, --width, --hidden, --norm and --skip: trained networks have their own")
         require(not label, "--label: trained networks have the labels of their experiment")
         folder = source if len(source.parts) > 1 else results / source
         chosen = {"inits": init or [], "activations": activation or [], "seed": seed}
@@ -159,6 +173,8 @@ def histogram(
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
+    for message in networks.remarks:
+        say(message)
     say(f"Written: {', '.join(map(str, written))}")
 
 
@@ -170,29 +186,47 @@ class _Networks:
         words: of which the file's name consists.
         when: in the training, for the title.
         measure: gives the panels; called when all options are known to be right.
+        remarks: what theory leaves unsaid.
     """
 
     words: list[str]
     when: str
     measure: "Callable[[], list[Panel]]"
+    remarks: "Sequence[str]" = ()
 
 
 def _untrained(
-    init: list[str], label: list[str] | None, activation: list[str] | None, settings: dict[str, Any]
+    init: list[str],
+    label: list[str] | None,
+    activation: list[str] | None,
+    settings: dict[str, Any],
+    norm: str | None,
+    skip: str | None,
 ) -> _Networks:
     from initlab.init.per_layer import Initialization
     from initlab.measure.histograms import layer_panels
+    from initlab.measure.probes import probe_sizes
     from initlab.nn.activations import ACTIVATIONS
+    from initlab.nn.architecture import Skip
+    from initlab.nn.normalization import parse_norm
     from initlab.plotting.histograms import MOST_ROWS
+
+    norms, skips = parse_norm(norm) if norm else None, Skip.parse(skip) if skip else None
+    sizes = probe_sizes(settings["depth"], settings["width"], settings["hidden"])
 
     schemes = list(dict.fromkeys(map(Initialization.of, repeated("--init", init))))
     schemes = labelled(schemes, label)
     functions = [ACTIVATIONS.resolve(name) for name in repeated("--activation", activation or _ACTIVATIONS)]
     require(len(schemes) <= MOST_ROWS, f"--init: a figure holds {MOST_ROWS} schemes, not {len(schemes)}")
     return _Networks(
-        words=list(map(str, schemes)) + (list(map(shown, functions)) if activation else []),
+        words=[
+            *map(str, schemes),
+            *(map(shown, functions) if activation else ()),
+            *words_of(norms, skips, settings["hidden"]),
+        ],
         when="before training",
-        measure=lambda: layer_panels(schemes, functions, **settings),
+        measure=lambda: layer_panels(schemes, functions, **settings, batch_norm=norms, skip=skips),
+        remarks=what_theory_leaves_unsaid(schemes, sizes, norms, skips),
     )
 
 

@@ -8,7 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initlab.diagnosis.limits import FACTOR_LIMIT, FACTOR_REASON, Numbers, ratio, saturated_fraction
+from initlab.diagnosis.limits import (
+    FACTOR_LIMIT,
+    FACTOR_REASON,
+    Numbers,
+    ratio,
+    saturated_fraction,
+    unit_gradient,
+)
 from initlab.measure.layers import LayerStatistics
 
 NETWORK_NUMBERS = {
@@ -84,7 +91,7 @@ def network_numbers(layers: Sequence[LayerStatistics], first_loss: float) -> Num
         layers: all hidden layers, measured with labels.
         first_loss: the cross-entropy in units of ln(classes).
     """
-    gradients = [layer.gradient_std**2 for layer in layers]
+    gradients = [unit_gradient(layer) for layer in layers]
     variances = [layer.std**2 for layer in layers]
     return {
         "first_loss": float(first_loss) if math.isfinite(first_loss) else math.inf,

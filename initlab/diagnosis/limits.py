@@ -27,7 +27,8 @@ FACTOR_REASON = f"a factor of e^{TRAINS:g} = {FACTOR_LIMIT:.0f}; most networks w
 
 LAYER_NUMBERS = {
     "signal": "the mean square of the pre-activations, relative to the first layer's",
-    "gradient": "the mean square of the pre-activations' gradients, relative to the last hidden layer's",
+    "gradient": "the mean square of the pre-activations' gradients, relative to the last hidden layer's; "
+    "in images the sum over the places of a channel",
     "difference": "how much the samples differ in this layer (1 - cosine), relative to the inputs",
     "saturated": "the fraction of slopes below 5 % of the steepest, for functions with two bounds",
     "dead": "the fraction of units whose slope is 0 for every input",
@@ -188,7 +189,7 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
     return [
         {
             "signal": ratio(layer.length, first.length),
-            "gradient": ratio(layer.gradient_std**2, last.gradient_std**2),
+            "gradient": ratio(unit_gradient(layer), unit_gradient(last)),
             "difference": layer.dissimilarity / input_difference if input_difference else math.nan,
             "saturated": saturated_fraction(layer),
             "dead": layer.dead,
@@ -196,6 +197,17 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
         }
         for layer in layers
     ]
+
+
+def unit_gradient(layer: LayerStatistics) -> float:
+    """The mean square gradient of a unit; for a channel of images, the sum over its places.
+
+    A kernel's gradient adds up those of all places, as many as 576 in a first layer: each may be small.
+
+    Args:
+        layer: measured with labels.
+    """
+    return float(layer.gradient_std**2 * layer.pre_activations[0, 0].size)
 
 
 def ratio(numerator: float, denominator: float) -> float:

@@ -1,5 +1,7 @@
 """The record of the verdict: how many networks with each verdict trained, in experiments/diagnosis.py."""
 
+from collections.abc import Sequence
+
 from initlab.diagnosis.limits import ADAPTIVE
 
 # Networks that trained, of all with that verdict, after the longer training; a test compares them with
@@ -19,3 +21,16 @@ def record_of(verdict: str, optimizer: str) -> str:
     """
     trained, count = TRAINED["adam" if optimizer in ADAPTIVE else "sgd"][verdict]
     return f"Of {count} networks drawn by chance that got this verdict, {trained} trained"
+
+
+def not_validated(parts: Sequence[str]) -> str:
+    """What the verdict on a network that is no perceptron rests on, as a sentence without its full stop.
+
+    Args:
+        parts: what the network has besides dense layers, as "skip connections".
+
+    >>> not_validated(["skip connections"])
+    'The limits of this verdict were found with perceptrons, and not validated for skip connections'
+    """
+    listed = ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
+    return f"The limits of this verdict were found with perceptrons, and not validated for {listed}"

@@ -37,10 +37,15 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
     {'std=0.01': False, 'auto': True}
     """
     hidden, cure = diagnosis.sizes[1:-1], diagnosis.cure
-    networks = {str(diagnosis.start): (diagnosis.start, hidden, diagnosis.batch_norm)}
+    networks = {str(diagnosis.start): (diagnosis.start, hidden, diagnosis.batch_norm, diagnosis.skip)}
     if cure is not None:
         batch_norm = BatchNorm() if cure.batch_norm else diagnosis.batch_norm
-        networks[str(cure)] = (Initialization(cure.scheme), hidden[: cure.depth], batch_norm)
+        networks[str(cure)] = (
+            Initialization(cure.scheme),
+            hidden[: cure.depth],
+            batch_norm,
+            cure.skip or diagnosis.skip,
+        )
     return {
         name: train_at_best_rate(
             start,
@@ -48,6 +53,7 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
             hidden=list(layers),
             activation=diagnosis.activation,
             batch_norm=batch_norm,
+            skip=skip,
             optimizer=diagnosis.optimizer,
             rates=ADAPTIVE_RATES if diagnosis.optimizer in ADAPTIVE else RATES,
             validation=_held_out(data),
@@ -55,7 +61,7 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
             steps=steps,
             seeds=seed,
         )[0]
-        for name, (start, layers, batch_norm) in networks.items()
+        for name, (start, layers, batch_norm, skip) in networks.items()
     }
 
 

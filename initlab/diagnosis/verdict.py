@@ -7,9 +7,12 @@ All numbers are medians over the seeds. The verdict is about some hundred steps 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +24,13 @@ from initlab.diagnosis.limits import (
     Numbers,
     Symptom,
     layer_numbers,
+    ratio,
     severity,
     symptoms_of,
     verdict_on,
     words_of,
 )
-from initlab.diagnosis.record import record_of
+from initlab.diagnosis.record import not_validated, record_of
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
@@ -34,16 +38,19 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.architecture import hidden_sizes
+from initlab.nn.architecture import Skip, hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm, Norm
+from initlab.nn.normalization import BatchNorm, LayerNorm, Norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.tables import html_table
+from initlab.theory.layers import predict_correlations, predict_layers, silence
 from initlab.threads import one_thread
 
+_SMALLER = "1/sqrt(blocks)"
+_WHY_SMALLER = "all branches together then add about as much to the signal as it has without them"
 _GOOD_ENOUGH = 1.5  # a severity at which no further proposal is diagnosed: half the limit
 NOTHING_HELPS = (
     "No start that was tried is healthy, neither with Batch Normalization nor with fewer layers; skip "
@@ -84,7 +91,8 @@ class Cure:
         why: the reason, as a sentence without its full stop.
         severity: of the changed network.
         depth: hidden layers, where fewer than the network has are needed.
-        batch_norm: whether Batch Normalization is needed.
+        batch_norm: whether Batch Normalization is needed, which the network does not have.
+        skip: the skip connections, where branches of a smaller scale are needed.
     """
 
     scheme: Scheme
@@ -92,8 +100,11 @@ class Cure:
     severity: float
     depth: int | None = None
     batch_norm: bool = False
+    skip: Skip | None = None
 
     def __str__(self) -> str:
+        if self.skip:
+            return f"{self.scheme} with skip({self.skip})"
         if self.batch_norm:
             return f"{self.scheme} with Batch Normalization"
         return f"{self.scheme} with {self.depth} hidden layers" if self.depth else str(self.scheme)
@@ -109,8 +120,10 @@ class Diagnosis:
         sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes.
         seeds: how many networks were drawn.
         samples: how many inputs they were shown.
+        input_square, input_correlation: E[x^2] of the inputs, and the mean cosine of two of them.
         optimizer: for which the verdict holds.
-        batch_norm: Batch Normalization of the hidden layers.
+        batch_norm: Batch or Layer Normalization of the hidden layers.
+        skip: skip connections.
         layers: each hidden layer.
         severities: of each network alone, (seeds,).
         answers: to each criterion.
@@ -122,8 +135,11 @@ class Diagnosis:
     sizes: tuple[int | str, ...]
     seeds: int
     samples: int
+    input_square: float
+    input_correlation: float
     optimizer: str
     batch_norm: Norm | None
+    skip: Skip | None
     layers: list[LayerDiagnosis]
     severities: list[float]
     answers: list[Answer]
@@ -142,6 +158,31 @@ class Diagnosis:
             for symptom in SYMPTOMS
         }
         return {symptom: numbers for symptom, numbers in layers.items() if numbers}
+
+    @cached_property
+    def predicted(self) -> dict[str, list[float]]:
+        """What theory says of `FACTORS` in each layer, by name; empty where it is silent.
+
+        Of real images it is approximate: they are unequally bright, and their pixels have neighbours.
+        """
+        if silence(self.start, self.batch_norm, self.input_correlation) is not None:
+            return {}
+        network: dict[str, Any] = {
+            "scheme": self.start,
+            "sizes": self.sizes,
+            "activation": self.activation,
+            "input_square": self.input_square,
+            "input_correlation": self.input_correlation,
+            "batch_norm": self.batch_norm,
+            "skip": self.skip,
+        }
+        layers, correlations = predict_layers(**network), predict_correlations(**network)
+        gradients = [layer.gradient**2 * layer.hidden.z.square.size for layer in layers]
+        return {
+            "signal": [ratio(layer.q, layers[0].q) for layer in layers],
+            "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
+            "difference": [(1 - c) / ((1 - self.input_correlation) or math.nan) for c in correlations],
+        }
 
     @property
     def words(self) -> list[str]:
@@ -169,14 +210,24 @@ class Diagnosis:
         return f"<p><b>{escape(self._headline())}</b></p>{table}<p>{conclusions}</p>"
 
     def table(self) -> list[list[str]]:
-        """The numbers of every layer, under a header."""
-        return [["layer", "std", *LAYER_NUMBERS, ""], *map(_row, self.layers)]
+        """The numbers of every layer, under a header; in brackets what theory says."""
+        return [["layer", "std", *LAYER_NUMBERS, ""], *map(self._row, self.layers)]
+
+    def _row(self, layer: LayerDiagnosis) -> list[str]:
+        cells = {name: f"{value:.3g}" for name, value in layer.numbers.items()}
+        for name, predicted in self.predicted.items():
+            cells[name] += f" ({predicted[layer.layer - 1]:.3g})"
+        return [str(layer.layer), f"{layer.std:.3g}", *cells.values(), ", ".join(layer.words)]
 
     def _summary(self) -> list[list[str]]:
         return summary_rows([layer.numbers for layer in self.layers])
 
     def _headline(self) -> str:
         layers = "-".join(map(str, _runs(self.sizes)))
+        if self.batch_norm:
+            layers += f", {type(self.batch_norm).__name__} {self.batch_norm.place}"
+        if self.skip:
+            layers += f", skip({self.skip})"
         words = ", ".join(self.words)
         return (
             f"{self.start}, {shown(self.activation)}, {layers}, {self.optimizer}: {self.verdict} "
@@ -188,8 +239,19 @@ class Diagnosis:
         low, high = (f"{end(self.severities):.1f}" for end in (min, max))
         return "" if low == high else f", single networks {low} to {high}"
 
+    def _beyond_perceptrons(self) -> list[str]:
+        """What the network has besides dense layers."""
+        has = {
+            "Batch Normalization": isinstance(self.batch_norm, BatchNorm),
+            "Layer Normalization": isinstance(self.batch_norm, LayerNorm),
+            "skip connections": self.skip is not None,
+            "convolutions or pooling": not all(isinstance(size, int) for size in self.sizes),
+        }
+        return [part for part, is_there in has.items() if is_there]
+
     def _conclusions(self) -> list[str]:
-        lines = [record_of(self.verdict, self.optimizer)]
+        parts = self._beyond_perceptrons()
+        lines = [not_validated(parts) if parts else record_of(self.verdict, self.optimizer)]
         lines += [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
@@ -197,11 +259,6 @@ class Diagnosis:
         if self.cure:
             return [*lines, f"Try {self.cure}, which is healthy here: {self.cure.why}"]
         return lines if self.verdict == "trains" else [*lines, NOTHING_HELPS]
-
-
-def _row(layer: LayerDiagnosis) -> list[str]:
-    numbers = [f"{value:.3g}" for value in (layer.std, *layer.numbers.values())]
-    return [str(layer.layer), *numbers, ", ".join(layer.words)]
 
 
 def _runs(sizes: Sequence[int | str]) -> list[int | str]:
@@ -233,6 +290,7 @@ def diagnose(
     *,
     seeds: int = 5,
     batch_norm: Norm | None = None,
+    skip: str | Skip | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
 ) -> Diagnosis:
@@ -247,6 +305,7 @@ def diagnose(
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
         batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
         optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         cure: whether to look for a cure where the network is not healthy.
 
@@ -267,13 +326,24 @@ def diagnose(
     inputs, labels = as_floats("inputs", inputs, None), np.asarray(labels)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
+    skips = Skip.parse(skip) if isinstance(skip, str) else skip
     patient = _Patient(name, inputs, labels, seeds, optimizer)
+    network = _Shape(units, batch_norm, skips)
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
-        diagnosis = patient.diagnosis(Initialization.of(scheme), units, batch_norm)
+        diagnosis = patient.diagnosis(Initialization.of(scheme), network)
         if not cure or diagnosis.verdict == "trains":
             return diagnosis
-        return replace(diagnosis, cure=_find_cure(patient, units, batch_norm))
+        return replace(diagnosis, cure=_find_cure(patient, diagnosis.scheme, network))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The hidden layers of a network, their normalization, and its skip connections."""
+
+    units: Sequence[int | str]
+    norm: Norm | None
+    skip: Skip | None
 
 
 @dataclass(frozen=True)
@@ -287,11 +357,9 @@ class _Patient:
     optimizer: str
 
     @np.errstate(all="ignore")  # signals that overflow are a result
-    def diagnosis(
-        self, start: Initialization, units: Sequence[int | str], batch_norm: Norm | None = None
-    ) -> Diagnosis:
+    def diagnosis(self, start: Initialization, network: _Shape) -> Diagnosis:
         """Without a cure."""
-        sizes = (self.inputs.shape[1], *units, int(self.labels.max()) + 1)
+        sizes = (self.inputs.shape[1], *network.units, int(self.labels.max()) + 1)
         ensemble = initialize(
             sizes,
             [start] * self.seeds,
@@ -299,7 +367,8 @@ class _Patient:
             self.activation,
             "float64",
             data=self.inputs,
-            batch_norm=batch_norm,
+            batch_norm=network.norm,
+            skip=network.skip,
         )
         networks = measure_layers(ensemble, self.inputs, self.labels)
         difference = dissimilarity(self.inputs.astype(np.float64))
@@ -310,46 +379,54 @@ class _Patient:
             sizes=sizes,
             seeds=self.seeds,
             samples=len(self.inputs),
+            input_square=float(np.mean(np.square(self.inputs, dtype=np.float64))),
+            input_correlation=1 - difference,
             optimizer=self.optimizer,
-            batch_norm=batch_norm,
+            batch_norm=network.norm,
+            skip=network.skip,
             layers=_layers(networks, numbers),
             severities=[max(severity(layer, self.optimizer) for layer in own) for own in numbers],
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
-    def try_starts(
-        self, units: Sequence[int | str], batch_norm: Norm | None, depth: int | None = None
-    ) -> Cure | None:
-        """The first proposal that is good enough, else the healthiest, if it is healthy."""
+    def try_starts(self, network: _Shape, proposals: Iterable[Proposal]) -> tuple[float, Proposal] | None:
+        """The first proposal that is good enough, else the healthiest, if healthy; with its severity."""
         healthy: list[tuple[float, Proposal]] = []
-        for proposal in propose(self.activation, len(units)):
-            if proposal.scheme.is_data_dependent and batch_norm is not None:
+        for proposal in proposals:
+            if proposal.scheme.is_data_dependent and network.norm is not None:
                 continue  # both rescale the layers
-            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), units, batch_norm)
+            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), network)
             if diagnosis.verdict == "trains":
                 healthy.append((diagnosis.severity, proposal))
                 if diagnosis.severity <= _GOOD_ENOUGH:
                     break
-        if not healthy:
-            return None
-        lowest, best = min(healthy, key=lambda pair: pair[0])
-        return Cure(
-            scheme=best.scheme,
-            why=best.why,
-            severity=lowest,
-            depth=depth,
-            batch_norm=batch_norm is not None,
-        )
+        return min(healthy, key=lambda pair: pair[0], default=None)
 
 
-def _find_cure(patient: _Patient, units: Sequence[int | str], batch_norm: Norm | None) -> Cure | None:
-    """Another start; else Batch Normalization; else fewer layers, half as many each time."""
-    cure = patient.try_starts(units, batch_norm) or patient.try_starts(units, BatchNorm())
-    depth = len(units)
-    while cure is None and depth > 1:
+def _find_cure(patient: _Patient, scheme: Scheme, network: _Shape) -> Cure | None:
+    """The first change of the network with which a start is healthy."""
+    for changed, how in _changes(network):
+        proposals = propose(patient.activation, len(network.units))
+        if "skip" in how:
+            proposals = chain([Proposal(scheme, _WHY_SMALLER)], proposals)
+        best = patient.try_starts(changed, proposals)
+        if best is not None:
+            return Cure(scheme=best[1].scheme, why=best[1].why, severity=best[0], **how)
+    return None
+
+
+def _changes(network: _Shape) -> Iterator[tuple[_Shape, dict[str, Any]]]:
+    """None; branches of a smaller scale; Batch Normalization; fewer layers, half as many each time."""
+    yield network, {}
+    if network.skip is not None and network.skip.scale != _SMALLER:
+        smaller = replace(network.skip, scale=_SMALLER)
+        yield replace(network, skip=smaller), {"skip": smaller}
+    if not isinstance(network.norm, BatchNorm):
+        yield replace(network, norm=BatchNorm()), {"batch_norm": True}
+    depth = len(network.units)
+    while depth > 1:
         depth //= 2
-        cure = patient.try_starts(units[:depth], batch_norm, depth)
-    return cure
+        yield replace(network, units=network.units[:depth]), {"depth": depth}
 
 
 def _layers(

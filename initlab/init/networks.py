@@ -132,14 +132,27 @@ def _as_inputs(data: Any, features: int) -> Inputs | None:
 def _within_network(
     starts: Sequence[Initialization], layers: Sequence[Layer], activation: str, data: Inputs | None
 ) -> list[Initialization]:
-    branches = residuals(layers)
-    network: dict[str, Argument] = {"activation": activation, "depth": max(len(roles(layers)) - 1, 1)}
-    if branches:
-        every = sum(layer.is_affine for layer in branches[0].branch)
-        network |= {"blocks": len(branches), "every": every}
+    network: dict[str, Argument] = {"activation": activation, **network_facts(layers)}
     if any("input_square" in start.open_arguments for start in starts):
         network["input_square"] = 1.0 if data is None else mean_square(data)
     return [start.within(**network) for start in starts]
+
+
+def network_facts(layers: Sequence[Layer]) -> dict[str, Argument]:
+    """What schemes may take from the shape of a network; see `Scheme.within`.
+
+    Args:
+        layers: of the network.
+
+    >>> network_facts(network_layers([4, 4, 4, 4, 2], "relu", skip=Skip(2)))
+    {'depth': 3, 'blocks': 1, 'every': 2}
+    """
+    facts: dict[str, Argument] = {"depth": max(len(roles(layers)) - 1, 1)}
+    branches = residuals(layers)
+    if branches:
+        every = sum(layer.is_affine for layer in branches[0].branch)
+        facts |= {"blocks": len(branches), "every": every}
+    return facts
 
 
 def mean_square(data: Inputs) -> float:

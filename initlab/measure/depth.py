@@ -13,9 +13,10 @@ from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
 from initlab.measure.probes import check_at_least, equal_layers, random_probe
 from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
+from initlab.nn.architecture import Skip
 from initlab.nn.arrays import FloatArray
-from initlab.nn.normalization import BatchNorm
-from initlab.theory.layers import LayerPrediction, predict_layers
+from initlab.nn.normalization import Norm
+from initlab.theory.layers import LayerPrediction, predict_layers, silence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ def depth_profiles(
     width: int = 100,
     samples: int = 300,
     seeds: int = 5,
-    batch_norm: BatchNorm | None = None,
+    batch_norm: Norm | None = None,
+    skip: str | Skip | None = None,
 ) -> list[Profile]:
     """Follow activations forward and gradients backward through untrained networks.
 
@@ -100,7 +102,8 @@ def depth_profiles(
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
         seeds: how many networks are drawn from each scheme.
-        batch_norm: Batch Normalization of the hidden layers; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
 
     Returns:
         In the order of activations, then schemes.
@@ -116,7 +119,8 @@ def depth_profiles(
     check_at_least(1, width=width, samples=samples, seeds=seeds)
     starts = as_initializations(schemes)
     names = [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]
-    probe = _Probe(equal_layers(depth, width), samples, batch_norm)
+    skips = Skip.parse(skip) if isinstance(skip, str) else skip
+    probe = _Probe(equal_layers(depth, width), samples, batch_norm, skips)
     return [_profile(start, name, probe, seeds) for name in names for start in starts]
 
 
@@ -126,7 +130,8 @@ class _Probe:
 
     sizes: Sequence[int]
     samples: int
-    batch_norm: BatchNorm | None
+    norm: Norm | None
+    skip: Skip | None
 
 
 def _profile(start: Initialization, activation: str, probe: _Probe, seeds: int) -> Profile:
@@ -143,10 +148,9 @@ def _profile(start: Initialization, activation: str, probe: _Probe, seeds: int) 
 
 
 def _prediction(start: Initialization, activation: str, probe: _Probe) -> list[LayerPrediction] | None:
-    is_after = probe.batch_norm is not None and probe.batch_norm.place == "after"
-    if not start.has_theory or (is_after and start.bias):
+    if silence(start, probe.norm) is not None:
         return None
-    return predict_layers(start, probe.sizes, activation, batch_norm=probe.batch_norm)
+    return predict_layers(start, probe.sizes, activation, batch_norm=probe.norm, skip=probe.skip)
 
 
 def _stds(
@@ -155,7 +159,7 @@ def _stds(
     """Of the activations, and of the gradients relative to the last layer's, layer by layer."""
     inputs, labels = random_probe(seed, probe.samples, probe.sizes[0])
     ensemble = initialize(
-        probe.sizes, [start], seed, activation, "float64", data=inputs, batch_norm=probe.batch_norm
+        probe.sizes, [start], seed, activation, "float64", data=inputs, batch_norm=probe.norm, skip=probe.skip
     )
     layers = measure_layers(ensemble, inputs, labels)[0]
     last = layers[-1].gradient_std

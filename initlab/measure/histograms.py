@@ -17,11 +17,14 @@ from initlab.init.per_layer import SchemeLike, as_initializations
 from initlab.init.scheme import Scheme
 from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
-from initlab.measure.probes import check_at_least, equal_layers, random_probe
+from initlab.measure.probes import Hidden, check_at_least, probe_sizes, random_probe
 from initlab.measure.quantities import QUANTITIES, Edges, Layers, Predicted, Theory
 from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
+from initlab.nn.architecture import Skip
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
+from initlab.nn.normalization import Norm
+from initlab.theory.layers import silence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +162,9 @@ def layer_panels(
     bins: int = 30,
     edges: Edges | None = None,
     seed: int = 0,
+    hidden: Hidden | None = None,
+    batch_norm: Norm | None = None,
+    skip: str | Skip | None = None,
 ) -> list[Panel]:
     """Histograms of untrained networks, layer by layer, with what theory predicts.
 
@@ -168,14 +174,17 @@ def layer_panels(
         what: "activations", "preactivations", "gradients", "weights" or "weight_gradients". Gradients are
             those of the cross-entropy of ten random classes: of each sample with respect to pre-activations,
             of the mean over samples with respect to weights.
-        depth: how many hidden layers.
-        width: how many inputs, and units of each hidden layer.
+        depth: how many hidden layers of one width, unless `hidden` says otherwise.
+        width: how many inputs, and units of each of these layers.
         samples: how many inputs are drawn from N(0, 1).
         bins: of each histogram.
         edges: the range of the histograms. By default it is that of the quantity in one layer, so that growth
             and decay from there are visible: for activations the function's bounds, or the first layer's
             values; else four standard deviations in the first layer, or in the last one for gradients.
         seed: of inputs and weights.
+        hidden: the hidden layers, as "conv(16, kernel=5), pool(2), 100"; `width` inputs are then an image.
+        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
 
     Returns:
         In the order of activations, then schemes, then layers.
@@ -191,12 +200,14 @@ def layer_panels(
     check_at_least(1, depth=depth, width=width, samples=samples)
     starts = as_initializations(schemes)
     inputs, labels = random_probe(seed, samples, width)
-    sizes, panels = equal_layers(depth, width), []
+    sizes, panels = probe_sizes(depth, width, hidden), []
+    skips = Skip.parse(skip) if isinstance(skip, str) else skip
     for name in [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]:
         with np.errstate(over="ignore"):
-            ensemble = initialize(sizes, starts, seed, name, data=inputs)
+            ensemble = initialize(sizes, starts, seed, name, data=inputs, batch_norm=batch_norm, skip=skips)
         for start, layers in zip(starts, measure_layers(ensemble, inputs, labels), strict=True):
-            theory = Theory.of(start, sizes, name, samples) if start.has_theory else None
+            known = silence(start, batch_norm) is None
+            theory = Theory.of(start, sizes, name, samples, batch_norm, skips) if known else None
             panels += _panels(view, _Subject(str(start), start.scheme, theory), layers)
     return panels
 

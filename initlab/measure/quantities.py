@@ -12,7 +12,9 @@ import numpy as np
 
 from initlab.init.per_layer import Initialization
 from initlab.measure.layers import LayerStatistics
+from initlab.nn.architecture import Size, Skip
 from initlab.nn.arrays import FloatArray
+from initlab.nn.normalization import Norm
 from initlab.registry import Registry
 from initlab.theory.finite_width import Spread, predict_spreads
 from initlab.theory.layers import (
@@ -20,7 +22,6 @@ from initlab.theory.layers import (
     predict_gradient_shares,
     predict_layers,
     predict_shares,
-    settled,
 )
 
 Layers = Sequence[LayerStatistics]
@@ -49,28 +50,38 @@ class Theory:
     """What theory predicts of all hidden layers of a network.
 
     Attributes:
-        start: the schemes from which the network is drawn.
         layers: for infinite width.
         spreads: for this width; empty where they are not known.
     """
 
-    start: Initialization
     layers: Sequence[LayerPrediction]
     spreads: Sequence[Spread]
 
     @classmethod
-    def of(cls, start: Initialization, sizes: Sequence[int], activation: str, samples: int) -> "Theory":
+    def of(
+        cls,
+        start: Initialization,
+        sizes: Sequence[Size],
+        activation: str,
+        samples: int,
+        norm: Norm | None = None,
+        skip: Skip | None = None,
+    ) -> "Theory":
         """The predictions for inputs from N(0, 1).
 
         Args:
             start: the schemes, which must have a theory.
-            sizes: (n_0, ..., n_{L+1}).
+            sizes: (n_0, ..., n_{L+1}), as for `network_layers`.
             activation: its name.
             samples: how many inputs the network is shown.
+            norm: Batch or Layer Normalization of the hidden layers; none by default.
+            skip: skip connections; none by default.
         """
-        # The formulas of finite width are those of networks without biases.
-        spreads = [] if start.bias else predict_spreads(start, sizes, activation, samples)
-        return cls(settled(start, activation), predict_layers(start, sizes, activation), spreads)
+        layers = predict_layers(start, sizes, activation, batch_norm=norm, skip=skip)
+        units = [size for size in sizes if isinstance(size, int)]
+        # The formulas of finite width are those of perceptrons without biases.
+        plain = len(units) == len(sizes) and not (start.bias or norm or skip)
+        return cls(layers, predict_spreads(start, units, activation, samples) if plain else [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +132,16 @@ def _weight_gradients(layer: LayerStatistics) -> FloatArray:
 def _predict_activations(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted:
     layer = theory.layers[i]
     spread = theory.spreads[i].activation_std if theory.spreads else None
-    shares = predict_shares(layers[i].activation.name, layer.q, edges)
+    shares = predict_shares(layers[i].activation.name, layer.pre_activations, edges)
     return Predicted(mean=layer.mean, std=layer.std, spread=spread, shares=shares)
 
 
 def _predict_pre_activations(theory: Theory, _layers: Layers, i: int, edges: FloatArray) -> Predicted:
-    q = theory.layers[i].q
+    layer = theory.layers[i]
     spread = theory.spreads[i].pre_activation_std if theory.spreads else None
-    return Predicted(mean=0.0, std=math.sqrt(q), spread=spread, shares=predict_shares("identity", q, edges))
+    mean = float(layer.hidden.z.mean.mean())
+    shares = predict_shares("identity", layer.pre_activations, edges)
+    return Predicted(mean=mean, std=math.sqrt(layer.q - mean**2), spread=spread, shares=shares)
 
 
 def _predict_gradients(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted | None:
@@ -137,14 +150,14 @@ def _predict_gradients(theory: Theory, layers: Layers, i: int, edges: FloatArray
     std = layers[-1].gradient_std * layer.gradient
     if not 0 < std < np.inf:
         return None
-    shares = predict_gradient_shares(layers[i].activation.name, layer.q, std, edges)
+    if not layer.hidden.is_product:
+        return Predicted(mean=0.0, std=std)
+    shares = predict_gradient_shares(layers[i].activation.name, layer.pre_activations, std, edges)
     return Predicted(mean=0.0, std=std, shares=shares)
 
 
-def _predict_weights(theory: Theory, layers: Layers, i: int, _edges: FloatArray) -> Predicted:
-    n_in, n_out = layers[i].weights.shape
-    scheme = theory.start.of_layer(i, len(layers) + 1)
-    return Predicted(mean=0.0, std=math.sqrt(scheme.variance((n_in, n_out))))
+def _predict_weights(theory: Theory, _layers: Layers, i: int, _edges: FloatArray) -> Predicted:
+    return Predicted(mean=0.0, std=theory.layers[i].weight_std)
 
 
 QUANTITIES: Registry[Quantity] = Registry("quantity")

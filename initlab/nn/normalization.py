@@ -126,6 +126,19 @@ class LayerNorm:
 Norm = BatchNorm | LayerNorm
 
 
+def parse_norm(text: str) -> Norm:
+    """The normalization that a text like `batch`, `layer` or `layer(place=after)` stands for.
+
+    Raises:
+        UsageError: for an unknown kind, place or argument.
+
+    >>> parse_norm("layer(place=after)")
+    LayerNorm(place='after', eps=1e-05)
+    """
+    kind, arguments = NORMS.parse(text)
+    return BatchNorm(**arguments) if kind == "batch" else LayerNorm(**arguments)
+
+
 class _Normalization(Layer):
     """What both have in common: gamma and beta, (M, n) for vectors or (M, C) for images."""
 

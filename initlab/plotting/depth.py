@@ -12,7 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from initlab.errors import UsageError
 from initlab.measure.depth import Profile
+from initlab.nn.architecture import Skip
 from initlab.nn.arrays import FloatArray
+from initlab.nn.normalization import Norm
 from initlab.own_code import shown
 from initlab.plotting.elements import beside, headline
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, points, styled
@@ -54,6 +56,21 @@ def depth_figure(profiles: Sequence[Profile], title: str | None = None) -> Figur
         _draw_row(left, right, row)
     beside(figure.axes[0], more=_edge_marks(figure.axes))
     return figure
+
+
+def title_of(depth: int, width: int, norm: Norm | None, skip: Skip | None) -> str:
+    """The title of profiles through networks of one kind.
+
+    Args:
+        depth, width: the number of hidden layers, and of the units of each.
+        norm, skip: of the networks.
+
+    >>> title_of(20, 100, None, Skip(2))
+    'Through 20 untrained layers of 100, skip(every=2): lines predicted, points measured'
+    """
+    kind = "" if norm is None else f", {type(norm).__name__} {norm.place} the activation"
+    kind += "" if skip is None else f", skip({skip})"
+    return f"Through {depth} untrained layers of {width}{kind}: lines predicted, points measured"
 
 
 def _title(profiles: Sequence[Profile]) -> str:

@@ -24,7 +24,8 @@ def network_figure(diagnosis: Diagnosis) -> Figure:
     """The layers of one of our own networks; see `diagnosis_figure`."""
     names = [str(layer.layer) for layer in diagnosis.layers]
     title = f"{diagnosis.start}, {shown(diagnosis.activation)}, {diagnosis.optimizer}: {diagnosis.verdict}"
-    return diagnosis_figure([layer.numbers for layer in diagnosis.layers], names, title)
+    numbers = [layer.numbers for layer in diagnosis.layers]
+    return diagnosis_figure(numbers, names, title, diagnosis.predicted)
 
 
 @styled

@@ -1,8 +1,8 @@
 """The networks of an experiment before training: its settings -> histograms, profiles through depth.
 
 As in `initlab histogram` and `initlab depth`, inputs come from N(0, 1) and are as many as a layer has units:
-then theory says what to expect. Schemes, labels, activations, layers and Batch Normalization are the
-experiment's.
+then theory says what to expect. Schemes, labels, activations, layers, normalization and skip connections
+are the experiment's.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 from initlab.errors import require
 from initlab.init.per_layer import Initialization
 from initlab.measure.quantities import QUANTITIES
-from initlab.nn.normalization import BatchNorm, LayerNorm
+from initlab.nn.architecture import Skip
+from initlab.nn.normalization import Norm
 from initlab.runner.config import Experiment
-from initlab.runner.settings import NetworkSettings, Settings
+from initlab.runner.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ class Untrained:
         starts: the schemes, under their labels.
         activations: by name.
         depth, width: the number of hidden layers, and of the units of each.
-        batch_norm: of all networks, or none.
+        norm, skip: Batch or Layer Normalization and skip connections of all networks, or none.
         seed: the first of the sweep.
     """
 
@@ -38,7 +39,8 @@ class Untrained:
     activations: list[str]
     depth: int
     width: int
-    batch_norm: BatchNorm | None
+    norm: Norm | None
+    skip: Skip | None
     seed: int
 
 
@@ -46,29 +48,25 @@ def untrained(experiment: Experiment) -> Untrained:
     """The untrained networks of an experiment.
 
     Raises:
-        UsageError: where runs differ in their layers or in Batch Normalization, or layers in their units.
+        UsageError: where runs differ in their layers, normalization or skip connections, or layers in their
+            units.
     """
     points = [settings for _, settings in experiment.points()]
     networks = [settings.network for settings in points]
     hidden = _only("hidden layers", (network.hidden for network in networks))
     width = networks[0].width
     require(width is not None, f"layers of one width are drawn, not {' '.join(map(str, hidden)) or 'none'}")
-    norm = _only("Batch Normalization", map(_norm, networks))
+    norm = _only("normalization", (network.normalization for network in networks))
+    skip = _only("skip connections", (network.skip for network in networks))
     return Untrained(
         starts=_starts(points),
         activations=list(dict.fromkeys(network.activation for network in networks)),
         depth=len(hidden),
         width=width or 0,
-        batch_norm=norm,
+        norm=norm,
+        skip=None if skip is None else Skip.parse(skip),
         seed=points[0].seed,
     )
-
-
-def _norm(network: NetworkSettings) -> BatchNorm | None:
-    norm = network.normalization
-    plain = network.skip is None and not isinstance(norm, LayerNorm)
-    require(plain, "figures of untrained networks know no skip connections and no Layer Normalization yet")
-    return norm if isinstance(norm, BatchNorm) else None
 
 
 def _only(what: str, values: Iterable[Value]) -> Value:
@@ -101,7 +99,6 @@ def check_histogram(experiment: Experiment, what: str = "activations") -> None:
 
     QUANTITIES[what]
     networks = untrained(experiment)
-    require(networks.batch_norm is None, "the histograms are those of networks without Batch Normalization")
     rows = len(networks.starts) * len(networks.activations)
     require(rows <= MOST_ROWS, f"a figure holds {MOST_ROWS} rows of histograms, not {rows}")
 
@@ -124,6 +121,8 @@ def draw_histogram(experiment: Experiment, what: str = "activations") -> "Figure
         depth=networks.depth,
         width=networks.width,
         seed=networks.seed,
+        batch_norm=networks.norm,
+        skip=networks.skip,
     )
     return histogram_figure(panels, f"{QUANTITIES[what].title} before training, inputs from N(0, 1)")
 
@@ -146,18 +145,16 @@ def draw_depth(experiment: Experiment, seeds: int) -> "Figure":
         seeds: how many networks are drawn from each scheme.
     """
     from initlab.measure.depth import depth_profiles
-    from initlab.plotting.depth import depth_figure
+    from initlab.plotting.depth import depth_figure, title_of
 
     networks = untrained(experiment)
-    norm = networks.batch_norm
     profiles = depth_profiles(
         networks.starts,
         networks.activations,
         depth=networks.depth,
         width=networks.width,
         seeds=seeds,
-        batch_norm=norm,
+        batch_norm=networks.norm,
+        skip=networks.skip,
     )
-    kind = f", normalized {norm.place} the activation" if norm else ""
-    layers = f"{networks.depth} untrained layers of {networks.width}{kind}"
-    return depth_figure(profiles, f"Through {layers}: lines predicted, points measured")
+    return depth_figure(profiles, title_of(networks.depth, networks.width, networks.norm, networks.skip))

@@ -2,23 +2,31 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import require
+from initlab.init.networks import network_facts
 from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.quadrature import ActivationLike, Array, functions_of
-from initlab.nn.normalization import BatchNorm, Place
-from initlab.theory.mean_field import Moments, moments
+from initlab.init.scheme import KernelShape
+from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
+from initlab.nn.convolution import AveragePool, Conv2d, MaxPool
+from initlab.nn.layers import Layer, walk
+from initlab.nn.normalization import BatchNorm, BatchNormalization, Norm
+from initlab.theory.propagation import OWN_SPREADS, PairProduct, Propagation, no_product, pair_product
+from initlab.theory.signals import DRAWS, Gradient, Hidden, normal_quantiles
 
 # As many as make a share of a bin good to five digits; for gradients, where each of them costs an array of
 # all bins, every hundredth is enough for three.
 _QUANTILES = 200_000
 _THINNED = 100
+ALL_PLACES_ALIKE = (
+    "behind a border of zeros, theory of maxima and of skip(order=post) takes all places of an image alike"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +35,16 @@ class LayerPrediction:
 
     Attributes:
         layer: counted from 1 at the first hidden layer.
-        q: the variance of its pre-activations; with Batch Normalization before the activation function, of
-            the normalized ones.
+        q: the mean square of its pre-activations, as the activation function gets them: normalized, or a
+            residual sum, where one ends there.
         mean, std: of its activations, over units and inputs.
-        chi: the factor by which this layer multiplies squared gradients, if the next layer is as wide.
-        gradient: the standard deviation of the loss's gradient with respect to its pre-activations, relative
-            to that of the last hidden layer.
+        chi: the factor by which this layer multiplies squared gradients, if the next layer is as wide; skip
+            connections and pooling are left out of account.
+        gradient: the standard deviation of its `Ensemble.pre_activation_gradients`, relative to that of the
+            last hidden layer: of the loss's gradient with respect to its pre-activations, or before a
+            normalization; where a residual branch begins, with respect to what the branch gets.
+        weight_std: the standard deviation of its weights.
+        hidden: the distribution of its pre-activations, and more.
     """
 
     layer: int
@@ -41,22 +53,37 @@ class LayerPrediction:
     std: float
     chi: float
     gradient: float
+    weight_std: float
+    hidden: Hidden = field(repr=False, compare=False)
+
+    @property
+    def pre_activations(self) -> float | Array:
+        """The variance of normal pre-activations; of others, values that are equally likely."""
+        z = self.hidden.z
+        if not z.is_normal:
+            return np.asarray(z.draw(2, DRAWS).values[0])
+        if np.ptp(z.square) == 0:
+            return self.q
+        roots = np.sqrt(z.square).reshape(-1, 1)
+        return np.asarray((roots * normal_quantiles(max(1, _QUANTILES // len(roots)))).ravel())
 
 
 def predict_layers(
     scheme: SchemeLike,
-    sizes: Sequence[int],
+    sizes: Sequence[Size],
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
-    batch_norm: BatchNorm | None = None,
+    batch_norm: Norm | None = None,
+    skip: Skip | None = None,
+    input_correlation: float = 0.0,
 ) -> list[LayerPrediction]:
     """Follow a scheme through the layers of a network, forward and backward.
 
     Forward `q_{l+1} = n_l Var(W_l) E[phi(z_l)^2] + sigma_b^2` (Poole et al. 2016), which begins with
     `q_1 = n_0 Var(W_0) E[x^2] + sigma_b^2`; backward
     `Var d_l = n_{l+1} Var(W_l) E[phi'(z_l)^2] Var d_{l+1}` (Schoenholz et al. 2017; for ReLU, He et al. 2015,
-    section 2.2).
+    section 2.2). What other layers do to a signal is in `propagation`.
 
     Batch Normalization divides by the standard deviation over a batch, on the way back, too. In large batches
     of inputs of mean 0 that are uncorrelated, a layer then multiplies squared gradients by
@@ -65,16 +92,24 @@ def predict_layers(
         sigma_w^2 E[phi'(z)^2] / Var phi(z)                after it, z from N(0, sigma_w^2)
 
     whatever the weights' variance in the first case: by pi / (pi - 1) = 1.467 for ReLU (Yang et al. 2019, A
-    mean field theory of batch normalization).
+    mean field theory of batch normalization). Layer Normalization before the activation function subtracts
+    the mean over units, which is 0: there the factor is 1 for ReLU.
+
+    In the order "pre" a residual block of one ReLU layer with He's weights doubles q, and squared gradients
+    on their way back: `q + scale^2 q`. With the scale 1 / sqrt(L) they grow by (1 + 1 / L)^L < e in L blocks.
 
     Args:
         scheme: of all weights, or an `Initialization` with schemes for layers and biases; the variances are
             taken for the shape of each layer.
-        sizes: (n_0, ..., n_{L+1}), the last for the logits.
+        sizes: (n_0, ..., n_{L+1}), the last for the logits; for other layers than dense ones see
+            `network_layers`.
         activation: of the hidden layers.
         input_square: the mean squared input, E[x^2]; 1 for N(0, 1).
         sigma_b2: the variance of the biases, added to that of the `Initialization`'s own.
-        batch_norm: Batch Normalization of the hidden layers; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
+        skip: skip connections; none by default.
+        input_correlation: `E[x x'] / E[x^2]` of two inputs, which matters to normalization and pooling; 0 for
+            N(0, 1).
 
     Returns:
         One entry for each hidden layer.
@@ -86,94 +121,218 @@ def predict_layers(
     >>> layers = predict_layers("he", [100] * 6 + [10], "relu")
     >>> [round(layer.q, 6) for layer in layers]
     [2.0, 2.0, 2.0, 2.0, 2.0]
+    >>> from initlab.nn.normalization import BatchNorm
     >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", batch_norm=BatchNorm())
     >>> round(normalized[1].chi, 3)
     1.467
+    >>> [round(layer.q, 6) for layer in predict_layers("he", [100] * 6 + [10], "relu", skip=Skip(1))]
+    [2.0, 4.0, 8.0, 16.0, 32.0]
     """
-    start, shapes = settled(scheme, activation), list(pairwise(sizes))
-    variances = start.variances(shapes)
-    sigma_w2s = [shape[0] * variance for shape, variance in zip(shapes, variances, strict=True)]
-    sigma_b2s = [sigma_b2 + start.bias_variance(shape) for shape in shapes]
-    place = batch_norm.place if batch_norm else None
-    has_own_spreads = place == "after" and any(sigma_b2s)
-    require(not has_own_spreads, "theory of Batch Normalization after the activation needs biases of 0")
-    forward = list(_forward(activation, input_square, sigma_w2s[:-1], sigma_b2s[:-1], place))
-    gradients = _gradients(sizes, variances, [layer.slope_square for layer in forward])
-    return [
-        LayerPrediction(
-            layer=i + 1,
-            q=layer.q,
-            mean=layer.moments.mean,
-            std=layer.moments.std,
-            chi=sigma_w2s[i + 1] * layer.slope_square,
-            gradient=gradients[i],
-        )
-        for i, layer in enumerate(forward)
-    ]
+    network = _Network.of(
+        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
+    )
+    hidden = network.hidden(pair_product if network.needs_products else no_product)
+    return [network.prediction(i, hidden) for i in range(len(hidden))]
 
 
-@dataclass(frozen=True)
-class _Forward:
-    """A layer on the way forward: q, the moments of its activations, and E[(d output / d z)^2]."""
-
-    q: float
-    moments: Moments
-    slope_square: float
-
-
-def _forward(
+def predict_correlations(
+    scheme: SchemeLike,
+    sizes: Sequence[Size],
     activation: ActivationLike,
-    square: float,
-    sigma_w2s: Sequence[float],
-    sigma_b2s: Sequence[float],
-    place: Place | None,
-) -> Iterator[_Forward]:
-    """Each layer, from the mean squared input on."""
-    for sigma_w2, sigma_b2 in zip(sigma_w2s, sigma_b2s, strict=True):
-        q, divisor = sigma_w2 * square + sigma_b2, 1.0
-        if place == "before":
-            q, divisor = 1.0, sigma_w2 * square  # a bias is the same for all samples, and is subtracted
-        layer = moments(activation, q)
-        variance = layer.std**2
-        if place == "after":
-            divisor = variance
-        yield _Forward(q, layer, layer.slope_square / divisor if divisor else math.inf)
-        # What the next layer receives: of its mean square, what normalization leaves.
-        square = {None: layer.square, "before": variance, "after": 1.0}[place]
+    input_square: float = 1.0,
+    sigma_b2: float = 0.0,
+    batch_norm: Norm | None = None,
+    skip: Skip | None = None,
+    input_correlation: float = 0.0,
+) -> list[float]:
+    """The correlation `E[z z'] / E[z^2]` of the pre-activations of two inputs, layer by layer.
+
+    It follows `E[z z'] = n_in Var(W) E[phi(u) phi(u')] + sigma_b^2` (Poole et al. 2016), to about 1e-3.
+
+    Args:
+        scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip, input_correlation: as for
+            `predict_layers`.
+
+    Returns:
+        One number for each hidden layer, in images the mean over all places.
+
+    Raises:
+        UsageError: as `predict_layers`.
+
+    >>> plain = predict_correlations("he", [100] * 21 + [10], "relu")
+    >>> skip = Skip.parse("every=1, scale=1/sqrt(blocks)")
+    >>> residual = predict_correlations("he", [100] * 21 + [10], "relu", skip=skip)
+    >>> round(plain[-1], 2), round(residual[-1], 2)
+    (0.94, 0.25)
+    """
+    network = _Network.of(
+        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
+    )
+    signals = [layer.z for layer in network.hidden(pair_product)]
+    with np.errstate(all="ignore"):  # of a signal that is 0 it is nan
+        return [float(z.product.mean() / z.square.mean()) for z in signals]
 
 
-def settled(scheme: SchemeLike, activation: ActivationLike) -> Initialization:
-    """The schemes of a network, with what they leave to its activation.
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    """A network of which theory is asked.
+
+    Attributes:
+        inputs: n_0.
+        moments: their mean square and correlation.
+        layers: from the first to the one that gives the logits.
+        activation: of the hidden layers.
+        weights: n_in, Var W and Var b of each dense layer and convolution.
+        branch_scale: where a learned scale of a branch begins.
+    """
+
+    inputs: int
+    moments: tuple[float, float]
+    layers: Sequence[Layer]
+    activation: ActivationLike
+    weights: Sequence[tuple[int, float, float]]
+    branch_scale: float
+
+    @classmethod
+    def of(
+        cls,
+        scheme: SchemeLike,
+        sizes: Sequence[Size],
+        activation: ActivationLike,
+        moments: tuple[float, float],
+        sigma_b2: float,
+        norm: Norm | None,
+        skip: Skip | None,
+    ) -> "_Network":
+        """The network of these sizes, whose weights are drawn from a scheme."""
+        layers, inputs = network_layers(sizes, "identity", norm, skip), flat_size(sizes[0])
+        start = settled(scheme, activation, layers).within(input_square=moments[0])
+        scale = start.scheme.branch_scale
+        return cls(
+            inputs=inputs,
+            moments=moments,
+            layers=layers,
+            activation=activation,
+            weights=list(_weights(start, layers, inputs, sigma_b2)),
+            branch_scale=1.0 if scale is None else scale,
+        )
+
+    @property
+    def needs_products(self) -> bool:
+        """Whether what a layer passes on depends on how alike two samples or places are."""
+        kinds = [layer for layer, _ in walk(self.layers, (self.inputs,))]
+        bent_sum = any(layer.branch[0].is_affine for layer in residuals(kinds))
+        return bent_sum or any(
+            isinstance(layer, MaxPool | AveragePool | BatchNormalization) for layer in kinds
+        )
+
+    def hidden(self, pair: PairProduct) -> list[Hidden]:
+        """The hidden layers, with gradients relative to those of the last one's activations."""
+        weights = iter([(weight, bias) for _, weight, bias in self.weights])
+        forward = Propagation(self.activation, weights, self.branch_scale, pair)
+        with np.errstate(all="ignore"):
+            _, back = forward.through(self.layers[:-1], forward.inputs(*self.moments), (self.inputs,))
+            back(Gradient(square=np.array(1.0)))
+        return forward.hidden
+
+    def prediction(self, i: int, hidden: Sequence[Hidden]) -> LayerPrediction:
+        """What theory predicts of hidden layer i."""
+        layer, (n_in, weight, _) = hidden[i], self.weights[i + 1]
+        slope = layer.slope_square / float(layer.divisor) if layer.divisor else math.inf
+        return LayerPrediction(
+            layer=i + 1,
+            q=float(layer.z.square.mean()),
+            mean=layer.mean,
+            std=math.sqrt(max(layer.square - layer.mean**2, 0.0)),
+            chi=n_in * weight * slope,
+            gradient=1.0 if layer is hidden[-1] else _root_ratio(layer.gradient, hidden[-1].gradient),
+            weight_std=math.sqrt(self.weights[i][1]),
+            hidden=layer,
+        )
+
+
+def _weights(
+    start: Initialization, layers: Sequence[Layer], inputs: int, sigma_b2: float
+) -> Iterator[tuple[int, float, float]]:
+    """n_in, Var W and Var b of each dense layer and convolution."""
+    affine = [(layer, shape) for layer, shape in walk(layers, (inputs,)) if layer.is_affine]
+    for i, ((layer, below), role) in enumerate(zip(affine, roles(layers), strict=True)):
+        shape = layer.parameter_shapes(below)[0]
+        matrix = KernelShape(shape) if len(shape) == 4 else cast(tuple[int, int], shape)
+        variance = start.of_layer(i, len(affine), role).variance(matrix)
+        yield matrix[0], variance, sigma_b2 + start.bias_variance(matrix)
+
+
+def silence(scheme: SchemeLike, norm: Norm | None = None, input_correlation: float = 0.0) -> str | None:
+    """Why theory predicts nothing of networks from a scheme, as a sentence without its full stop.
+
+    Args:
+        scheme: of all weights, or an `Initialization`.
+        norm: Batch or Layer Normalization of the hidden layers; none by default.
+        input_correlation: as for `predict_layers`.
+
+    Returns:
+        None where theory predicts something.
+
+    >>> silence("he"), silence("orthogonal"), silence("constant(value=1)")
+    (None, None, 'theory says nothing of constant(value=1): its weights are correlated or do not have mean 0')
+    """
+    start = Initialization.of(scheme)
+    if not start.has_theory:
+        return f"theory says nothing of {start}: its weights are correlated or do not have mean 0"
+    is_after = isinstance(norm, BatchNorm) and norm.place == "after"
+    return OWN_SPREADS if is_after and (start.bias or input_correlation) else None
+
+
+def remark(sizes: Sequence[Size], skip: Skip | None = None) -> str | None:
+    """Where theory is only approximate for these layers, as a sentence without its full stop; or None.
+
+    Args:
+        sizes: as for `network_layers`.
+        skip: skip connections; none by default.
+
+    >>> remark([784, "conv(8, kernel=5, padding=same)", "pool(2)", 10])
+    'behind a border of zeros, theory of maxima and of skip(order=post) takes all places of an image alike'
+    >>> remark([784, "conv(8, kernel=5)", "average(2)", 10])
+    """
+    kinds = [
+        layer for layer, _ in walk(network_layers(sizes, "identity", None, skip), (flat_size(sizes[0]),))
+    ]
+    zeros = any(isinstance(layer, Conv2d) and layer.padding and layer.border == "zeros" for layer in kinds)
+    alike = any(isinstance(layer, MaxPool) for layer in kinds) or (skip is not None and skip.order == "post")
+    return ALL_PLACES_ALIKE if zeros and alike else None
+
+
+def _root_ratio(square: float, last: float) -> float:
+    return math.sqrt(square / last) if last else 0.0
+
+
+def settled(scheme: SchemeLike, activation: ActivationLike, layers: Sequence[Layer] = ()) -> Initialization:
+    """The schemes of a network, with what they leave to it.
 
     Args:
         scheme: a text, a scheme, or an `Initialization`.
         activation: of the network; a user's own function settles nothing.
+        layers: of the network, where they are known.
 
     >>> str(settled("critical", "relu"))
     'critical(activation=relu)'
     """
-    start = Initialization.of(scheme)
-    return start.within(activation=activation) if isinstance(activation, str) else start
+    facts = network_facts(layers) if layers else {}
+    if isinstance(activation, str):
+        facts["activation"] = activation
+    return Initialization.of(scheme).within(**facts)
 
 
-def _gradients(sizes: Sequence[int], variances: Sequence[float], slopes: Sequence[float]) -> list[float]:
-    """Standard deviations relative to the last hidden layer's, from the recursion in `predict_layers`."""
-    last = len(slopes) - 1
-    squares = [1.0]
-    for layer in reversed(range(last)):
-        squares.append(sizes[layer + 2] * variances[layer + 1] * slopes[layer] * squares[-1])
-    return [math.sqrt(square) for square in reversed(squares)]
-
-
-def predict_shares(activation: ActivationLike, q: float, edges: npt.ArrayLike) -> Array:
-    """The share of activations `phi(sqrt(q) z)`, z from N(0, 1), that falls into each bin.
+def predict_shares(activation: ActivationLike, z: float | Array, edges: npt.ArrayLike) -> Array:
+    """The share of activations `phi(z)` that falls into each bin.
 
     The values at 200,000 quantiles of z are counted, so that the point mass of a function like ReLU at 0
     falls into one bin, as it does in a measured histogram.
 
     Args:
         activation: phi, a name or a function of an array.
-        q: the variance of the pre-activations.
+        z: the variance of normal pre-activations; or pre-activations that are equally likely, (K,).
         edges: (bins + 1,), rising; the last bin holds its upper end.
 
     >>> predict_shares("relu", 1.0, [-1.0, 0.0, 1e9]).round(4).tolist()
@@ -181,11 +340,13 @@ def predict_shares(activation: ActivationLike, q: float, edges: npt.ArrayLike) -
     """
     phi, _ = functions_of(activation)
     with np.errstate(all="ignore"):
-        values = phi(math.sqrt(q) * _quantiles())
-    return np.asarray(np.histogram(values, np.asarray(edges, np.float64))[0] / _QUANTILES, np.float64)
+        values = phi(_values(z))
+    return np.asarray(np.histogram(values, np.asarray(edges, np.float64))[0] / len(values), np.float64)
 
 
-def predict_gradient_shares(activation: ActivationLike, q: float, std: float, edges: npt.ArrayLike) -> Array:
+def predict_gradient_shares(
+    activation: ActivationLike, z: float | Array, std: float, edges: npt.ArrayLike
+) -> Array:
     """The share of back-propagated gradients that falls into each bin.
 
     A gradient with respect to a pre-activation z is `d = phi'(z) g`. In wide layers g is a sum over many
@@ -194,7 +355,7 @@ def predict_gradient_shares(activation: ActivationLike, q: float, std: float, ed
 
     Args:
         activation: phi, a name or a function of an array.
-        q: the variance of z.
+        z: as for `predict_shares`.
         std: the standard deviation of the gradients d.
         edges: (bins + 1,), rising; the last bin holds its upper end.
 
@@ -205,16 +366,17 @@ def predict_gradient_shares(activation: ActivationLike, q: float, std: float, ed
 
     _, slope = functions_of(activation)
     with np.errstate(all="ignore"):
-        slopes = np.abs(slope(math.sqrt(q) * _quantiles()[::_THINNED]))
+        slopes = np.abs(slope(_values(z)[::_THINNED]))
         slopes *= std / math.sqrt(float((slopes**2).mean()))
         borders = np.asarray(edges, np.float64)
         below = np.where(slopes[:, None] > 0, ndtr(borders / slopes[:, None]), borders > 0)
     return np.asarray(np.diff(below.mean(axis=0)), np.float64)
 
 
+def _values(z: float | Array) -> Array:
+    return z if isinstance(z, np.ndarray) else math.sqrt(z) * _quantiles()
+
+
 @lru_cache(maxsize=1)
 def _quantiles() -> Array:
-    """Of N(0, 1), one in the middle of each of 200,000 equal parts of its mass."""
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES), np.float64)
+    return normal_quantiles(_QUANTILES)

@@ -8,6 +8,7 @@ import pytest
 from initlab.diagnosis import trial
 from initlab.diagnosis.verdict import Cure, diagnose
 from initlab.init.scheme import Scheme
+from initlab.nn.architecture import Skip
 from initlab.nn.normalization import BatchNorm
 from initlab.training.histories import Histories
 from initlab.training.history import History
@@ -42,6 +43,14 @@ def test_the_cure_is_trained_with_its_depth_and_its_normalization(trained, chang
     assert (first["start"], first["hidden"], first["batch_norm"]) == ("std=0.001", [9] * 4, None)
     assert (second["start"], second["hidden"], second["batch_norm"]) == ("he", [9] * layers, batch_norm)
     assert first["validation"] == 12
+
+
+def test_a_residual_network_is_trained_with_its_skips_and_the_cure_with_its_own(trained):
+    for cured in (Skip(2, 0.1), None):
+        trained.clear()
+        cure = Cure(scheme=Scheme("he"), why="", severity=0.0, skip=cured)
+        trial.try_out(replace(ILL, skip=Skip(2), cure=cure), DATA, 5)
+        assert [network["skip"] for network in trained] == [Skip(2), cured or Skip(2)]
 
 
 def test_the_rates_are_those_of_the_optimizer(trained):

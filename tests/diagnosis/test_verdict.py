@@ -9,13 +9,16 @@ import pytest
 
 from initlab.diagnosis.criteria import CRITERIA, NETWORK_NUMBERS
 from initlab.diagnosis.cures import Proposal, best_variance, propose
-from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, severity
+from initlab.diagnosis.limits import ADAPTIVE, LAYER_NUMBERS, SYMPTOMS, layer_numbers, severity
 from initlab.diagnosis.record import record_of
 from initlab.diagnosis.verdict import diagnose
 from initlab.errors import UsageError
+from initlab.init.networks import initialize
 from initlab.init.per_layer import Initialization
 from initlab.init.scheme import Scheme
+from initlab.measure.layers import measure_layers
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.theory.mean_field import gradient_factor
 
@@ -62,6 +65,19 @@ def test_numbers_are_those_that_theory_gives():
         assert 0.8 < layer.numbers["difference"] < 1.2
     assert 64 / 2.5 < growing.layers[-1].numbers["signal"] < 64 * 2.5
     assert 64 / 2.5 < growing.layers[0].numbers["gradient"] < 64 * 2.5
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"skip": "1"}, {"batch_norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
+)
+def test_theory_stands_beside_what_is_measured(how):
+    diagnosis = diagnose("he", "relu", [400] * 4, INPUTS, LABELS, **how)
+    for name in ("signal", "gradient", "difference"):
+        measured = [layer.numbers[name] for layer in diagnosis.layers]
+        assert diagnosis.predicted[name] == pytest.approx(measured, rel=0.25), name
+    number, predicted = diagnosis.table()[4][2].split()
+    assert float(predicted.strip("()")) == pytest.approx(float(number), rel=0.25)
+    assert diagnosed("constant(value=0.1)", "relu", 2).predicted == {}
 
 
 def test_the_words_change_where_the_limit_is_passed():
@@ -155,6 +171,51 @@ def test_what_no_start_cures_gets_normalization_or_fewer_layers(monkeypatch):
     hopeless, line = cure_with("zeros", 12)
     assert hopeless is None
     assert line.startswith("No start that was tried is healthy")
+
+
+def test_branches_that_add_too_much_get_a_smaller_scale():
+    """He's branches double the signal in each of 19 blocks: e^13 in all."""
+    ill = diagnosed("he", "relu", 20, skip="1")
+    assert (ill.verdict, str(ill.cure)) == ("does not train", "he with skip(every=1, scale=1/sqrt(blocks))")
+    assert repr(ill).splitlines()[-1].startswith("Try he with skip(every=1, scale=1/sqrt(blocks)), which is")
+    again = diagnosed("he", "relu", 20, skip=ill.cure.skip)
+    assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
+
+
+def test_a_cure_of_a_normalized_network_keeps_its_normalization():
+    """Only what is new is told, and lsuv, which needs a perceptron, is left out."""
+    ill = diagnosed("zeros", "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    assert ill.cure is not None
+    assert not ill.cure.batch_norm
+    again = diagnosed(ill.cure.scheme, "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
+
+
+@pytest.mark.parametrize(
+    ("how", "part"),
+    [
+        ({"skip": "2"}, "skip connections"),
+        ({"batch_norm": LayerNorm(), "skip": "2"}, "Layer Normalization and skip connections"),
+        ({"batch_norm": BatchNorm()}, "Batch Normalization"),
+    ],
+)
+def test_a_verdict_that_was_not_validated_says_so(how, part):
+    lines = repr(diagnosed("he", "relu", 3, **how)).splitlines()
+    assert any(line.endswith(f"found with perceptrons, and not validated for {part}") for line in lines)
+    assert not any("drawn by chance" in line for line in lines)
+
+
+def test_a_network_of_images_is_diagnosed():
+    inputs = RNG.standard_normal((50, 64))
+    diagnosis = diagnose("he", "relu", "conv(8, kernel=3), pool(2), 20", inputs, LABELS[:50], seeds=2)
+    assert [layer.units for layer in diagnosis.layers] == [8, 20]
+    network = initialize([64, "conv(8, kernel=3)", "pool(2)", 20, 10], "he", 0, dtype="float64")
+    first, last = measure_layers(network, inputs, LABELS[:50])[0]
+    numbers = layer_numbers([first, last], 1.0)
+    # The gradients of a kernel are sums over 36 places.
+    expected = 36 * first.gradient_std**2 / last.gradient_std**2
+    assert numbers[0]["gradient"] == pytest.approx(expected)
+    assert "not validated for convolutions or pooling" in repr(diagnosis)
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "identity"])

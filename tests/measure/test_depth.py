@@ -9,7 +9,7 @@ from initlab import Initialization, Scheme
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.measure.depth import depth_profiles
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.theory.layers import predict_layers
 
 
@@ -68,6 +68,18 @@ def test_normalized_networks_behave_as_predicted(place, bias):
         gradients = [layer.gradient for layer in profile.predicted]
         np.testing.assert_allclose(profile.activation_std.mean(axis=0), stds, rtol=0.03)
         np.testing.assert_allclose(profile.gradient_std.mean(axis=0), gradients, rtol=0.06)
+
+
+@pytest.mark.parametrize("skip", ["1", "every=2, scale=0.5", "every=2, order=post"])
+@pytest.mark.parametrize("norm", [None, LayerNorm(), BatchNorm(eps=1e-12)])
+def test_residual_networks_behave_as_predicted(skip, norm):
+    (profile,) = depth_profiles(
+        "he", "relu", depth=6, width=400, samples=300, seeds=4, batch_norm=norm, skip=skip
+    )
+    stds = [layer.std for layer in profile.predicted]
+    gradients = [layer.gradient for layer in profile.predicted]
+    np.testing.assert_allclose(profile.activation_std.mean(axis=0), stds, rtol=0.06)
+    np.testing.assert_allclose(profile.gradient_std.mean(axis=0), gradients, rtol=0.1)
 
 
 def test_theory_is_silent_where_each_unit_has_a_spread_of_its_own():

@@ -10,6 +10,7 @@ from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.measure.histograms import histogram, layer_panels, network_panels
 from initlab.measure.quantities import QUANTITIES
+from initlab.nn.normalization import LayerNorm
 
 RNG = np.random.default_rng(0)
 
@@ -64,6 +65,39 @@ def test_every_quantity_is_counted_whole_and_near_its_prediction(what):
         assert panel.std == pytest.approx(panel.predicted.std, rel=0.15)
         if panel.predicted.shares is not None:
             assert np.abs(counted.counts / whole - panel.predicted.shares).max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("shape", "width"),
+    [
+        ({"hidden": "300x3", "skip": "every=1, scale=0.7"}, 300),
+        ({"hidden": "300x3", "skip": "every=1, order=post"}, 300),
+        ({"hidden": "300x3", "batch_norm": LayerNorm()}, 300),
+        ({"hidden": "conv(150, kernel=9), conv(150, kernel=3, padding=same), pool(2), 300"}, 400),
+    ],
+)
+@pytest.mark.parametrize("what", ["activations", "preactivations", "gradients", "weights"])
+def test_other_networks_are_counted_near_their_prediction(shape, width, what):
+    """A share of 300 units, each of them on or off for most samples, scatters by 3 %."""
+    panels = layer_panels(["he"], ["relu"], what=what, width=width, samples=50, **shape)
+    assert len(panels) == 3
+    for panel in panels:
+        assert panel.predicted.spread is None
+        assert panel.std == pytest.approx(panel.predicted.std, rel=0.15)
+        shares = panel.predicted.shares
+        if shares is None:
+            assert what in ("weights", "gradients")
+            continue
+        counted = panel.histogram
+        whole = counted.counts.sum() + counted.below + counted.above
+        assert np.abs(counted.counts / whole - shares).max() < 4 * 0.5 / np.sqrt(300)
+
+
+def test_gradients_beside_a_skip_have_no_histogram_in_theory():
+    panels = layer_panels(["he"], ["relu"], what="gradients", depth=3, skip="1")
+    assert [panel.predicted.shares is None for panel in panels] == [True, True, False]
+    images = layer_panels(["he"], ["relu"], what="gradients", width=36, hidden="conv(9, kernel=3), pool(2)")
+    assert [panel.predicted.shares is None for panel in images] == [True]
 
 
 def test_default_ranges():

@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 from initlab.errors import ConfigError
 from initlab.measure.depth import depth_profiles
 from initlab.measure.histograms import layer_panels
+from initlab.nn.architecture import Skip
+from initlab.nn.normalization import LayerNorm
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.figures import check_figures
 from initlab.runner.grid import expand
@@ -79,6 +81,16 @@ def test_the_networks_before_training_are_those_of_the_sweep(small_config):
     assert [bars.get_label() for bars in points] == ["he", "小さい"]
 
 
+def test_residual_and_normalized_networks_are_drawn_as_they_are(small_config):
+    changes = ["network.skip=1", "network.norm=layer", "network.depth=3"]
+    experiment = load_experiment(small_config, [*TINY, *changes])
+    networks = untrained(experiment)
+    assert (networks.skip, networks.norm) == (Skip(1), LayerNorm())
+    figure = draw_depth(experiment, seeds=1)
+    assert "LayerNorm before the activation, skip(every=1)" in " ".join(figure.get_suptitle().split())
+    assert isinstance(draw_histogram(experiment), Figure)
+
+
 def test_they_are_drawn_by_run(small_config, tmp_path):
     named = "figures=[histogram, 'histogram(what=gradients)', 'depth(seeds=2)']"
     done = run_experiment(load_experiment(small_config, [*TINY, named]), tmp_path / "r", HERE)
@@ -94,10 +106,10 @@ def test_they_are_drawn_by_run(small_config, tmp_path):
         ("histogram", ["network.hidden=[8, 9]"], "layers of one width are drawn, not 8 9"),
         ("histogram", ["network.hidden=[]"], "layers of one width are drawn, not none"),
         ("histogram", ["sweep.network.depth=[1, 2]"], "but the runs differ in hidden layers"),
-        ("histogram", ["network.batch_norm=before"], "without Batch Normalization"),
+        ("histogram", ["sweep.network.skip=[1, 2]"], "the runs differ in skip connections"),
         ("histogram", [f"sweep.init={[f'std={i}' for i in range(1, 102)]}"], "holds 100 rows .* not 101"),
         ("depth", ["network.depth=1"], "needs two hidden layers or more, not 1"),
-        ("depth", ["sweep.network.batch_norm=[before, null]"], "the runs differ in Batch Normalization"),
+        ("depth", ["sweep.network.batch_norm=[before, null]"], "the runs differ in normalization"),
         ("depth(seeds=0)", [], "seeds must be from 1 to 1000, not 0"),
     ],
 )
