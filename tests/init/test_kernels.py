@@ -307,7 +307,9 @@ CASES = [(drawn_in_keras_layout, *case, KERAS[case]) for case in KERAS]
 CASES += [(drawn_in_lasagne_layout, *case, LASAGNE[case]) for case in LASAGNE]
 
 
-@pytest.mark.parametrize(("draw", "text", "shape", "moments"), CASES, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("draw", "text", "shape", "moments"), CASES, ids=lambda value: getattr(value, "__name__", str(value)[:60])
+)
 def test_draws_have_the_moments_that_the_library_asks_for(draw, text, shape, moments):
     W, (mean, std) = draw(text, shape), moments
     assert W.shape == shape
