@@ -124,7 +124,7 @@ _LOOKS = {
     "rezero": Look("#56B4E9", "D", "--"),
     "gpt2": Look("#0072B2", "v", "-."),
     "mup": Look("#009E73", "p", "--"),
-    "delta_orthogonal": Look("#E69F00", "p", ":"),
+    "delta_orthogonal": Look("#0072B2", "p", ":"),
     "lsuv": Look("#E69F00", "X", "-"),
     "within_layer": Look("#E69F00", "X", "--"),
     "pretrained_rbm": Look("#0072B2", "P", "--"),
