@@ -156,10 +156,14 @@ def own_function() -> Iterator[None]:
         del ACTIVATIONS["bump"]
 
 
+# For networks with skip connections or convolutions, or with learning rates by layer; not for these ones.
+FOR_OTHERS = {"fixup", "skipinit", "rezero", "gpt2", "delta_orthogonal", "mup"}
+
+
 def schemes():
-    """All of the registry: some with arguments, where they need one."""
+    """All of the registry for perceptrons: some with arguments, where they need one."""
     ready = [name for name, law in SCHEMES.items() if not law.required() and "pretrained" not in name]
-    return sorted({*ready, *WITH_ARGUMENTS})
+    return sorted({*ready, *WITH_ARGUMENTS} - FOR_OTHERS)
 
 
 def cells_of(s, draw):

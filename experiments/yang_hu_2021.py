@@ -13,10 +13,9 @@ images.
 import numpy as np
 from matplotlib.figure import Figure
 
-from initlab import initialize, open_dataset, train
+from initlab import open_dataset, train
 from initlab.data.examples import prepared_examples
 from initlab.gallery import Exhibit
-from initlab.init.networks import rate_factors
 from initlab.nn.optimizers import Optimizer
 from initlab.plotting.elements import headline, mean_and_range
 from initlab.plotting.style import look
@@ -65,23 +64,34 @@ def mnist():
     return prepared_examples(open_dataset("mnist"), "standardized", "float32")
 
 
+def logits_of(shown):
+    """A function that tells the logits of some images, for `train(track=...)`."""
+
+    def track(networks):
+        return [{"logits": logits.astype(np.float64)} for logits in networks.forward(shown)]
+
+    return track
+
+
 @exhibit.kept
 def changes(s, name, optimizer):
     """The mean absolute change of the logits at each width, (networks,)."""
-    examples = mnist()
-    shown = examples.test_inputs[np.arange(s.shown)]
-    rate = s.sgd_rate if optimizer == "sgd" else s.adam_rate
+    examples, rates = mnist(), {"sgd": s.sgd_rate, "adam": s.adam_rate}
     moved = {}
     for width in s.widths:
-        schemes = [scheme_of(s, name)] * s.networks
-        networks = initialize([shown.shape[1], width, width, 10], schemes, range(s.networks), "relu")
-        step = Optimizer(optimizer, lr=rate)
-        step.factors = rate_factors(networks, schemes, adaptive=step.is_adaptive)
-        before = networks.forward(shown).astype(np.float64)
-        for i in range(s.moving):
-            chosen = np.arange(i * s.batch_size, (i + 1) * s.batch_size)
-            networks.train_step(examples.train_inputs[chosen], examples.train_labels[chosen], step)
-        moved[f"{width}"] = np.abs(networks.forward(shown) - before).mean(axis=(1, 2))
+        histories = train(
+            scheme_of(s, name),
+            examples,
+            hidden=[width, width],
+            steps=s.moving,
+            batch_size=s.batch_size,
+            optimizer=f"{optimizer}(lr={rates[optimizer]})",
+            seeds=range(s.networks),
+            track_every=s.moving,
+            track=logits_of(examples.test_inputs[: s.shown]),
+        )
+        ends = [[entry["logits"] for entry in history.tracked] for history in histories]
+        moved[f"{width}"] = np.array([np.abs(last - first).mean() for first, last in ends])
     return moved
 
 

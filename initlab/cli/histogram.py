@@ -173,7 +173,7 @@ def histogram(
         print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
     else:
         _print_panels(panels)
-    for message in networks.remarks:
+    for message in networks.remarks():
         say(message)
     say(f"Written: {', '.join(map(str, written))}")
 
@@ -186,13 +186,13 @@ class _Networks:
         words: of which the file's name consists.
         when: in the training, for the title.
         measure: gives the panels; called when all options are known to be right.
-        remarks: what theory leaves unsaid.
+        remarks: gives what theory leaves unsaid.
     """
 
     words: list[str]
     when: str
     measure: "Callable[[], list[Panel]]"
-    remarks: "Sequence[str]" = ()
+    remarks: "Callable[[], Sequence[str]]" = list
 
 
 def _untrained(
@@ -226,7 +226,7 @@ def _untrained(
         ],
         when="before training",
         measure=lambda: layer_panels(schemes, functions, **settings, batch_norm=norms, skip=skips),
-        remarks=what_theory_leaves_unsaid(schemes, sizes, norms, skips),
+        remarks=lambda: what_theory_leaves_unsaid(schemes, sizes, norms, skips),
     )
 
 

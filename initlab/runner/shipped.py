@@ -48,7 +48,7 @@ def shipped_config(name: str) -> Path:
     """
     configs = shipped_configs()
     if name not in configs:
-        raise UsageError(unknown_name("config", name, configs))
+        raise UsageError(unknown_name("config", name, configs, "initlab run --list"))
     return configs[name]
 
 

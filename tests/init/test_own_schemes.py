@@ -5,7 +5,7 @@ import pytest
 
 import initlab
 from initlab import Initialization, Scheme, train
-from initlab.errors import UsageError
+from initlab.errors import StorageError, UsageError
 from initlab.init.scheme import SCHEMES
 
 MINE = '''
@@ -152,8 +152,9 @@ def test_a_name_of_ours_is_not_taken(tmp_path, name):
 def test_a_file_that_is_no_code_is_refused_in_a_line(tmp_path):
     (tmp_path / "bytes.py").write_bytes(b"\xff\xfe")
     (tmp_path / "large.py").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(StorageError, match="No such file"):
+        Scheme.parse(f"{tmp_path}/none.py:f")
     for name, message in (
-        ("none", "No such file"),
         ("bytes", "not a file of Python"),
         ("large", "larger than 1,000,000 bytes"),
         ("nul\0", "not a file of Python"),
