@@ -2,12 +2,12 @@
 Tensor Programs V: tuning large neural networks via zero-shot hyperparameter transfer.
 
 ReLU networks of two hidden layers learn MNIST, from He's weights with one learning rate for all layers (the
-standard parametrization), and from muP with the same weights at width {narrow}. First, {moving} steps of SGD
-at the rate {sgd_rate} and of Adam at {adam_rate} show by how much the logits of {shown} test images change,
-at widths {widths}, in {networks} networks of each. Then networks of {narrow} and {wide} units are trained
-for {steps} steps of SGD on {images} training images at each rate of {rates}; the best rate of a seed is that
-of the lowest loss on {held_out} of them that are held out. {seeds} seeds; all batches have {batch_size}
-images.
+standard parametrization), and from muP with the same weights at width {narrow}. First, {first_steps} steps of
+SGD at the rate {sgd_rate} and of Adam at {adam_rate} show by how much the logits of {shown} test images
+change, at widths {widths}, in {networks} networks of each. Then networks of {narrow} and {wide} units are
+trained for {steps} steps of SGD on {images} training images at each rate of {rates}; the best rate of a seed
+is that of the lowest loss on {held_out} of them that are held out. {seeds} seeds; all batches have
+{batch_size} images.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ exhibit = Exhibit(
     finding="The first steps from He's weights move the logits of a wider network further, from muP they do "
     "not. The best rate of SGD after some hundred steps is nearly the same at both widths, from either.",
     source="Yang & Hu 2021",
-    moving={"moving": 4, "widths": (64, 256, 1024), "networks": 10, "shown": 200},
+    moving={"first_steps": (4, 12), "widths": (64, 256, 1024), "networks": 10, "shown": 200},
     optimizers={"sgd_rate": 0.05, "adam_rate": 0.002},
     training={
         "steps": (100, 300),
@@ -74,7 +74,7 @@ def logits_of(shown):
 
 
 @exhibit.kept
-def changes(s, name, optimizer):
+def changes(s, name, optimizer, steps):
     """The mean absolute change of the logits at each width, (networks,)."""
     examples, rates = mnist(), {"sgd": s.sgd_rate, "adam": s.adam_rate}
     moved = {}
@@ -83,11 +83,11 @@ def changes(s, name, optimizer):
             scheme_of(s, name),
             examples,
             hidden=[width, width],
-            steps=s.moving,
+            steps=steps,
             batch_size=s.batch_size,
             optimizer=f"{optimizer}(lr={rates[optimizer]})",
             seeds=range(s.networks),
-            track_every=s.moving,
+            track_every=steps,
             track=logits_of(examples.test_inputs[: s.shown]),
         )
         ends = [[entry["logits"] for entry in history.tracked] for history in histories]
@@ -95,25 +95,26 @@ def changes(s, name, optimizer):
     return moved
 
 
-def wider(s, name):
+def wider(s, name, steps):
     """The change at the largest width over that at the smallest, of networks of one seed."""
     ends = str(max(s.widths)), str(min(s.widths))
     return {
-        optimizer: changes(s, name, optimizer)[ends[0]] / changes(s, name, optimizer)[ends[1]]
+        optimizer: changed[ends[0]] / changed[ends[1]]
         for optimizer in ("sgd", "adam")
+        for changed in [changes(s, name, optimizer, steps)]
     }
 
 
-MOVES = {"unit": "networks", "is_ratio": True}
+MOVES = {"budgets": "first_steps", "is_ratio": True}
 
 
 @exhibit.claim("section 1", **MOVES, low=1.25, reason="further: by more than a quarter")
-def standard_steps_grow(s):
+def standard_steps_grow(s, steps):
     """In the standard parametrization, the first steps move the logits of a wider network further.
 
-    Measured: the mean change of the logits after {moving} steps, at the largest width over the smallest.
+    Measured: the mean change of the logits, at the largest width over the smallest, network by network.
     """
-    return wider(s, STANDARD)
+    return wider(s, STANDARD, steps)
 
 
 @exhibit.claim(
@@ -123,15 +124,15 @@ def standard_steps_grow(s):
     high=2.0,
     reason="as far: within a factor of 2",
 )
-def mup_steps_keep(s):
+def mup_steps_keep(s, steps):
     """From muP, the first steps move the logits by as much at every width.
 
-    Measured: the mean change of the logits after {moving} steps, at the largest width over the smallest.
+    Measured: the mean change of the logits, at the largest width over the smallest, network by network.
 
     It is the coordinate check of Tensor Programs V. The limit is one of infinite width; from {narrow} units
     on the change still falls a little, since the logits begin nearer to 0 the wider the network.
     """
-    return wider(s, MUP)
+    return wider(s, MUP, steps)
 
 
 @exhibit.kept
@@ -221,9 +222,9 @@ def transferred_rate_serves_better(s, steps):
 
 
 @exhibit.figure(
-    "Left: change of the logits after {moving} steps; the range is that of {networks} networks. Right: loss "
-    "on held-out images after the most steps, the mean of {seeds} seeds; thin lines are narrow networks, "
-    "thick ones wide; dots mark the lowest."
+    "Left: change of the logits after the fewer of {first_steps} steps; the range is that of {networks} "
+    "networks. Right: loss on held-out images after the most steps, the mean of {seeds} seeds; thin lines "
+    "are narrow networks, thick ones wide; dots mark the lowest."
 )
 def widths_and_rates(s):
     figure = Figure(figsize=(12.0, 4.0))
@@ -231,7 +232,9 @@ def widths_and_rates(s):
     panels = figure.subplots(1, 3)
     for axes, optimizer in zip(panels, ("sgd", "adam"), strict=False):
         for name, scheme in ((STANDARD, "he"), (MUP, "orthogonal")):
-            curves = np.array([changes(s, name, optimizer)[str(width)] for width in s.widths]).T
+            curves = np.array(
+                [changes(s, name, optimizer, min(s.first_steps))[str(width)] for width in s.widths]
+            ).T
             mean_and_range(axes, s.widths, curves, look(scheme), name)
         axes.set(xscale="log", xlabel="width", ylabel="change of the logits", ylim=(0, None))
         axes.set_xticks(s.widths, map(str, s.widths))
@@ -255,10 +258,11 @@ def widths_and_rates(s):
 @exhibit.table()
 def logits(s):
     return [
-        {"start": name, "optimizer": optimizer, "width": width}
-        | {"change": float(changes(s, name, optimizer)[str(width)].mean())}
+        {"start": name, "optimizer": optimizer, "steps": steps, "width": width}
+        | {"change": float(changes(s, name, optimizer, steps)[str(width)].mean())}
         for name in (STANDARD, MUP)
         for optimizer in ("sgd", "adam")
+        for steps in s.first_steps
         for width in s.widths
     ]
 

@@ -137,7 +137,7 @@ def test_new_writes_a_config_that_runs_and_overwrites_nothing(initlab_here, tmp_
     ("words", "message"),
     [
         (["../mine"], "'../mine': the name must be a plain name"),
-        (["mine", "--from", "mnits"], "unknown config 'mnits'; did you mean 'mnist'?"),
+        (["mine", "--from", "mnits"], "unknown config 'mnits'; did you mean 'mnist'"),
         (["mine", "--from", "./other.yaml"], "unknown config './other.yaml'"),
     ],
 )

@@ -17,7 +17,7 @@ def test_both_have_the_same_weights_and_steps_at_the_narrow_width():
     assert (networks.parameters[0] == networks.parameters[1]).all()
     for optimizer in ("sgd", "adam"):
         both = [
-            experiment.changes(s, name, optimizer)[str(s.narrow)]
+            experiment.changes(s, name, optimizer, 4)[str(s.narrow)]
             for name in (experiment.STANDARD, experiment.MUP)
         ]
         np.testing.assert_allclose(*both, rtol=1e-6)
