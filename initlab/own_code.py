@@ -24,7 +24,7 @@ from tokenize import TokenError, TokenInfo, generate_tokens
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from initlab.errors import StorageError, UsageError, shortened, unknown_name
+from initlab.errors import StorageError, UsageError, require, shortened, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
