@@ -73,7 +73,8 @@ def train(
 
     Args:
         networks: schemes, each of which begins a network for each seed; or an ensemble, which is trained in
-            place (a network that diverges keeps the weights it had before).
+            place (a network that diverges keeps the weights it had before). An ensemble does not remember its
+            schemes; for one of `mup` give `Optimizer.factors`, see `rate_factors`.
         data: the name of a dataset, a `Dataset` from `open_dataset`, `Examples`, or arrays (inputs, labels),
             perhaps followed by (test inputs, test labels).
         steps: how many updates.
@@ -321,7 +322,8 @@ def _train(
             ensemble = candidates.begin(rows)
             seeds = [candidates.seeds[row] for row in rows]
             step = optimizer.fresh(candidates.columns[rows])
-            step.factors = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            own = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            step.factors = step.factors if own is None else own
             passed = Pass(ensemble, examples, regime, step, seeds)
             before = ensemble.batches_before
             passed.run(report)
