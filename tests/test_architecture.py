@@ -69,7 +69,7 @@ def test_every_folder_is_a_floor_one_level_deep():
 
 def test_the_network_is_numpy_and_the_standard_library_alone_and_knows_no_scheme():
     allowed = {"numpy", "collections", "copy", "dataclasses", "enum", "functools", "inspect", "itertools"}
-    allowed |= {"math", "re", "typing"}
+    allowed |= {"math", "numbers", "re", "typing"}
     for path in (PACKAGE / "nn").glob("*.py"):
         assert {name.split(".")[0] for name in outside(path)} <= allowed, path
         ours = {name.split(".")[1] for name in imported(path)}

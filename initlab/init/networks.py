@@ -93,7 +93,8 @@ def initialize(
 def rate_factors(ensemble: Ensemble, schemes: Sequence[SchemeLike], *, adaptive: bool) -> FloatArray | None:
     """Factors of each parameter's learning rate, for schemes that have them, as `mup`.
 
-    `train` follows them. In a loop of your own, give them to the optimizer: `optimizer.factors = ...`.
+    `train` follows them where it is given schemes. For an ensemble, or in a loop of your own, give them to
+    the optimizer: `optimizer.factors = ...`.
 
     Args:
         ensemble: M networks.

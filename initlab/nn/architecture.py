@@ -83,9 +83,8 @@ class Skip:
     order: Order = "pre"
 
     def __post_init__(self) -> None:
-        require(
-            is_whole(self.every) and self.every >= 1, f"skip: every must be 1 or more, not {self.every!r}"
-        )
+        whole = is_whole(self.every) and self.every >= 1
+        require(whole, f"skip: every must be a whole number from 1 on, not {self.every!r}")
         words = ("learned", "1/sqrt(blocks)", "1/sqrt(depth)")
         number = isinstance(self.scale, int | float) and not isinstance(self.scale, bool)
         readable = math.isfinite(self.scale) if number else self.scale in words  # type: ignore[arg-type]
@@ -106,8 +105,10 @@ class Skip:
             require(bool(equals), f"cannot read the skip {shortened(text)}; write 2, or every=2, scale=0.5")
             if name not in ("every", "scale", "order"):
                 raise UsageError(unknown_name("argument of skip", name, ("every", "scale", "order")))
-            number = read_number(value)
-            given[name] = int(number) if name == "every" and number == round(float(number)) else number
+            require(name not in given, f"skip: {name} is given twice in {shortened(text)}")
+            given[name] = read_number(value)
+            if name == "every" and re.fullmatch(r"\d{1,6}(\.0*)?", value):
+                given[name] = int(float(value))
         return cls(**given)
 
     def __str__(self) -> str:
@@ -217,14 +218,24 @@ def network_layers(
     >>> network_layers([784, "conv(4, kernel=5)", 10], "relu")[:2]
     [Images((1, 28, 28)), Conv2d(4, kernel=5, stride=1, padding=0)]
     """
-    enough = len(sizes) >= 2 and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
-    require(enough, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
+    listed = isinstance(sizes, Iterable) and not isinstance(sizes, str | set)
+    enough = listed and len(sizes := list(sizes)) >= 2
+    enough = enough and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
+    require(enough, f"sizes must be at least two whole numbers from 1 on, not {sizes}{_hint(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it
     rule = norm is None or isinstance(norm, BatchNorm | LayerNorm)
     require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {norm!r}")
+    known = skip is None or isinstance(skip, Skip)
+    require(known, f"skip must be a Skip, as Skip(2) or Skip.parse('every=2, scale=learned'), not {skip!r}")
     inputs, *hidden, classes = sizes
-    layers = [parse_layer(str(size)) for size in hidden]
+    layers = [parse_layer(size) if isinstance(size, str) else Dense(cast(int, size)) for size in hidden]
     return stacked(_input_shape(inputs, layers), layers, cast(int, classes), activation, norm, skip)
+
+
+def _hint(sizes: Any) -> str:
+    """What was meant by a list of three numbers in the place of the inputs."""
+    is_shape = isinstance(sizes, list) and bool(sizes) and isinstance(sizes[0], list) and len(sizes[0]) == 3
+    return f"; images have the shape {tuple(sizes[0])}, in round brackets" if is_shape else ""
 
 
 def _numbers(sizes: Sequence[Size]) -> list[Any]:
@@ -343,6 +354,8 @@ def _with_skips(layers: Sequence[Layer], shape: Shape, skip: Skip) -> list[Layer
     """
     shapes = [before for _, before in walk(layers, shape)]
     starts, ends = _cuts(layers, skip.order)
+    if not starts:  # no hidden layers
+        return list(layers)
     connected, hidden, blocks = list(layers[: starts[0]]), 0, []
     while hidden < len(starts) - 1:
         after = min(hidden + skip.every, len(starts) - 1)

@@ -16,9 +16,10 @@ Every layer keeps two rules: `forward` leaves x as it is, and `backward` may ove
 pass through the network with few copies. Arrays are allocated when the batch size changes, not in every step.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import cache
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -216,7 +217,11 @@ class Images(Layer):
     """
 
     def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+        given: Any = shape  # from a notebook, whatever the annotation says
+        sizes = tuple(given) if isinstance(given, Sequence) else ()
+        fits = len(sizes) == 3 and all(is_whole(size) and size >= 1 for size in sizes)
+        require(fits, f"the shape of images is (channels, rows, columns), not {given!r}")
+        self.shape = sizes
 
     def __repr__(self) -> str:
         return f"Images({self.shape})"
@@ -224,7 +229,8 @@ class Images(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         """(C, H, W)."""
         size = int(np.prod(self.shape))
-        require(shape == (size,), f"images of the shape {self.shape} need {size} inputs, not {shape[0]}")
+        given = shape[0] if len(shape) == 1 else shape
+        require(shape == (size,), f"images of the shape {self.shape} need {size} inputs, not {given}")
         return self.shape
 
     def forward(self, x: FloatArray) -> FloatArray:
@@ -248,6 +254,7 @@ class Flatten(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """(C H W,)."""
+        require(len(shape) == 3, f"Flatten takes images (C, H, W), not vectors of {shape[0]}")
         return (int(np.prod(shape)),)
 
     def forward(self, x: FloatArray) -> FloatArray:
@@ -266,7 +273,7 @@ class Residual(Layer):
     """`y = x + scale branch(x)`: a skip connection around a list of layers.
 
     Args:
-        branch: the layers, whose outputs have the shape of their inputs.
+        branch: the layers, whose outputs have the shape of their inputs; they are copied.
         scale: of the branch, a number; or "learned", for a parameter (M,) that begins at 1.
 
     Attributes:
@@ -283,7 +290,9 @@ class Residual(Layer):
     """
 
     def __init__(self, branch: Sequence[Layer], scale: float | Literal["learned"] = 1.0) -> None:
-        self.branch, self.scale = list(branch), scale
+        known = scale == "learned" or (isinstance(scale, Real) and not isinstance(scale, bool))
+        require(known, f"scale of a branch must be a number, or learned, not {scale!r}")
+        self.branch, self.scale = unattached(branch), scale
         self.outputs: FloatArray = EMPTY
         self._dbranch: FloatArray = EMPTY
 
@@ -364,5 +373,15 @@ def walk(layers: Sequence[Layer], shape: Shape) -> Iterator[tuple[Layer, Shape]]
 
 
 def unattached(layers: Sequence[Layer]) -> list[Layer]:
-    """Copies of layers that no network uses yet."""
-    return deepcopy(list(layers))
+    """Copies of layers that no network uses yet.
+
+    One by one: a layer that is listed twice becomes two layers, each with weights of its own.
+
+    Raises:
+        UsageError: for anything that is no layer.
+    """
+    given: Any = layers  # from a notebook, whatever the annotation says
+    each = list(given) if isinstance(given, Iterable) else [given]
+    listed = isinstance(given, Iterable) and all(isinstance(layer, Layer) for layer in each)
+    require(listed, f"layers are a list, as [Dense(100), Nonlinearity('relu'), Dense(10)], not {given!r}")
+    return [deepcopy(layer) for layer in each]

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from initlab.errors import UsageError, require
+from initlab.errors import UsageError, is_whole, require
 from initlab.nn.activations import ACTIVATIONS, Activation
 from initlab.nn.architecture import Size, Skip, flat_size, network_layers
-from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.layers import Layer, Nonlinearity, Residual, Shape, unattached, walk
 from initlab.nn.losses import LOSSES, checked_labels
 from initlab.nn.normalization import BatchNormalization, Norm
@@ -49,6 +49,7 @@ class StepRule:
 
 
 PLAIN = StepRule()
+_ADDRESSABLE = 1 << 58  # parameters; beyond it NumPy cannot even ask for memory
 
 
 class Ensemble:
@@ -195,14 +196,16 @@ class Ensemble:
 
     def _allocate(self, networks: int, inputs: int, layers: Sequence[Layer], dtype: str) -> None:
         """Give each layer its part of the rows: first all weights and biases, then what others learn."""
-        require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
-        self._bare, self.layers = layers, unattached(layers)
+        _check_kind(networks, inputs, dtype)
+        self.layers, self._bare = unattached(layers), tuple(layers)
         walked = list(walk(self.layers, (inputs,)))
         affine = [(layer, shape) for layer, shape in walked if layer.is_affine]
+        require(bool(affine), f"a network needs a dense layer or a convolution, not only {self.layers}")
         others = [(layer, shape) for layer, shape in walked if not layer.is_affine]
         self.sizes = (inputs, *(math.prod(layer.output_shape(shape)) for layer, shape in affine))
         shapes = [layer.parameter_shapes(shape) for layer, shape in (*affine, *others)]
         count = sum(math.prod(shape) for own in shapes for shape in own)
+        require(networks * count < _ADDRESSABLE, f"no memory holds {networks * count:.2g} parameters")
         self.parameters: FloatArray = np.zeros((networks, count), dtype)
         self.gradients = np.zeros_like(self.parameters)
         views = zip(_views(self.parameters, shapes), _views(self.gradients, shapes), strict=True)
@@ -225,6 +228,9 @@ class Ensemble:
         learning = (bool(layer.parameters) or isinstance(layer, Residual) for layer in self.layers)
         self._first = list(learning).index(True)
         self.layers[self._first].passes_back = False
+        # A product turns inputs that all networks share into signals (M, ...); a normalization does not.
+        self._needs_own = not self.layers[self._first].is_affine
+        self._leading = ((), (1,), (self.networks,))
         self._logits: FloatArray = np.empty((0, 0, 0), self.dtype)
 
     @property
@@ -332,16 +338,26 @@ class Ensemble:
         Returns:
             The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
-        inputs = np.asarray(inputs, self.dtype)
-        if inputs.ndim not in (2, 3) or inputs.shape[-1] != self.sizes[0]:
-            raise UsageError(f"inputs must have the shape (B, {self.sizes[0]}), not {inputs.shape}")
+        if not isinstance(inputs, np.ndarray) or inputs.dtype != self.parameters.dtype:
+            inputs = as_floats("inputs", inputs, self.dtype)
+        fits = inputs.ndim > 1 and inputs.shape[:-2] in self._leading and inputs.shape[-1] == self.sizes[0]
+        if not (fits and inputs.size):
+            raise UsageError(self._shape_message(inputs.shape))
         for normalization in self.normalizations:
             normalization.training = training
-        signal = inputs
+        signal = self._for_each(inputs) if self._needs_own else inputs
         for layer in self.layers:
             signal = layer.forward(signal)
         self._logits = signal
         return signal
+
+    def _for_each(self, inputs: FloatArray) -> FloatArray:
+        """Inputs that all networks share as inputs (M, B, n_0) of each one: a view, not copies."""
+        return np.broadcast_to(inputs, (self.networks, *inputs.shape[-2:]))
+
+    def _shape_message(self, shape: Shape) -> str:
+        own = "" if self.networks == 1 else f" or ({self.networks}, B, {self.sizes[0]})"
+        return f"inputs must have the shape (B, {self.sizes[0]}){own}, not {shape}"
 
     @on_one_thread
     def backward(self, logit_gradient: FloatArray) -> None:
@@ -475,6 +491,12 @@ class Ensemble:
     def state(self) -> list[FloatArray]:
         """What the layers keep besides their parameters, as running statistics, (M, ...), as views."""
         return [array for layer, _ in walk(self.layers, self.sizes[:1]) for array in layer.state()]
+
+
+def _check_kind(networks: int, inputs: int, dtype: str) -> None:
+    require(dtype in ("float32", "float64"), f"dtype must be float32 or float64, not {dtype!r}")
+    for name, size in (("networks", networks), ("inputs", inputs)):
+        require(is_whole(size) and size >= 0, f"{name} must be a whole number from 0 on, not {size!r}")
 
 
 def _restored(

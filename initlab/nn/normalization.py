@@ -11,8 +11,10 @@ covariate shift, algorithm 1; Ba, Kiros & Hinton 2016, Layer Normalization, sect
 and `eps` follow the conventions of PyTorch's BatchNorm1d and 2d, LayerNorm, and for images GroupNorm(1).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -61,7 +63,7 @@ class BatchNorm:
         eps: added to the variance, against a division by 0; 1e-5 by default.
 
     Raises:
-        UsageError: for another place, or a momentum out of range.
+        UsageError: for another place, or a momentum or eps out of range.
 
     >>> BatchNorm().place
     'before'
@@ -85,9 +87,11 @@ class BatchNorm:
         return cls(cast(Place, place), **arguments)
 
     def __post_init__(self) -> None:
-        if self.place not in PLACES:
-            raise UsageError(unknown_name(PLACES.kind, self.place, PLACES))
-        require(0 < self.momentum <= 1, f"momentum must be above 0 and at most 1, not {self.momentum}")
+        if str(self.place) not in PLACES:
+            raise UsageError(unknown_name(PLACES.kind, str(self.place), PLACES))
+        fits = isinstance(self.momentum, Real) and 0 < self.momentum <= 1
+        require(fits, f"momentum must be above 0 and at most 1, not {self.momentum!r}")
+        _check_eps(self.eps)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class LayerNorm:
         eps: added to the variance, against a division by 0; 1e-5 by default.
 
     Raises:
-        UsageError: for another place.
+        UsageError: for another place, or an eps out of range.
     """
 
     place: Place = "before"
@@ -119,8 +123,14 @@ class LayerNorm:
         return cls(cast(Place, place), **arguments)
 
     def __post_init__(self) -> None:
-        if self.place not in LAYER_NORM_PLACES:
-            raise UsageError(unknown_name(LAYER_NORM_PLACES.kind, self.place, LAYER_NORM_PLACES))
+        if str(self.place) not in LAYER_NORM_PLACES:
+            raise UsageError(unknown_name(LAYER_NORM_PLACES.kind, str(self.place), LAYER_NORM_PLACES))
+        _check_eps(self.eps)
+
+
+def _check_eps(eps: float) -> None:
+    fits = isinstance(eps, Real) and 0 <= eps < math.inf
+    require(fits, f"eps of a normalization must be 0 or more, and finite, not {eps!r}")
 
 
 Norm = BatchNorm | LayerNorm

@@ -243,7 +243,8 @@ def adamw(
     >>> step(w, np.full((1, 1), 7.0)); round(w.item(), 6)
     0.85
     """
-    parameters *= 1 - lr * decay
+    # Rounded before the subtraction, as an array is, so that a network has the same bits in any company.
+    parameters *= 1 - np.asarray(lr, parameters.dtype) * decay
     adam(parameters, gradients, memory, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
 
 
@@ -401,12 +402,16 @@ class Optimizer:
         """
         # One number for all networks stays a Python float: NumPy rounds `1 - 0.999` to float32 after the
         # subtraction, as it does for a default. An array (M, 1) would be rounded before it.
-        lr = self.arguments["lr"] * lr_factor
-        scaled = {**self.arguments, "lr": lr if self.factors is None else lr * self.factors}
+        scaled = {**self.arguments, "lr": self.arguments["lr"] * lr_factor}
         arguments = {
             key: value if isinstance(value, float) else value.astype(parameters.dtype)
             for key, value in scaled.items()
         }
+        if self.factors is not None:
+            expected, given = parameters.shape, np.shape(self.factors)
+            require(given == expected, f"factors of learning rates must be {expected}, not {given}")
+            # After the rounding, so that one rate for all and one for each network give the same bits.
+            arguments["lr"] = arguments["lr"] * self.factors
         self.update(parameters, gradients, self.memory, **arguments)
 
     def fresh(self, rows: IntArray) -> "Optimizer":

@@ -153,6 +153,8 @@ def _with_norm(network: dict[str, Any]) -> dict[str, Any]:
     others = {key: given for key, given in network.items() if key != "norm"}
     if network["norm"] is None:
         return others
+    for longer in ("batch_norm", "layer_norm"):
+        require(network.get(longer) is None, f"give norm or {longer}, not both")
     kind, arguments = NORMS.parse(network["norm"])
     place = arguments.pop("place", "before")
     return {**others, f"{kind}_norm": written_call(place, arguments)}

@@ -73,7 +73,8 @@ def train(
 
     Args:
         networks: schemes, each of which begins a network for each seed; or an ensemble, which is trained in
-            place (a network that diverges keeps the weights it had before).
+            place (a network that diverges keeps the weights it had before). An ensemble does not remember its
+            schemes; for one of `mup` give `Optimizer.factors`, see `rate_factors`.
         data: the name of a dataset, a `Dataset` from `open_dataset`, `Examples`, or arrays (inputs, labels),
             perhaps followed by (test inputs, test labels).
         steps: how many updates.
@@ -314,14 +315,14 @@ def _train(
     _check_rates(optimizer, int(candidates.columns.max()) + 1)
     histories: list[History | None] = [None] * len(candidates.seeds)
     batch_size = len(examples.train_inputs) if regime.drawing == "full" else regime.batch_size
-    largest = CACHE_BYTES // working_set_bytes(candidates.sizes, batch_size, 4)
-    parts = passes(candidates.seeds, max(1, largest))
+    parts = passes(candidates.seeds, largest_pass(candidates.sizes, batch_size))
     with one_thread(), _steps_reported(progress, regime.steps * len(parts)) as report:
         for rows in parts:
             ensemble = candidates.begin(rows)
             seeds = [candidates.seeds[row] for row in rows]
             step = optimizer.fresh(candidates.columns[rows])
-            step.factors = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            own = candidates.rates(rows, ensemble, optimizer.is_adaptive)
+            step.factors = step.factors if own is None else own
             passed = Pass(ensemble, examples, regime, step, seeds)
             before = ensemble.batches_before
             passed.run(report)
@@ -371,6 +372,19 @@ def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
 
 def _chunks(positions: list[int], size: int) -> list[list[int]]:
     return [positions[start : start + size] for start in range(0, len(positions), size)]
+
+
+def largest_pass(sizes: Sequence[Size], batch_size: int) -> int:
+    """The most networks that are trained side by side, since more would not fit into the cache; 1 or more.
+
+    Args:
+        sizes: (n_0, ..., n_{L+1}); see `network_layers`.
+        batch_size: examples in a batch.
+
+    >>> largest_pass([784, 100, 10], 128), largest_pass([784, 5000, 10], 128)
+    (10, 1)
+    """
+    return max(1, CACHE_BYTES // working_set_bytes(sizes, batch_size, 4))
 
 
 def working_set_bytes(sizes: Sequence[Size], batch_size: int, itemsize: int) -> int:

@@ -125,6 +125,16 @@ def test_training_follows_the_rates_of_a_scheme():
         np.testing.assert_allclose(trained[row].losses, losses, rtol=1e-6)
 
 
+def test_an_ensemble_follows_the_factors_of_its_optimizer():
+    data = inputs().astype(np.float32), np.arange(200) % 10
+    by_schemes = initlab.train(["mup"] * 2, data, hidden="128x2", steps=5, seeds=[0, 1], paired=True)
+    network, sgd = initialize([50, 128, 128, 10], ["mup"] * 2, [0, 1]), Optimizer("sgd", lr=0.01)
+    sgd.factors = rate_factors(network, ["mup"] * 2, adaptive=False)
+    by_ensemble = initlab.train(network, data, optimizer=sgd, steps=5, seeds=[0, 1])
+    for ours, own in zip(by_ensemble, by_schemes, strict=True):
+        assert ours.losses.tobytes() == own.losses.tobytes()
+
+
 def test_delta_orthogonal_kernels_keep_lengths_and_angles():
     sizes = [784, *["conv(16, kernel=3, padding=same, border=circular)"] * 10, 2]
     network = initialize(sizes, "delta_orthogonal", 0, "identity", "float64")

@@ -1,9 +1,13 @@
 """Layers that compose: gradients by finite differences, PyTorch's numbers, the same bits in company."""
 
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
 from initlab.errors import UsageError
+from initlab.init.networks import initialize
 from initlab.nn.architecture import Skip, canonical_layer, parse_layer, stacked
 from initlab.nn.convolution import AveragePool, Conv2d, MaxPool
 from initlab.nn.layers import Dense, Flatten, Images, Nonlinearity, Residual, walk
@@ -44,6 +48,36 @@ NETWORKS = {
                 BatchNorm("after"), Skip(2, "1/sqrt(blocks)")),
     ),
     "only a branch": ((4,), [Residual([Dense(4), Nonlinearity("tanh")]), Dense(2)]),
+    "normalized inputs": ((4,), [BatchNormalization(BatchNorm()), Dense(3), LayerNormalization(LayerNorm()),
+                                 Dense(2)]),
+    "normalized images": (
+        IMAGE,
+        [Images(IMAGE), LayerNormalization(LayerNorm()), Conv2d(2, 3), MaxPool(2), Flatten(), Dense(2)],
+    ),
+    "a branch without a product": ((4,), [Residual([Nonlinearity("tanh")], "learned"), Dense(2)]),
+    "a normalized branch at first": (
+        (4,),
+        [Residual([BatchNormalization(BatchNorm()), Nonlinearity("tanh"), Dense(4)], "learned"), Dense(2)],
+    ),
+    "a pooled branch at first": (IMAGE, [Images(IMAGE), Residual([MaxPool(1), Conv2d(2, 1)], 0.5), Flatten(),
+                                         Dense(2)]),
+    "branches in a branch": ((4,), [Residual([Residual([Dense(4)], 0.5), Nonlinearity("tanh"), Dense(4)]),
+                                    Dense(2)]),
+    "one pixel": (
+        (1, 1, 1),
+        stacked((1, 1, 1), [Conv2d(3, 1), MaxPool(1), Conv2d(2, 3, padding=1)], 2, "tanh"),
+    ),
+    "a kernel as large as the image": (
+        (2, 3, 5),
+        stacked((2, 3, 5), [Conv2d(3, 3), AveragePool(1)], 2, "tanh"),
+    ),
+    "places that leave pixels out": (IMAGE, stacked(IMAGE, [Conv2d(3, 2, stride=3)], 2, "tanh")),
+    "a border wider than the kernel": (IMAGE, stacked(IMAGE, [Conv2d(3, 2, stride=2, padding=4)], 2, "tanh")),
+    "a circular border and a stride": (
+        IMAGE,
+        stacked(IMAGE, [Conv2d(3, 3, stride=2, padding=8, border="circular"), AveragePool(4)], 2, "tanh"),
+    ),
+    "repeated layers": ((4,), [*[Dense(4), Nonlinearity("tanh")] * 3, Dense(2)]),
     "average at first": (
         IMAGE,
         [Images(IMAGE), AveragePool(2), Conv2d(3, 2), MaxPool(3), Flatten(), Dense(2)],
@@ -210,12 +244,95 @@ def test_networks_may_have_inputs_of_their_own(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_forward_leaves_what_it_gets(name):
     ensemble = network(name)
-    signal = batch(name)[0]
+    signal = np.stack([batch(name)[0]] * 3)
     for layer in ensemble.layers:
         before = signal.copy()
         after = layer.forward(signal)
         assert (signal == before).all(), layer
         signal = after
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_other_batches_between_steps_change_no_bit(name, dtype):
+    """Evaluation, on more samples or on fewer, uses the same arrays; so do copies that go their own way."""
+    plain, disturbed = network(name, dtype=dtype), network(name, dtype=dtype)
+    sgd, own = Optimizer("sgd", lr=0.05), Optimizer("sgd", lr=0.05)
+    for step in range(6):
+        size = (5, 5, 3, 7, 5, 5)[step]
+        plain.train_step(*batch(name, step, size), sgd)
+        disturbed.forward(batch(name, 90, 11)[0])
+        disturbed.accuracy(*batch(name, 91, size))
+        disturbed.keep(np.array([1])).train_step(*batch(name, 92, 4), Optimizer("sgd", lr=1.0))
+        disturbed.train_step(*batch(name, step, size), own)
+        disturbed.forward(batch(name, 93, 1)[0])
+    assert disturbed.parameters.tobytes() == plain.parameters.tobytes()
+    for ours, undisturbed in zip(disturbed.state(), plain.state(), strict=True):
+        assert ours.tobytes() == undisturbed.tobytes()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "copied",
+    [
+        deepcopy,
+        lambda each: pickle.loads(pickle.dumps(each)),
+        lambda each: each.keep(np.arange(3)),
+        lambda each: Ensemble.stack([each]),
+        lambda each: Ensemble.of(3, each.sizes[0], each.layers, "float64"),
+    ],
+)
+def test_a_copy_goes_on_as_the_original_and_leaves_it_alone(name, copied):
+    ensemble = network(name)
+    ensemble.train_step(*batch(name, 0), Optimizer("sgd", lr=0.05))
+    before, copy = ensemble.parameters.copy(), copied(ensemble)
+    copy.set_arrays(ensemble.arrays())
+    copy.train_step(*batch(name, 1), Optimizer("sgd", lr=0.05))
+    assert ensemble.parameters.tobytes() == before.tobytes()
+    ensemble.train_step(*batch(name, 1), Optimizer("sgd", lr=0.05))
+    assert copy.parameters.tobytes() == ensemble.parameters.tobytes()
+    assert copy.forward(batch(name, 2)[0]).tobytes() == ensemble.forward(batch(name, 2)[0]).tobytes()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_broken_network_is_seen_and_breaks_no_other(name, broken):
+    together = network(name)
+    together.parameters[1] = broken
+    with np.errstate(all="ignore"):
+        losses = together.loss(*batch(name))
+    assert not np.isfinite(losses[1])
+    healthy = network(name)
+    assert (np.delete(healthy.loss(*batch(name)), 1) == np.delete(losses, 1)).all()
+    assert (np.delete(healthy.gradients, 1, axis=0) == np.delete(together.gradients, 1, axis=0)).all()
+
+
+@pytest.mark.parametrize("pool", [MaxPool(2), AveragePool(2)])
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_pooling_hides_no_broken_pixel(pool, broken):
+    x = np.zeros((1, 1, 2, 2, 4))
+    x[0, 0, [0, 0, 1, 1], [0, 1, 0, 1], np.arange(4)] = broken
+    hidden = isinstance(pool, MaxPool) and broken == -np.inf  # 0 is larger
+    assert (np.isfinite(pool.forward(x)) == hidden).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_inputs_of_a_wrong_shape_are_refused(name):
+    ensemble, n = network(name), network(name).sizes[0]
+    for shape in [(n,), (5, n + 1), (2, 5, n), (4, 5, n), (0, n), (1, 3, 5, n)]:
+        with pytest.raises(UsageError, match="inputs must have the shape"):
+            ensemble.forward(np.ones(shape))
+    with pytest.raises(UsageError, match="inputs must be an array of numbers"):
+        ensemble.forward("pixels")
+
+
+def test_a_skip_goes_around_no_hidden_layers_too():
+    for order in ("pre", "post"):
+        assert repr(stacked((4,), [], 2, "relu", skip=Skip(2, order=order))) == "[Dense(2)]"
+
+
+def test_a_dense_layer_may_have_a_million_units():
+    assert initialize([1, 1_000_000, 1], "he").sizes == (1, 1_000_000, 1)
 
 
 def test_patches_larger_than_the_cache_give_the_same(monkeypatch):
@@ -267,7 +384,23 @@ def test_a_layer_has_one_text(text, canonical):
         (lambda: stacked((1, 4, 4), [Dense(3), Conv2d(2, 3)], 2, "relu"), "takes images"),
         (lambda: Ensemble.of(1, 4, [Residual([Dense(3)])]), "must keep the shape"),
         (lambda: Skip.parse("evry=2"), "did you mean 'every'"),
-        (lambda: Skip.parse("0"), "every must be 1 or more"),
+        (lambda: Skip.parse("0"), "every must be a whole number from 1 on, not 0"),
+        (lambda: Skip.parse("every=x"), "every must be a whole number from 1 on, not 'x'"),
+        (lambda: Skip.parse("every=inf"), "every must be a whole number from 1 on, not inf"),
+        (lambda: Skip.parse("every=2, every=3"), "every is given twice"),
+        (lambda: initialize([4, 4, 2], "he", skip="2"), "skip must be a Skip"),
+        (lambda: initialize([[1, 4, 4], 3, 2], "he"), "shape \\(1, 4, 4\\), in round brackets"),
+        (lambda: Ensemble.zeros(1, 5), "at least two whole numbers"),
+        (lambda: Ensemble.zeros(-1, [4, 2]), "networks must be a whole number"),
+        (lambda: Ensemble.zeros(1, [10**9, 10**9, 10**9]), "no memory holds 2e\\+18 parameters"),
+        (lambda: Ensemble.of(1, 4, []), "needs a dense layer or a convolution"),
+        (lambda: Ensemble.of(1, 4, Dense(2)), "layers are a list"),
+        (lambda: Ensemble.of(1, 4, ["100"]), "layers are a list"),
+        (lambda: Ensemble.of(1, 4, [Flatten(), Dense(2)]), "Flatten takes images"),
+        (lambda: Images((4, 4)), "shape of images is"),
+        (lambda: Residual([Dense(4)], None), "scale of a branch must be a number, or learned, not None"),
+        (lambda: BatchNorm(eps=-1.0), "eps of a normalization must be 0 or more"),
+        (lambda: BatchNorm(momentum="0.1"), "momentum must be above 0 and at most 1, not '0.1'"),
         (lambda: Skip.parse("every=2, often"), "write 2, or every=2"),
         (lambda: Skip.parse("every=2, scale=much"), "scale must be a number, or learned"),
     ],

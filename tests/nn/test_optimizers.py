@@ -62,6 +62,31 @@ def test_a_network_takes_the_same_steps_in_an_ensemble_and_alone(name, dtype):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("with_factors", [False, True])
+def test_one_rate_for_all_and_one_for_each_give_the_same_bits(name, with_factors):
+    """Also where a float64 rate and its factor would be rounded once, or twice."""
+    rng = np.random.default_rng(0)
+    start, rates = rng.standard_normal((300, 7)).astype(np.float32), rng.uniform(0.01, 0.1, 300)
+    factors = rng.uniform(0.1, 3, start.shape).astype(np.float32) if with_factors else None
+    more = {"decay": 0.5} if name == "adamw" else {}
+    together, step = start.copy(), Optimizer(name, lr=rates, **more)
+    step.factors = factors
+    step(together, gradient(together).astype(np.float32), 0.3)
+    for row, rate in enumerate(rates):
+        alone, own = start[[row]].copy(), Optimizer(name, lr=rate, **more)
+        own.factors = None if factors is None else factors[[row]]
+        own(alone, gradient(alone).astype(np.float32), 0.3)
+        assert alone[0].tobytes() == together[row].tobytes()
+
+
+def test_factors_of_another_shape_are_refused():
+    step = Optimizer("sgd", lr=0.1)
+    step.factors = np.ones((1, 3))
+    with pytest.raises(UsageError, match=r"must be \(2, 5\), not \(1, 3\)"):
+        step(np.ones((2, 5)), np.ones((2, 5)))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_networks_that_share_a_rate_go_on_when_one_has_left(name):
     start = np.random.default_rng(0).standard_normal((3, 7))
     w, step = start.copy(), Optimizer(name, lr=0.1)

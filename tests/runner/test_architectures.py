@@ -98,6 +98,9 @@ def test_a_notebook_has_the_bits_of_the_command_and_company_makes_no_difference(
         ("{hidden: 8x2, activation: relu, skip: {scale: big}}", "network.skip.scale: skip: scale must"),
         ("{hidden: 8x2, activation: relu, norm: bach}", "unknown normalization 'bach'; did you mean 'batch'"),
         ("{hidden: 8x2, activation: relu, batch_norm: after, layer_norm: after}", "not both"),
+        ("{hidden: 8x2, activation: relu, batch_norm: after, norm: batch}", "give norm or batch_norm"),
+        ("{hidden: 8x2, activation: relu, layer_norm: after, norm: batch}", "give norm or layer_norm"),
+        ("{hidden: 8x2, activation: relu, skip: {every: .inf}}", "every must be a whole number from 1 on"),
     ],
 )  # fmt: skip
 def test_mistakes_have_their_place(tmp_path, network, message):

@@ -68,3 +68,15 @@ def test_the_estimate_is_near_what_a_training_takes(small_config, optimizer):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     estimate = memory.needed(expand(load_experiment(small_config, overrides)))
     assert 0.55 < int(done.stdout) / estimate < 1.2
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+def test_the_estimate_is_near_what_eight_convolutional_networks_take():
+    """They are trained in passes that fit into the cache, one after the other."""
+    config = str(Path(__file__).parents[2] / "configs/lenet.yaml")
+    overrides = ["sweep.init=[he, xavier]", "sweep.seed=[0, 1, 2, 3]", "train.steps=2"]
+    command = [sys.executable, "-c", MEASURE, config, *overrides]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    estimate = memory.needed(expand(load_experiment(config, overrides)))
+    images = 60_000 * 784  # mapped into memory, and shared by all processes
+    assert 1 / 1.5 < (int(done.stdout) - images) / estimate < 1.5
