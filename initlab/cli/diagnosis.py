@@ -222,7 +222,7 @@ class _Case:
 
 
 def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
-    from initlab.nn.architecture import Skip
+    from initlab.nn.architecture import as_skip
     from initlab.runner.config import load_experiment
 
     experiment = load_experiment(config, overrides, allow_code=allow_code)
@@ -234,7 +234,7 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool)
             hidden=settings.network.hidden,
             data=settings.data,
             batch_norm=settings.network.normalization,
-            skip=Skip.parse(settings.network.skip) if settings.network.skip else None,
+            skip=as_skip(settings.network.skip),
             optimizer=settings.train.optimizer.name,
         )
         for settings in points

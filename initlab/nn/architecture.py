@@ -19,11 +19,11 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.convolution import AveragePool, Border, Conv2d, MaxPool
 from initlab.nn.layers import Dense, Flatten, Images, Layer, Nonlinearity, Residual, Shape, walk
 from initlab.nn.normalization import (
-    BatchNorm,
     BatchNormalization,
-    LayerNorm,
     LayerNormalization,
     Norm,
+    NormLike,
+    as_norm,
     normalization_of,
 )
 from initlab.registry import Registry, parameters_of, parts_of, read_number, written_value
@@ -107,13 +107,32 @@ class Skip:
             if name not in ("every", "scale", "order"):
                 raise UsageError(unknown_name("argument of skip", name, ("every", "scale", "order")))
             number = read_number(value)
-            given[name] = int(number) if name == "every" and number == round(float(number)) else number
+            whole = name == "every" and isinstance(number, float) and number.is_integer()
+            given[name] = int(number) if whole else number
         return cls(**given)
 
     def __str__(self) -> str:
         scale = self.scale if isinstance(self.scale, str) else written_value(float(self.scale))
         parts = [f"every={self.every}", f"scale={scale}" if scale != "1" else "", f"order={self.order}"]
         return ", ".join(part for part in parts if part and part != "order=pre")
+
+
+# What a person writes for skip connections: the rule, its text, or the number of layers that a branch has.
+SkipLike = Skip | str | int
+
+
+def as_skip(given: SkipLike | None) -> Skip | None:
+    """The skip connections that a rule, its text or a number stands for; None for none.
+
+    Raises:
+        UsageError: for a text that `Skip.parse` refuses, or a value of another type.
+
+    >>> as_skip(2) == as_skip("2") == Skip(every=2)
+    True
+    """
+    if given is None or isinstance(given, Skip):
+        return given
+    return Skip.parse(given) if isinstance(given, str) else Skip(every=given)
 
 
 def parse_layer(text: str) -> Layer:
@@ -198,7 +217,7 @@ def _sizes_of(part: int | str, given: object) -> list[int | str]:
 
 
 def network_layers(
-    sizes: Sequence[Size], activation: str, norm: Norm | None = None, skip: Skip | None = None
+    sizes: Sequence[Size], activation: str, norm: NormLike | None = None, skip: SkipLike | None = None
 ) -> list[Layer]:
     """The layers of a network, from its sizes.
 
@@ -206,8 +225,8 @@ def network_layers(
         sizes: the inputs, n_0 or (C, H, W); each hidden layer, its units or a text as "conv(16, kernel=5)";
             the classes. Where a convolution has n_0 inputs, they are a square grey image.
         activation: the name of the hidden layers' activation function.
-        norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections; none by default.
+        norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
+        skip: skip connections, as 2; none by default.
 
     Raises:
         UsageError: for an unknown activation or layer, a size below 1, or layers that do not fit each other.
@@ -220,11 +239,10 @@ def network_layers(
     enough = len(sizes) >= 2 and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
     require(enough, f"sizes must be at least two whole numbers from 1 on, not {list(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it
-    rule = norm is None or isinstance(norm, BatchNorm | LayerNorm)
-    require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {norm!r}")
     inputs, *hidden, classes = sizes
     layers = [parse_layer(str(size)) for size in hidden]
-    return stacked(_input_shape(inputs, layers), layers, cast(int, classes), activation, norm, skip)
+    shape = _input_shape(inputs, layers)
+    return stacked(shape, layers, cast(int, classes), activation, as_norm(norm), as_skip(skip))
 
 
 def _numbers(sizes: Sequence[Size]) -> list[Any]:
