@@ -24,7 +24,7 @@ from tokenize import TokenError, TokenInfo, generate_tokens
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from initlab.errors import StorageError, UsageError, shortened, unknown_name
+from initlab.errors import StorageError, UsageError, require, shortened, unknown_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -308,13 +308,13 @@ def _text_of(path: Path, reference: str) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise UsageError(f"{shortened(reference)}: larger than {_LARGEST:,} bytes")
-        return content.decode()
+        text = content[:_LARGEST].decode(errors="strict" if len(content) <= _LARGEST else "ignore")
     except OSError as error:
         raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
     except ValueError:
         raise UsageError(f"{shortened(reference)}: not a file of Python: not UTF-8 text") from None
+    require(len(content) <= _LARGEST, f"{shortened(reference)}: larger than {_LARGEST:,} bytes")
+    return text
 
 
 @lru_cache(maxsize=64)

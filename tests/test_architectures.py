@@ -74,6 +74,8 @@ def test_a_config_with_a_skip_is_diagnosed_with_it(initlab_here, small_config):
         (["histogram", "--norm", "layr"], "unknown normalization 'layr'; did you mean 'layer'?"),
         (["histogram", "--hidden", "cnv(4, kernel=3)"], "unknown layer 'cnv'; did you mean 'conv(...)'?"),
         (["histogram", "--hidden", "conv(4, kernel=3)", "--width", "99"], "99 inputs are no square image"),
+        (["histogram", "--hidden", "9x2", "--depth", "3"], "give it or --depth, not both"),
+        (["diagnose", "--style", "slides"], "--style and --size are for --figure"),
         (["depth", "--norm", "layer(place=aftr)"], "unknown place 'aftr'; did you mean 'after'?"),
         (["depth", "--norm", "layer", "--batch-norm", "after"], "give either --norm or --batch-norm"),
         (["histogram", "--skip", "every=two"], "skip: every must be 1 or more, not 'two'"),

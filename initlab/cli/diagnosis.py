@@ -32,7 +32,7 @@ from initlab.cli.terminal import (
     print_text,
     repeated,
 )
-from initlab.errors import DataError, UsageError, unknown_name
+from initlab.errors import DataError, UsageError, require, unknown_name
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
+    require(figure is not None or (style == "screen" and size is None), "--style and --size are for --figure")
     drawing = Drawing(target=figure, style=style, size=size, option="--figure") if figure else None
     if config is not None and is_reference(str(config)):
         if init or activation or hidden or norm or skip or overrides or train:

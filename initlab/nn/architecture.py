@@ -171,6 +171,10 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
     if name.strip() not in HIDDEN_LAYERS:
         known = ("100", *(f"{known}(...)" for known in HIDDEN_LAYERS))
         raise UsageError(unknown_name("layer", name.strip(), known))
+    problem = f"cannot read the layer {shortened(text)}"
+    closed = rest.count("(") < rest.count(")") if rest else True
+    require(closed, f"{problem}: a bracket is open; in a config, quotes keep a text with commas together")
+    require(not re.search(r"\)\s*\w", rest), f"{problem}; write layers with commas between them")
     first = next(iter(parameters_of(HIDDEN_LAYERS[name.strip()])))
     named = re.sub(r"^\s*(\d+)\s*(?=[,)])", rf"{first}=\1", rest)
     return HIDDEN_LAYERS.parse(f"{name}({named}" if rest else text)
@@ -179,13 +183,15 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
 def hidden_sizes(given: str | Sequence[int | str]) -> tuple[int | str, ...]:
     """The hidden layers, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
 
-    Layers that are not dense are texts: "conv(16, kernel=5), pool(2), 100".
+    Layers that are not dense are texts: "conv(16, kernel=5), pool(2), 100", also "conv(16, kernel=3)x4".
 
     Raises:
         UsageError: for a text of another form.
 
-    >>> hidden_sizes("100x4"), hidden_sizes([30, 20]), hidden_sizes("conv(16, kernel=5), 10x2")
-    ((100, 100, 100, 100), (30, 20), ('conv(16, kernel=5)', 10, 10))
+    >>> hidden_sizes("100x4"), hidden_sizes([30, 20])
+    ((100, 100, 100, 100), (30, 20))
+    >>> hidden_sizes("conv(16, kernel=5)x2, 10x2")
+    ('conv(16, kernel=5)', 'conv(16, kernel=5)', 10, 10)
     """
     layers: Any = given  # from a notebook, whatever the annotation says
     if isinstance(layers, str):
@@ -213,7 +219,8 @@ def _sizes_of(part: int | str, given: object) -> list[int | str]:
     if not bracket and name.strip() not in HIDDEN_LAYERS:
         message = f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
         raise UsageError(message)
-    return [canonical_layer(part)]
+    repeated = re.fullmatch(r"(.*\))\s*x\s*(\d{1,4})", part.strip())
+    return [canonical_layer(repeated[1])] * int(repeated[2]) if repeated else [canonical_layer(part)]
 
 
 def network_layers(

@@ -5,7 +5,7 @@ import pytest
 
 import initlab
 from initlab import Initialization, Scheme, train
-from initlab.errors import UsageError
+from initlab.errors import InitlabError, UsageError
 from initlab.init.scheme import SCHEMES
 
 MINE = '''
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_code_is_refused_in_a_line(tmp_path):
         ("large", "larger than 1,000,000 bytes"),
         ("nul\0", "not a file of Python"),
     ):
-        with pytest.raises(UsageError, match=message):
+        with pytest.raises(InitlabError, match=message):  # a missing file is an error of input
             Scheme.parse(f"{tmp_path}/{name}.py:f")
 
 
