@@ -288,7 +288,7 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
         [
             str(diagnosis.start),
             shown(diagnosis.activation),
-            _shape(diagnosis.sizes),
+            diagnosis.network,
             diagnosis.verdict,
             ", ".join(diagnosis.words),
             str(diagnosis.cure) if diagnosis.cure else None,
@@ -300,12 +300,6 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
     header = ["scheme", "activation", "layers", "verdict", "symptoms", "cure", "accuracy", "cured"]
     rows = [[*row, *[None] * (6 + longest - len(row))] for row in rows]
     print_table(header[: 6 + longest], rows)
-
-
-def _shape(sizes: "Sequence[int | str]") -> str:
-    hidden = sizes[1:-1]
-    middle = f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
-    return f"{sizes[0]}-{middle}-{sizes[-1]}"
 
 
 def _print_details(

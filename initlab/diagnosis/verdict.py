@@ -222,15 +222,20 @@ class Diagnosis:
     def _summary(self) -> list[list[str]]:
         return summary_rows([layer.numbers for layer in self.layers])
 
-    def _headline(self) -> str:
+    @property
+    def network(self) -> str:
+        """Its layers, normalization and skip connections, as "784-100x5-10, skip(every=2)"."""
         layers = "-".join(map(str, _runs(self.sizes)))
         if self.batch_norm:
             layers += f", {type(self.batch_norm).__name__} {self.batch_norm.place}"
         if self.skip:
             layers += f", skip({self.skip})"
+        return layers
+
+    def _headline(self) -> str:
         words = ", ".join(self.words)
         return (
-            f"{self.start}, {shown(self.activation)}, {layers}, {self.optimizer}: {self.verdict} "
+            f"{self.start}, {shown(self.activation)}, {self.network}, {self.optimizer}: {self.verdict} "
             f"({words}; severity {self.severity:.1f}{self._range()})"
         )
 

@@ -476,7 +476,7 @@ class _Checker:
         if frame is not None and not mistakes:
             mistakes += self.exclusion_mistakes(tree, axes, frame.sweep.exclude)
         if frame is None or mistakes:
-            raise ConfigError(sorted(dict.fromkeys(mistakes), key=_by_place))
+            raise ConfigError(sorted(mistakes, key=_by_place))
         return frame, tree, axes
 
     def read_ranges(self, sweep: Any) -> list[str]:

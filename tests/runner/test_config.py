@@ -232,12 +232,6 @@ def test_one_mistake(tmp_path, text, message):
     assert message in lines[0]
 
 
-def test_the_same_mistake_of_several_conditions_is_told_once(tmp_path):
-    swept = GOOD.replace("init: he\n", "sweep: {init: [he(gain=2)], init.gain: [1], seed: [0, -1]}\n")
-    lines = mistakes(tmp_path, swept)
-    assert len(lines) == len(set(lines)) == 2
-
-
 def test_overrides(tmp_path):
     text = GOOD + "sweep: {train.steps: [1, 2], seed: [0, 1]}\n"
     overrides = ["train.optimizer.lr=1e-3", "train.steps=7", "sweep.seed=[5, 6, 7]", "init=std=0.5"]
