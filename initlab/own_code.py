@@ -308,7 +308,7 @@ def _text_of(path: Path, reference: str) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
-        text = content.decode()
+        text = content[:_LARGEST].decode(errors="strict" if len(content) <= _LARGEST else "ignore")
     except OSError as error:
         raise StorageError(f"{reference}: cannot read the file: {error.strerror or error}") from None
     except ValueError:

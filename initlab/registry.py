@@ -283,7 +283,8 @@ def checked_arguments(name: str, parameters: Parameters, given: Mapping[str, Arg
     for argument in required_of(parameters):
         if argument not in given:
             shown = own_code.shown(name)
-            raise UsageError(f"{shown} needs {argument}, as in {shown}({argument}=0.1)")
+            example = 3 if parameters[argument].annotation in (int, "int") else 0.1
+            raise UsageError(f"{shown} needs {argument}, as in {shown}({argument}={example})")
     typed = {
         argument: _typed(argument, given[argument], parameter.annotation)
         for argument, parameter in parameters.items()

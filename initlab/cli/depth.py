@@ -135,11 +135,13 @@ def depth(
 
 
 def _cells(profile: "Profile") -> list[object]:
+    from initlab.measure.intervals import finite_or_none
+
     return [
         shown(profile.activation),
         profile.label,
         float(profile.activation_std[:, -1].mean()),
         profile.predicted[-1].std if profile.predicted else None,
-        float(profile.gradient_factor.mean()),
+        finite_or_none(float(profile.gradient_factor.mean())),  # none where no gradient reaches the last
         profile.predicted_gradient_factor,
     ]

@@ -32,7 +32,7 @@ from initlab.cli.terminal import (
     print_text,
     repeated,
 )
-from initlab.errors import DataError, UsageError, unknown_name
+from initlab.errors import DataError, UsageError, require, unknown_name
 from initlab.own_code import shown
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
+    require(figure is not None or (style == "screen" and size is None), "--style and --size are for --figure")
     drawing = Drawing(target=figure, style=style, size=size, option="--figure") if figure else None
     if config is not None and is_reference(str(config)):
         if init or activation or hidden or norm or skip or overrides or train:
@@ -222,7 +223,7 @@ class _Case:
 
 
 def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
-    from initlab.nn.architecture import Skip
+    from initlab.nn.architecture import as_skip
     from initlab.runner.config import load_experiment
 
     experiment = load_experiment(config, overrides, allow_code=allow_code)
@@ -234,7 +235,7 @@ def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool)
             hidden=settings.network.hidden,
             data=settings.data,
             batch_norm=settings.network.normalization,
-            skip=Skip.parse(settings.network.skip) if settings.network.skip else None,
+            skip=as_skip(settings.network.skip),
             optimizer=settings.train.optimizer.name,
         )
         for settings in points
@@ -287,7 +288,7 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
         [
             str(diagnosis.start),
             shown(diagnosis.activation),
-            _shape(diagnosis.sizes),
+            diagnosis.network,
             diagnosis.verdict,
             ", ".join(diagnosis.words),
             str(diagnosis.cure) if diagnosis.cure else None,
@@ -299,12 +300,6 @@ def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str
     header = ["scheme", "activation", "layers", "verdict", "symptoms", "cure", "accuracy", "cured"]
     rows = [[*row, *[None] * (6 + longest - len(row))] for row in rows]
     print_table(header[: 6 + longest], rows)
-
-
-def _shape(sizes: "Sequence[int | str]") -> str:
-    hidden = sizes[1:-1]
-    middle = f"{hidden[0]}x{len(hidden)}" if len(set(hidden)) == 1 else "-".join(map(str, hidden))
-    return f"{sizes[0]}-{middle}-{sizes[-1]}"
 
 
 def _print_details(

@@ -149,6 +149,7 @@ def histogram(
     view = {"what": what, "samples": samples, "bins": bins, "edges": _parse_range(edges)}
     if source is None:
         require(step is None, "--step is a step of trained networks: give --from, too")
+        require(not (hidden and depth), "--hidden names all layers: give it or --depth, not both")
         shape = {"depth": 5 if depth is None else depth, "width": 100 if width is None else width}
         settings = {**view, **shape, "hidden": hidden, "seed": seed or 0}
         networks = _untrained(init or ["he"], label, activation, settings, norm, skip)

@@ -37,6 +37,10 @@ class Dataset:
     test_labels: npt.NDArray[np.uint8]
     sha256: str
 
+    def __repr__(self) -> str:
+        images = f"{len(self.train_images)} training and {len(self.test_images)} test images"
+        return f"<Dataset: {images} of {self.pixels} pixels, {self.classes} classes>"
+
     @property
     def pixels(self) -> int:
         """The numbers in an image."""

@@ -38,11 +38,11 @@ from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import LayerStatistics, dissimilarity, measure_layers
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.architecture import Skip, hidden_sizes
+from initlab.nn.architecture import Skip, SkipLike, as_skip, hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm, LayerNorm, Norm
+from initlab.nn.normalization import BatchNorm, LayerNorm, Norm, NormLike, as_norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.tables import html_table
@@ -222,15 +222,20 @@ class Diagnosis:
     def _summary(self) -> list[list[str]]:
         return summary_rows([layer.numbers for layer in self.layers])
 
-    def _headline(self) -> str:
+    @property
+    def network(self) -> str:
+        """Its layers, normalization and skip connections, as "784-100x5-10, skip(every=2)"."""
         layers = "-".join(map(str, _runs(self.sizes)))
         if self.batch_norm:
             layers += f", {type(self.batch_norm).__name__} {self.batch_norm.place}"
         if self.skip:
             layers += f", skip({self.skip})"
+        return layers
+
+    def _headline(self) -> str:
         words = ", ".join(self.words)
         return (
-            f"{self.start}, {shown(self.activation)}, {layers}, {self.optimizer}: {self.verdict} "
+            f"{self.start}, {shown(self.activation)}, {self.network}, {self.optimizer}: {self.verdict} "
             f"({words}; severity {self.severity:.1f}{self._range()})"
         )
 
@@ -289,8 +294,8 @@ def diagnose(
     labels: IntArray,
     *,
     seeds: int = 5,
-    batch_norm: Norm | None = None,
-    skip: str | Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
 ) -> Diagnosis:
@@ -304,8 +309,9 @@ def diagnose(
         inputs: (B, n_0) as training will show them; some hundreds are enough.
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
-        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+            none by default.
+        skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
         optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
         cure: whether to look for a cure where the network is not healthy.
 
@@ -326,9 +332,8 @@ def diagnose(
     inputs, labels = as_floats("inputs", inputs, None), np.asarray(labels)
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
-    skips = Skip.parse(skip) if isinstance(skip, str) else skip
     patient = _Patient(name, inputs, labels, seeds, optimizer)
-    network = _Shape(units, batch_norm, skips)
+    network = _Shape(units, as_norm(batch_norm), as_skip(skip))
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
         diagnosis = patient.diagnosis(Initialization.of(scheme), network)
@@ -407,7 +412,7 @@ def _find_cure(patient: _Patient, scheme: Scheme, network: _Shape) -> Cure | Non
     """The first change of the network with which a start is healthy."""
     for changed, how in _changes(network):
         proposals = propose(patient.activation, len(network.units))
-        if "skip" in how:
+        if "skip" in how and scheme.branch_scale is None:  # one that sets a learned scale has none here
             proposals = chain([Proposal(scheme, _WHY_SMALLER)], proposals)
         best = patient.try_starts(changed, proposals)
         if best is not None:

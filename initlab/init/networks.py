@@ -14,11 +14,11 @@ from initlab.init.data_dependent import Samples
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.init.scheme import SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
+from initlab.nn.architecture import Size, SkipLike, flat_size, network_layers, residuals, roles
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.layers import Layer
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNormalization, LayerNormalization, Norm
+from initlab.nn.normalization import BatchNormalization, LayerNormalization, NormLike
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
 from initlab.threads import on_one_thread
@@ -41,8 +41,8 @@ def initialize(
     dtype: str = "float32",
     *,
     data: Inputs | None = None,
-    batch_norm: Norm | None = None,
-    skip: Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
 ) -> Ensemble:
     """One network for each scheme; the biases are 0 unless an `Initialization` says otherwise.
 
@@ -55,8 +55,9 @@ def initialize(
         dtype: "float32" or "float64"; the draws are the same, rounded.
         data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
             them `mean_square`, which is 1 without data.
-        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections, as `Skip(2)` or `Skip.parse("every=2, scale=learned")`; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+            none by default.
+        skip: skip connections, as 2 or "every=2, scale=learned"; none by default. See `Skip`.
 
     Returns:
         The networks; `batches_before` counts the batches that each network's scheme looked at.
@@ -145,7 +146,7 @@ def network_facts(layers: Sequence[Layer]) -> dict[str, Argument]:
     Args:
         layers: of the network.
 
-    >>> network_facts(network_layers([4, 4, 4, 4, 2], "relu", skip=Skip(2)))
+    >>> network_facts(network_layers([4, 4, 4, 4, 2], "relu", skip=2))
     {'depth': 3, 'blocks': 1, 'every': 2}
     """
     facts: dict[str, Argument] = {"depth": max(len(roles(layers)) - 1, 1)}

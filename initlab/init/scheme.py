@@ -424,7 +424,7 @@ def _read(text: str, more: Mapping[str, Argument]) -> Scheme:
 
 def _merged(given: Mapping[str, Argument], more: Mapping[str, Argument]) -> dict[str, Argument]:
     for name in more:
-        require(name not in given, f"{name} is given twice")
+        require(name not in given, f"{name} is given twice: in the scheme's own arguments, and beside them")
     return {**given, **more}
 
 

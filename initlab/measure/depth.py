@@ -13,9 +13,9 @@ from initlab.measure.intervals import finite_or_none
 from initlab.measure.layers import measure_layers
 from initlab.measure.probes import check_at_least, equal_layers, random_probe
 from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
-from initlab.nn.architecture import Skip
+from initlab.nn.architecture import Skip, SkipLike, as_skip
 from initlab.nn.arrays import FloatArray
-from initlab.nn.normalization import Norm
+from initlab.nn.normalization import Norm, NormLike, as_norm
 from initlab.theory.layers import LayerPrediction, predict_layers, silence
 
 
@@ -89,8 +89,8 @@ def depth_profiles(
     width: int = 100,
     samples: int = 300,
     seeds: int = 5,
-    batch_norm: Norm | None = None,
-    skip: str | Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
 ) -> list[Profile]:
     """Follow activations forward and gradients backward through untrained networks.
 
@@ -102,8 +102,9 @@ def depth_profiles(
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
         seeds: how many networks are drawn from each scheme.
-        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+            none by default.
+        skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
 
     Returns:
         In the order of activations, then schemes.
@@ -119,8 +120,7 @@ def depth_profiles(
     check_at_least(1, width=width, samples=samples, seeds=seeds)
     starts = as_initializations(schemes)
     names = [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]
-    skips = Skip.parse(skip) if isinstance(skip, str) else skip
-    probe = _Probe(equal_layers(depth, width), samples, batch_norm, skips)
+    probe = _Probe(equal_layers(depth, width), samples, as_norm(batch_norm), as_skip(skip))
     return [_profile(start, name, probe, seeds) for name in names for start in starts]
 
 

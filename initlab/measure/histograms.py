@@ -20,10 +20,10 @@ from initlab.measure.layers import measure_layers
 from initlab.measure.probes import Hidden, check_at_least, probe_sizes, random_probe
 from initlab.measure.quantities import QUANTITIES, Edges, Layers, Predicted, Theory
 from initlab.nn.activations import ACTIVATIONS, ActivationName, as_list
-from initlab.nn.architecture import Skip
+from initlab.nn.architecture import SkipLike, as_skip
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import Norm
+from initlab.nn.normalization import NormLike, as_norm
 from initlab.theory.layers import silence
 
 
@@ -163,8 +163,8 @@ def layer_panels(
     edges: Edges | None = None,
     seed: int = 0,
     hidden: Hidden | None = None,
-    batch_norm: Norm | None = None,
-    skip: str | Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
 ) -> list[Panel]:
     """Histograms of untrained networks, layer by layer, with what theory predicts.
 
@@ -183,8 +183,9 @@ def layer_panels(
             values; else four standard deviations in the first layer, or in the last one for gradients.
         seed: of inputs and weights.
         hidden: the hidden layers, as "conv(16, kernel=5), pool(2), 100"; `width` inputs are then an image.
-        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections, as "2" or "every=2, scale=0.5"; none by default.
+        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+            none by default.
+        skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
 
     Returns:
         In the order of activations, then schemes, then layers.
@@ -201,13 +202,13 @@ def layer_panels(
     starts = as_initializations(schemes)
     inputs, labels = random_probe(seed, samples, width)
     sizes, panels = probe_sizes(depth, width, hidden), []
-    skips = Skip.parse(skip) if isinstance(skip, str) else skip
+    norms, skips = as_norm(batch_norm), as_skip(skip)
     for name in [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]:
         with np.errstate(over="ignore"):
-            ensemble = initialize(sizes, starts, seed, name, data=inputs, batch_norm=batch_norm, skip=skips)
+            ensemble = initialize(sizes, starts, seed, name, data=inputs, batch_norm=norms, skip=skips)
         for start, layers in zip(starts, measure_layers(ensemble, inputs, labels), strict=True):
-            known = silence(start, batch_norm) is None
-            theory = Theory.of(start, sizes, name, samples, batch_norm, skips) if known else None
+            known = silence(start, norms) is None
+            theory = Theory.of(start, sizes, name, samples, norms, skips) if known else None
             panels += _panels(view, _Subject(str(start), start.scheme, theory), layers)
     return panels
 

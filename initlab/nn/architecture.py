@@ -19,11 +19,11 @@ from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.convolution import AveragePool, Border, Conv2d, MaxPool
 from initlab.nn.layers import Dense, Flatten, Images, Layer, Nonlinearity, Residual, Shape, walk
 from initlab.nn.normalization import (
-    BatchNorm,
     BatchNormalization,
-    LayerNorm,
     LayerNormalization,
     Norm,
+    NormLike,
+    as_norm,
     normalization_of,
 )
 from initlab.registry import Registry, parameters_of, parts_of, read_number, written_value
@@ -117,6 +117,24 @@ class Skip:
         return ", ".join(part for part in parts if part and part != "order=pre")
 
 
+# What a person writes for skip connections: the rule, its text, or the number of layers that a branch has.
+SkipLike = Skip | str | int
+
+
+def as_skip(given: SkipLike | None) -> Skip | None:
+    """The skip connections that a rule, its text or a number stands for; None for none.
+
+    Raises:
+        UsageError: for a text that `Skip.parse` refuses, or a value of another type.
+
+    >>> as_skip(2) == as_skip("2") == Skip(every=2)
+    True
+    """
+    if given is None or isinstance(given, Skip):
+        return given
+    return Skip.parse(given) if isinstance(given, str) else Skip(every=given)
+
+
 def parse_layer(text: str) -> Layer:
     """The hidden layer that a text stands for: `100`, `conv(16, kernel=5)`, `pool(2)`, `average(7)`.
 
@@ -153,6 +171,10 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
     if name.strip() not in HIDDEN_LAYERS:
         known = ("100", *(f"{known}(...)" for known in HIDDEN_LAYERS))
         raise UsageError(unknown_name("layer", name.strip(), known))
+    problem = f"cannot read the layer {shortened(text)}"
+    closed = rest.count("(") < rest.count(")") if rest else True
+    require(closed, f"{problem}: a bracket is open; in a config, quotes keep a text with commas together")
+    require(not re.search(r"\)\s*\w", rest), f"{problem}; write layers with commas between them")
     first = next(iter(parameters_of(HIDDEN_LAYERS[name.strip()])))
     named = re.sub(r"^\s*(\d+)\s*(?=[,)])", rf"{first}=\1", rest)
     return HIDDEN_LAYERS.parse(f"{name}({named}" if rest else text)
@@ -161,13 +183,15 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
 def hidden_sizes(given: str | Sequence[int | str]) -> tuple[int | str, ...]:
     """The hidden layers, from `[300, 100]`, "300,100", or "100x4" for four layers of 100.
 
-    Layers that are not dense are texts: "conv(16, kernel=5), pool(2), 100".
+    Layers that are not dense are texts: "conv(16, kernel=5), pool(2), 100", also "conv(16, kernel=3)x4".
 
     Raises:
         UsageError: for a text of another form.
 
-    >>> hidden_sizes("100x4"), hidden_sizes([30, 20]), hidden_sizes("conv(16, kernel=5), 10x2")
-    ((100, 100, 100, 100), (30, 20), ('conv(16, kernel=5)', 10, 10))
+    >>> hidden_sizes("100x4"), hidden_sizes([30, 20])
+    ((100, 100, 100, 100), (30, 20))
+    >>> hidden_sizes("conv(16, kernel=5)x2, 10x2")
+    ('conv(16, kernel=5)', 'conv(16, kernel=5)', 10, 10)
     """
     layers: Any = given  # from a notebook, whatever the annotation says
     if isinstance(layers, str):
@@ -195,11 +219,12 @@ def _sizes_of(part: int | str, given: object) -> list[int | str]:
     if not bracket and name.strip() not in HIDDEN_LAYERS:
         message = f"cannot read the layers {shortened(given)}; write units and layers, as 100x4, or 300,100"
         raise UsageError(message)
-    return [canonical_layer(part)]
+    repeated = re.fullmatch(r"(.*\))\s*x\s*(\d{1,4})", part.strip())
+    return [canonical_layer(repeated[1])] * int(repeated[2]) if repeated else [canonical_layer(part)]
 
 
 def network_layers(
-    sizes: Sequence[Size], activation: str, norm: Norm | None = None, skip: Skip | None = None
+    sizes: Sequence[Size], activation: str, norm: NormLike | None = None, skip: SkipLike | None = None
 ) -> list[Layer]:
     """The layers of a network, from its sizes.
 
@@ -207,8 +232,8 @@ def network_layers(
         sizes: the inputs, n_0 or (C, H, W); each hidden layer, its units or a text as "conv(16, kernel=5)";
             the classes. Where a convolution has n_0 inputs, they are a square grey image.
         activation: the name of the hidden layers' activation function.
-        norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections; none by default.
+        norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
+        skip: skip connections, as 2; none by default.
 
     Raises:
         UsageError: for an unknown activation or layer, a size below 1, or layers that do not fit each other.
@@ -218,18 +243,16 @@ def network_layers(
     >>> network_layers([784, "conv(4, kernel=5)", 10], "relu")[:2]
     [Images((1, 28, 28)), Conv2d(4, kernel=5, stride=1, padding=0)]
     """
-    listed = isinstance(sizes, Iterable) and not isinstance(sizes, str | set)
+    given: Any = sizes  # from a notebook, whatever the annotation says
+    listed = isinstance(given, Iterable) and not isinstance(given, str | set)
     enough = listed and len(sizes := list(sizes)) >= 2
     enough = enough and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
     require(enough, f"sizes must be at least two whole numbers from 1 on, not {sizes}{_hint(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it
-    rule = norm is None or isinstance(norm, BatchNorm | LayerNorm)
-    require(rule, f"batch_norm must be a BatchNorm, as BatchNorm.parse('before'), not {norm!r}")
-    known = skip is None or isinstance(skip, Skip)
-    require(known, f"skip must be a Skip, as Skip(2) or Skip.parse('every=2, scale=learned'), not {skip!r}")
     inputs, *hidden, classes = sizes
     layers = [parse_layer(size) if isinstance(size, str) else Dense(cast(int, size)) for size in hidden]
-    return stacked(_input_shape(inputs, layers), layers, cast(int, classes), activation, norm, skip)
+    shape = _input_shape(inputs, layers)
+    return stacked(shape, layers, cast(int, classes), activation, as_norm(norm), as_skip(skip))
 
 
 def _hint(sizes: Any) -> str:

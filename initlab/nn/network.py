@@ -24,11 +24,11 @@ import numpy.typing as npt
 
 from initlab.errors import UsageError, is_whole, require
 from initlab.nn.activations import ACTIVATIONS, Activation
-from initlab.nn.architecture import Size, Skip, flat_size, network_layers
+from initlab.nn.architecture import Size, SkipLike, flat_size, network_layers
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.layers import Layer, Nonlinearity, Residual, Shape, unattached, walk
 from initlab.nn.losses import LOSSES, checked_labels
-from initlab.nn.normalization import BatchNormalization, Norm
+from initlab.nn.normalization import BatchNormalization, NormLike
 from initlab.nn.optimizers import Optimizer, clip_gradients, decay_weights
 from initlab.threads import on_one_thread
 
@@ -99,7 +99,7 @@ class Ensemble:
         biases: Sequence[npt.ArrayLike] | None = None,
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: Norm | None = None,
+        batch_norm: NormLike | None = None,
     ) -> None:
         stacks = [np.asarray(W) for W in weights]
         stacks = [W[None] if W.ndim == 2 else W for W in stacks]
@@ -114,8 +114,8 @@ class Ensemble:
         sizes: Sequence[Size],
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: Norm | None = None,
-        skip: Skip | None = None,
+        batch_norm: NormLike | None = None,
+        skip: SkipLike | None = None,
     ) -> "Ensemble":
         """Networks whose weights and biases are all 0, for the caller to fill in.
 
@@ -124,8 +124,8 @@ class Ensemble:
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; see `network_layers`.
             activation: the name of the hidden layers' activation function, as "relu".
             dtype: "float32" or "float64", for all arrays.
-            batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-            skip: skip connections; none by default.
+            batch_norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
+            skip: skip connections, as 2; none by default.
 
         Raises:
             UsageError: for an unknown activation or dtype, a size below 1, or layers that do not fit.
@@ -338,7 +338,7 @@ class Ensemble:
         Returns:
             The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
-        if not isinstance(inputs, np.ndarray) or inputs.dtype != self.parameters.dtype:
+        if getattr(inputs, "dtype", None) != self.parameters.dtype:
             inputs = as_floats("inputs", inputs, self.dtype)
         fits = inputs.ndim > 1 and inputs.shape[:-2] in self._leading and inputs.shape[-1] == self.sizes[0]
         if not (fits and inputs.size):

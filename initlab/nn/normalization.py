@@ -149,6 +149,27 @@ def parse_norm(text: str) -> Norm:
     return BatchNorm(**arguments) if kind == "batch" else LayerNorm(**arguments)
 
 
+# What a person writes for a normalization: the rule, or its text.
+NormLike = Norm | str
+
+
+def as_norm(given: NormLike | None) -> Norm | None:
+    """The normalization that a rule or its text stands for; None for none.
+
+    Raises:
+        UsageError: for a text that `parse_norm` refuses, or a value of another type.
+
+    >>> as_norm("layer"), as_norm(None)
+    (LayerNorm(place='before', eps=1e-05), None)
+    """
+    if isinstance(given, str):
+        return parse_norm(given)
+    rule = given is None or isinstance(given, BatchNorm | LayerNorm)
+    accepted = "'batch', 'layer(place=after)', a BatchNorm or a LayerNorm"
+    require(rule, f"batch_norm must be one of {accepted}, not {given!r}")
+    return given
+
+
 class _Normalization(Layer):
     """What both have in common: gamma and beta, (M, n) for vectors or (M, C) for images."""
 

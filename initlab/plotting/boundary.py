@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from initlab.plotting.elements import beside, headline
 from initlab.plotting.style import Figure, Look, distinct_looks, plain, styled
@@ -126,6 +127,8 @@ def _draw_against_x(axes: Axes, bands: Sequence[Band], names: BandNames, groups:
     numbers = [band.x for band in bands if band.x is not None]
     if min(numbers) > 0 and max(numbers) >= _WIDE * min(numbers):
         axes.set_xscale("log")
+    elif all(float(number).is_integer() for number in numbers):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_group(axes: Axes, own: Sequence[tuple[float, Band]], names: BandNames, look: Look) -> None:

@@ -51,6 +51,9 @@ def histogram_figure(panels: Sequence[Panel], title: str | None = None) -> Figur
     predicted = any(panel.predicted for panel in panels)
     # Below, where there is room: beside a single row, the note would be cut.
     note = "black outline, and number in brackets: theory" if predicted else ""
+    layers = max(panel.layer for panel in panels)
+    if depth < layers:
+        note = f"{depth} of {layers} layers{'; ' if note else ''}{note}"
     figure.supxlabel(
         f"{quantity}\n{wrapped(note, figure.get_figwidth() - 0.2, points(9))}".strip(), fontsize=points(9)
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from initlab.errors import UsageError
 from initlab.measure.intervals import mean_interval
@@ -157,6 +158,8 @@ def _set_scales(axes: Axes, place: dict[Any, float], log: Sequence[str]) -> None
         if min(place.values()) <= 0:
             raise UsageError(f"--log x: {_number(min(place.values()))} has no place on a logarithmic axis")
         axes.set_xscale("log")
+    elif all(isinstance(value, int) for value in place):  # no network has 2.5 layers
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _turn_long(axes: Axes, values: Sequence[Any]) -> None:

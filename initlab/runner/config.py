@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from initlab.errors import ConfigError, StorageError, UsageError, alternatives, shortened, unknown_name
 from initlab.nn.optimizers import OPTIMIZERS
-from initlab.registry import parameters_of
+from initlab.registry import parameters_of, parts_of
 from initlab.runner.boundary import Lattice, lattice
 from initlab.runner.extends import with_extended
 from initlab.runner.overrides import apply_override, holders, name_changes, put
@@ -577,12 +577,14 @@ class _Checker:
         return [
             self.mistake(dict(details), where)
             for details in error.errors(include_url=False)
-            if details["type"] != "missing" or not self.is_unread(details["loc"])
+            if not self.is_unread(details)
         ]
 
-    def is_unread(self, keys: Keys) -> bool:
-        """Whether a key is missing only since the sweep of it cannot be read, which is a mistake already."""
-        return _may_hold(self.document.tree.get("sweep"), ".".join(map(str, keys)))
+    def is_unread(self, details: Mapping[str, Any]) -> bool:
+        """Whether a mistake is only that the sweep of a key cannot be read, which is told already."""
+        sweep, dotted = self.document.tree.get("sweep"), ".".join(map(str, details["loc"]))
+        swept = sweep.get(dotted, []) if isinstance(sweep, dict) else []
+        return not isinstance(swept, list) or (details["type"] == "missing" and _may_hold(sweep, dotted))
 
     def mistake(self, details: dict[str, Any], where: Mapping[str, Keys]) -> str:
         """One mistake in words: its place, the key, the value and what is accepted."""
@@ -695,7 +697,7 @@ def _meant(dotted: str, details: Mapping[str, Any]) -> str:
         return "" if number is None else f"; did you mean {'std=' * (dotted == 'init')}{number}?"
     if kind == "model_type" and isinstance(given, str):
         key = "style" if dotted == "plotting" else "name"
-        return f"; write {dotted}: {{{key}: {shortened(given)[1:-1]}}}"
+        return f"; write {dotted}: {{{key}: {_as_keys(shortened(given)[1:-1])}}}"
     return ""
 
 
@@ -704,6 +706,14 @@ def _list_meant(key: str, given: Any) -> str:
         return f"; write {key}.{_shown_key(next(iter(given)))}: [...]"
     is_one = isinstance(given, int | float) or (isinstance(given, str) and re.match(r"[A-Za-z]", given))
     return f"; write {key}: [{shortened(given).strip(chr(39))}]" if is_one else ""
+
+
+def _as_keys(text: str) -> str:
+    """The name and the keys of sgd(lr=0.1), as sgd, lr: 0.1."""
+    call = re.fullmatch(r"\s*(\w+)\s*\((.*)\)\s*", text)
+    if not call:
+        return text
+    return ", ".join([call[1], *(re.sub(r"\s*=\s*", ": ", part) for part in parts_of(call[2]))])
 
 
 def _number_meant(given: Any, whole: bool) -> int | float | None:
@@ -743,6 +753,7 @@ def _is_seed(axis: Axis, index: int) -> bool:
 _WANTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
+    "bool_type": "true or false",
     "float_type": "a number",
     "float_parsing": "a number",
     "finite_number": "a finite number",
@@ -806,7 +817,7 @@ def _accepted(keys: Keys) -> list[str]:
             return []
         model = annotation
     extra = Frame.model_fields if model is Settings else {}
-    shape = ("width", "depth") if model is NetworkSettings else ()
+    shape = ("width", "depth", "norm") if model is NetworkSettings else ()
     return [*model.model_fields, *extra, *shape]
 
 

@@ -195,9 +195,9 @@ def draw_figures(results: Results) -> None:
     """Draw the figures of an experiment into its folder, in its style and formats.
 
     Args:
-        results: of the experiment.
+        results: of the experiment; where all runs failed, there is nothing to draw.
     """
-    if not results.experiment.figures:
+    if not results.experiment.figures or len(results.failed) == len(results.runs):
         return
     from initlab.plotting.elements import pictures
     from initlab.plotting.style import figure_style

@@ -18,6 +18,7 @@ from initlab.nn.arrays import FloatArray
 from initlab.runner import provenance
 from initlab.runner.columns import columns, flattened, without_constants
 from initlab.runner.config import Experiment
+from initlab.runner.figures import check_figures
 from initlab.runner.grid import Run
 from initlab.runner.memory import check_memory
 from initlab.runner.missing import Missing, missing
@@ -75,7 +76,11 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         experiment: from `load_experiment`, or `Experiment(...)`.
         results: the folder that holds a folder for each experiment.
         choice: which runs are trained, and where.
+
+    Raises:
+        ConfigError: for a figure that cannot be drawn, as `run_experiment`.
     """
+    check_figures(experiment)
     store = Store(results, experiment.name)
     rounds: list[Missing] = []
 

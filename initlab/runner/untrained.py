@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from initlab.errors import require
 from initlab.init.per_layer import Initialization
 from initlab.measure.quantities import QUANTITIES
-from initlab.nn.architecture import Skip
+from initlab.nn.architecture import Skip, as_skip
 from initlab.nn.normalization import Norm
 from initlab.runner.config import Experiment
 from initlab.runner.settings import Settings
@@ -64,7 +64,7 @@ def untrained(experiment: Experiment) -> Untrained:
         depth=len(hidden),
         width=width or 0,
         norm=norm,
-        skip=None if skip is None else Skip.parse(skip),
+        skip=as_skip(skip),
         seed=points[0].seed,
     )
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from initlab.errors import StorageError, UsageError, require
-from initlab.nn.architecture import Size, Skip
+from initlab.nn.architecture import Size
 from initlab.nn.layers import Shape
 from initlab.nn.network import Ensemble
 from initlab.runner.grid import Run
@@ -89,8 +89,7 @@ def _inputs(arrays: Arrays) -> int:
 def _zeros(
     networks: int, sizes: tuple[Size, ...], settings: NetworkSettings, dtype: str = "float32"
 ) -> Ensemble:
-    skip = None if settings.skip is None else Skip.parse(settings.skip)
-    return Ensemble.zeros(networks, sizes, settings.activation, dtype, settings.normalization, skip)
+    return Ensemble.zeros(networks, sizes, settings.activation, dtype, settings.normalization, settings.skip)
 
 
 @lru_cache(maxsize=256)

@@ -13,10 +13,10 @@ from initlab.init.networks import network_facts
 from initlab.init.per_layer import Initialization, SchemeLike
 from initlab.init.quadrature import ActivationLike, Array, functions_of
 from initlab.init.scheme import KernelShape
-from initlab.nn.architecture import Size, Skip, flat_size, network_layers, residuals, roles
+from initlab.nn.architecture import Size, Skip, SkipLike, flat_size, network_layers, residuals, roles
 from initlab.nn.convolution import AveragePool, Conv2d, MaxPool
 from initlab.nn.layers import Layer, walk
-from initlab.nn.normalization import BatchNorm, BatchNormalization, Norm
+from initlab.nn.normalization import BatchNorm, BatchNormalization, Norm, NormLike
 from initlab.theory.propagation import OWN_SPREADS, PairProduct, Propagation, no_product, pair_product
 from initlab.theory.signals import DRAWS, Gradient, Hidden, normal_quantiles
 
@@ -74,8 +74,8 @@ def predict_layers(
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
-    batch_norm: Norm | None = None,
-    skip: Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
     input_correlation: float = 0.0,
 ) -> list[LayerPrediction]:
     """Follow a scheme through the layers of a network, forward and backward.
@@ -106,8 +106,8 @@ def predict_layers(
         activation: of the hidden layers.
         input_square: the mean squared input, E[x^2]; 1 for N(0, 1).
         sigma_b2: the variance of the biases, added to that of the `Initialization`'s own.
-        batch_norm: Batch or Layer Normalization of the hidden layers; none by default.
-        skip: skip connections; none by default.
+        batch_norm: "batch" or "layer" normalization of the hidden layers; none by default.
+        skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
         input_correlation: `E[x x'] / E[x^2]` of two inputs, which matters to normalization and pooling; 0 for
             N(0, 1).
 
@@ -121,11 +121,10 @@ def predict_layers(
     >>> layers = predict_layers("he", [100] * 6 + [10], "relu")
     >>> [round(layer.q, 6) for layer in layers]
     [2.0, 2.0, 2.0, 2.0, 2.0]
-    >>> from initlab.nn.normalization import BatchNorm
-    >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", batch_norm=BatchNorm())
+    >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", batch_norm="batch")
     >>> round(normalized[1].chi, 3)
     1.467
-    >>> [round(layer.q, 6) for layer in predict_layers("he", [100] * 6 + [10], "relu", skip=Skip(1))]
+    >>> [round(layer.q, 6) for layer in predict_layers("he", [100] * 6 + [10], "relu", skip=1)]
     [2.0, 4.0, 8.0, 16.0, 32.0]
     """
     network = _Network.of(
@@ -141,8 +140,8 @@ def predict_correlations(
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
-    batch_norm: Norm | None = None,
-    skip: Skip | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
     input_correlation: float = 0.0,
 ) -> list[float]:
     """The correlation `E[z z'] / E[z^2]` of the pre-activations of two inputs, layer by layer.
@@ -201,8 +200,8 @@ class _Network:
         activation: ActivationLike,
         moments: tuple[float, float],
         sigma_b2: float,
-        norm: Norm | None,
-        skip: Skip | None,
+        norm: NormLike | None,
+        skip: SkipLike | None,
     ) -> "_Network":
         """The network of these sizes, whose weights are drawn from a scheme."""
         layers, inputs = network_layers(sizes, "identity", norm, skip), flat_size(sizes[0])

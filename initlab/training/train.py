@@ -18,11 +18,11 @@ from initlab.errors import UsageError, is_whole, shortened, unknown_name
 from initlab.init.networks import initialize, rate_factors
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
 from initlab.nn.activations import ACTIVATIONS, ActivationName
-from initlab.nn.architecture import Size, Skip, count, hidden_sizes, network_layers
+from initlab.nn.architecture import Size, SkipLike, count, hidden_sizes, network_layers
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.losses import LOSSES
 from initlab.nn.network import Ensemble, StepRule
-from initlab.nn.normalization import Norm
+from initlab.nn.normalization import NormLike
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.schedules import parse_schedule
 from initlab.threads import one_thread
@@ -47,8 +47,8 @@ def train(
     steps: int,
     hidden: str | Sequence[int | str] = "100x4",
     activation: ActivationName = "relu",
-    batch_norm: Norm | None = None,
-    skip: Skip | str | None = None,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
     dtype: str = "float32",
     inputs: str = "unit",
     batch_size: int = 128,
@@ -81,8 +81,9 @@ def train(
         hidden: units of each hidden layer, [100, 100] or "100x2", or other layers, as
             "conv(16, kernel=5), pool(2), 100"; for schemes. See `network_layers`.
         activation: of the hidden layers, a name or a function of your own; for schemes.
-        batch_norm: Batch or Layer Normalization of the hidden layers; for schemes.
-        skip: skip connections, as "2" or "every=2, scale=learned"; for schemes. See `Skip`.
+        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)"; for
+            schemes.
+        skip: skip connections, as 2 or "every=2, scale=learned"; for schemes. See `Skip`.
         dtype: "float32" or "float64"; for schemes.
         inputs: how images become floats: "unit", "raw", "standardized", "per_pixel", or "whitened", perhaps
             with arguments, as "whitened(components=50)".
@@ -146,8 +147,7 @@ def train(
     else:
         sizes = (examples.features, *hidden_sizes(hidden), examples.classes)
         starts = as_initializations(networks)
-        skips = Skip.parse(skip) if isinstance(skip, str) else skip
-        network_layers(sizes, ACTIVATIONS.resolve(activation), batch_norm, skips)  # refuses what does not fit
+        network_layers(sizes, ACTIVATIONS.resolve(activation), batch_norm, skip)  # refuses what does not fit
 
         def begin(chosen: Sequence[Initialization], own_seeds: Sequence[int]) -> Ensemble:
             return initialize(
@@ -158,7 +158,7 @@ def train(
                 dtype,
                 data=examples.train_inputs,
                 batch_norm=batch_norm,
-                skip=skips,
+                skip=skip,
             )
 
         candidates = _from_schemes(starts, seeds, paired, sizes, begin)

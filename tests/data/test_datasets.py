@@ -176,3 +176,8 @@ def test_dimensions_whose_product_overflows_are_refused(tmp_path):
     file.write_bytes(bytes([0, 0, 8, 3]) + b"\xff\xff\xff\xff" * 3)
     with pytest.raises(DataError):
         map_idx(file, 3)
+
+
+def test_a_notebook_shows_how_large_a_dataset_is():
+    shown = repr(open_anew())
+    assert shown == "<Dataset: 60000 training and 10000 test images of 784 pixels, 10 classes>"

@@ -18,6 +18,7 @@ from initlab.init.per_layer import Initialization
 from initlab.init.scheme import Scheme
 from initlab.measure.layers import measure_layers
 from initlab.nn.activations import ACTIVATIONS
+from initlab.nn.architecture import Skip
 from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.theory.mean_field import gradient_factor
@@ -262,6 +263,19 @@ def test_texts_are_as_good_as_schemes_and_numbers():
     texts = diagnose("std=0.01", "relu", "100x4", INPUTS, LABELS)
     objects = diagnose(Scheme.parse("std=0.01"), "relu", [100] * 4, INPUTS, LABELS)
     assert texts == objects
+
+
+def test_a_text_and_a_number_are_as_good_as_normalization_and_skip():
+    texts = diagnose("he", "relu", "100x4", INPUTS, LABELS, batch_norm="layer", skip=2)
+    objects = diagnose("he", "relu", "100x4", INPUTS, LABELS, batch_norm=LayerNorm(), skip=Skip(2))
+    assert texts == objects
+
+
+def test_a_scheme_of_learned_scales_is_no_cure_with_scales_that_are_numbers():
+    """SkipInit sets the learned scale of each branch to 0, so that no gradient enters a branch."""
+    ill = diagnosed("skipinit", "relu", 6, skip="2, scale=learned")
+    assert ill.verdict != "trains"
+    assert ill.cure is None or ill.cure.scheme.name != "skipinit"
 
 
 def test_a_diagnosis_prints_verdict_questions_and_cure_on_one_screen():

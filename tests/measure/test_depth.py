@@ -9,6 +9,8 @@ from initlab import Initialization, Scheme
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
 from initlab.measure.depth import depth_profiles
+from initlab.measure.histograms import layer_panels
+from initlab.nn.architecture import Skip
 from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.theory.layers import predict_layers
 
@@ -101,3 +103,14 @@ def test_sizes_that_are_too_small_are_refused():
         depth_profiles(["he"], ["relu"], depth=1)
     with pytest.raises(UsageError, match="seeds must be 1 or more, not 0"):
         depth_profiles(["he"], ["relu"], seeds=0)
+
+
+def test_texts_and_numbers_stand_for_normalization_and_skips():
+    how = {"depth": 3, "width": 20, "samples": 20, "seeds": 1}
+    texts = depth_profiles("he", "relu", batch_norm="layer", skip=2, **how)[0]
+    rules = depth_profiles("he", "relu", batch_norm=LayerNorm(), skip=Skip(2), **how)[0]
+    assert (texts.activation_std == rules.activation_std).all()
+    probe = {"depth": 3, "width": 20, "samples": 20}
+    drawn = layer_panels("he", "relu", batch_norm="layer", skip=2, **probe)
+    again = layer_panels("he", "relu", batch_norm=LayerNorm(), skip=Skip(2), **probe)
+    assert [panel.std for panel in drawn] == [panel.std for panel in again]

@@ -373,7 +373,9 @@ def test_a_layer_has_one_text(text, canonical):
     ("make", "message"),
     [
         (lambda: parse_layer("cnv(16, kernel=3)"), "did you mean 'conv"),
-        (lambda: parse_layer("conv(16)"), "conv needs kernel"),
+        (lambda: parse_layer("conv(16)"), r"conv needs kernel, as in conv\(kernel=3\)"),
+        (lambda: parse_layer("conv(16, kernel=3"), "a bracket is open; in a config, quotes keep"),
+        (lambda: parse_layer("conv(16, kernel=3) pool(2)"), "write layers with commas between them"),
         (lambda: parse_layer("conv(16, kernal=3)"), "did you mean 'kernel'"),
         (lambda: parse_layer("conv(0, kernel=3)"), "channels of conv must be 1 or more, not 0"),
         (lambda: parse_layer("conv(2, kernel=4, padding=same)"), "needs an odd kernel"),

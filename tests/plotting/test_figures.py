@@ -181,6 +181,9 @@ def test_a_deep_network_is_drawn_in_ten_columns():
     panels = layer_panels(["he"], ["relu"], depth=60, width=10, samples=10)
     figure = histogram_figure(panels, "deep")
     assert len(figure.axes) == 10
+    assert "10 of 60 layers; black outline" in figure.get_supxlabel()
+    whole = histogram_figure(layer_panels(["he"], ["relu"], depth=3, width=10, samples=10))
+    assert "layers" not in whole.get_supxlabel()
     render(figure, "png")
 
 

@@ -40,6 +40,11 @@ def write(tmp_path, network):
             "{width: 8, depth: 5, activation: relu, skip: 'every=2, scale=1'}",
         ],
         [
+            "{hidden: 'conv(2, kernel=3)x2, 8', activation: relu}",
+            "{hidden: [conv(2, kernel=3) x 2, 8], activation: relu}",
+            "{hidden: ['conv(2, kernel=3)', 'conv(2, kernel=3)', 8], activation: relu}",
+        ],
+        [
             "{hidden: 8x2, activation: relu, norm: layer}",
             "{hidden: 8x2, activation: relu, layer_norm: before}",
         ],

@@ -368,6 +368,11 @@ def test_bands_stand_at_their_numbers_between_the_medians():
     assert circles.get_xydata().tolist() == [[4, 3.0]]
 
 
+def test_whole_numbers_have_whole_ticks():
+    axes = boundary_figure(bands(BETWEEN, BETWEEN), NAMES).axes[0]
+    assert all(tick.is_integer() for tick in axes.get_xticks())
+
+
 def test_a_cross_stands_where_the_outcome_is_nowhere_found():
     figure = boundary_figure(bands(BETWEEN, NOWHERE), NAMES)
     crosses = next(line for line in figure.axes[0].lines if line.get_marker() == "x")

@@ -203,6 +203,19 @@ def test_all_mistakes_come_at_once_in_order_with_place_and_hint(tmp_path):
             "c.yaml:5:7: data must be a mapping of keys to values, not 'mnist'; write data: {name: mnist}",
         ),
         (GOOD + "sweep: {init: he}\n", ", not 'he'; write init: [he]"),
+        (
+            GOOD.replace("init: he\n", "sweep: {init: he, init.gain: [1, 2]}\n"),
+            "sweep.init must be a list or a range",
+        ),
+        (
+            GOOD.replace("init: he", "init: {scheme: he(gain=2), gain: 1}"),
+            "gain is given twice: in the scheme",
+        ),
+        (
+            GOOD.replace("{name: sgd, lr: 0.1}", '"momentum(lr=0.1, momentum = 0.8)"'),
+            "write train.optimizer: {name: momentum, lr: 0.1, momentum: 0.8}",
+        ),
+        (GOOD.replace("hidden: 8x2", "hidden: 8x2, nrm: layer"), "unknown key 'nrm'; did you mean 'norm'?"),
         (GOOD + "sweep: {train: {steps: [1]}}\n", "write train.steps: [...]"),
         (GOOD + "sweep: {lr: [1, 2]}\n", "c.yaml:5:9: unknown key 'lr'; did you mean 'train.optimizer.lr'?"),
         (

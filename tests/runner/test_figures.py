@@ -11,6 +11,7 @@ from initlab.nn.normalization import LayerNorm
 from initlab.runner.config import Experiment, load_experiment
 from initlab.runner.figures import check_figures
 from initlab.runner.grid import expand
+from initlab.runner.reports import preview
 from initlab.runner.sweep import Choice, run_experiment
 from initlab.runner.untrained import draw_depth, draw_histogram, untrained
 
@@ -48,6 +49,7 @@ def test_a_config_chooses_looks_and_formats_which_change_no_run(small_config, tm
         ("plotting.formats=[gif]", "plotting.formats: unknown format 'gif'; accepted are png, svg or pdf"),
         ("plotting.formats=[]", r"plotting.formats: the formats are a list, as \[png, pdf\], not \[\]"),
         ("plotting.formats=3", "the formats are a list"),
+        ("plotting.svg_text=1", "plotting.svg_text must be true or false, not 1"),
         (
             "plotting=slides",
             "plotting must be a mapping of keys to values, .* write plotting: {style: slides}",
@@ -129,3 +131,17 @@ def test_starts_that_share_a_label_keep_their_own_names():
     )
     assert len({str(start) for start in untrained(experiment).starts}) == 2
     assert isinstance(draw_depth(experiment, 1), Figure)
+
+
+def test_a_dry_run_refuses_them_too(small_config, tmp_path):
+    experiment = load_experiment(small_config, [*TINY, "figures=[depht]"])
+    with pytest.raises(ConfigError, match="unknown figure 'depht'; did you mean 'depth'"):
+        preview(experiment, tmp_path, HERE)
+
+
+def test_where_all_runs_failed_their_causes_are_told(initlab_here, small_config):
+    """Fixup needs skip connections; of no run at all, there is no figure."""
+    few = ["--set", "sweep.init=[fixup]", "--set", "sweep.seed=[0]", "--set", "figures=[loss, depth]"]
+    done = initlab_here("run", small_config, *few)
+    assert done.returncode == 1
+    assert "failed: fixup is for residual networks: give yours skip connections" in done.stderr

@@ -125,6 +125,13 @@ def test_texts_on_the_axis_stand_in_the_order_of_the_sweep():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["relu", "tanh", "elu"]
 
 
+def test_whole_numbers_have_whole_ticks_and_others_any():
+    for x, whole in ((2, True), (1.5, False)):
+        cells = [Cell(x=at, values=(0.5, 0.6), runs=2) for at in (1, x)]
+        ticks = lines_figure(cells, Names(x="x", y="y")).axes[0].get_xticks()
+        assert all(float(tick).is_integer() for tick in ticks) == whole
+
+
 def test_too_many_lines_and_a_logarithm_of_zero_are_refused():
     many = [Cell(x=1, group=i, values=(1.0,), runs=1) for i in range(13)]
     with pytest.raises(UsageError, match="13 lines cannot be told apart; draw a map with --heat g"):

@@ -7,7 +7,8 @@ from textbook import Network
 from initlab.data.examples import Examples, array_examples, examples_of
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
-from initlab.nn.normalization import BatchNorm
+from initlab.nn.architecture import Skip
+from initlab.nn.normalization import BatchNorm, LayerNorm
 from initlab.nn.optimizers import Optimizer
 from initlab.nn.streams import Purpose, stream
 from initlab.training import train as module
@@ -46,6 +47,14 @@ def test_losses_are_the_textbooks_for_each_seed_with_its_own_weights_and_batches
             chosen = rng.integers(600, size=16)
             assert loss == pytest.approx(network.step(data[0][chosen], data[1][chosen], 0.1), abs=1e-12)
         assert history.test_accuracy == pytest.approx(network.accuracy(data[2], data[3]), abs=1e-12)
+
+
+def test_a_text_and_a_number_are_as_good_as_rules(data):
+    rules = train(["he"], data, **HOW | {"hidden": "6x3"}, batch_norm=LayerNorm("after"), skip=Skip(2))
+    texts = train(["he"], data, **HOW | {"hidden": "6x3"}, batch_norm="layer(place=after)", skip=2)
+    plain = train(["he"], data, **HOW | {"hidden": "6x3"})
+    assert same_bits(rules[0], texts[0])
+    assert not same_bits(plain[0], texts[0])
 
 
 def test_another_seed_has_other_weights_and_other_batches(data):
@@ -335,7 +344,11 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
         ({"hidden": [8.5]}, "hidden layers are given as"),
         ({"hidden": [8, "a"]}, "cannot read the layers"),
         ({"optimizer": 0.1}, "optimizer must be a text"),
-        ({"batch_norm": "before"}, "batch_norm must be a BatchNorm"),
+        ({"batch_norm": "before"}, "unknown normalization 'before'; known: batch, layer"),
+        ({"batch_norm": True}, r"batch_norm must be one of 'batch', 'layer\(place=after\)', .* not True"),
+        ({"skip": True}, "skip: every must be 1 or more, not True"),
+        ({"skip": "every=two"}, "skip: every must be 1 or more, not 'two'"),
+        ({"skip": "every=inf"}, "skip: every must be 1 or more, not inf"),
         ({"clip": "1"}, "clip must be 0 or more, and finite, not '1'"),
         ({"schedule": None}, "the schedule must be a text, not None"),
         ({"validation": 1.5}, "cannot hold out 1.5 of 600"),
