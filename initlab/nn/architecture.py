@@ -218,8 +218,9 @@ def network_layers(
     >>> network_layers([784, "conv(4, kernel=5)", 10], "relu")[:2]
     [Images((1, 28, 28)), Conv2d(4, kernel=5, stride=1, padding=0)]
     """
-    listed = isinstance(sizes, Iterable) and not isinstance(sizes, str | set)
-    enough = listed and len(sizes := list(sizes)) >= 2
+    given: Any = sizes  # from a notebook, whatever the annotation says
+    listed = isinstance(given, Iterable) and not isinstance(given, str | set)
+    enough = listed and len(sizes := list(given)) >= 2
     enough = enough and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
     require(enough, f"sizes must be at least two whole numbers from 1 on, not {sizes}{_hint(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it
