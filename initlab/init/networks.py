@@ -105,11 +105,16 @@ def rate_factors(ensemble: Ensemble, schemes: Sequence[SchemeLike], *, adaptive:
     Returns:
         (M, P), or None where no scheme has any.
 
+    Raises:
+        UsageError: for another number of schemes than networks.
+
     >>> networks = initialize([4, 128, 128, 2], ["he", "mup"])
     >>> rate_factors(networks, ["he", "mup"], adaptive=False)[:, 0].tolist()
     [1.0, 2.0]
     """
     starts = as_initializations(schemes)
+    given, expected = len(starts), ensemble.networks
+    require(given == expected, f"{given} schemes for {expected} networks; give one for each")
     if not any(start.sets_rates for start in starts):
         return None
     factors = ensemble.keep(np.arange(ensemble.networks))

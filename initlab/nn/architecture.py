@@ -245,7 +245,7 @@ def network_layers(
     """
     given: Any = sizes  # from a notebook, whatever the annotation says
     listed = isinstance(given, Iterable) and not isinstance(given, str | set)
-    enough = listed and len(sizes := list(sizes)) >= 2
+    enough = listed and len(sizes := list(given)) >= 2
     enough = enough and all(is_whole(size) and size >= 1 for size in _numbers(sizes))
     require(enough, f"sizes must be at least two whole numbers from 1 on, not {sizes}{_hint(sizes)}")
     ACTIVATIONS[activation]  # also where no hidden layer has it

@@ -1,10 +1,14 @@
 """Convolution and pooling: images -> patches -> one matrix product for each network -> images.
 
-    y[o, r, c] = sum over i, u, v of W[o, i, u, v] x[i, r + u, c + v] + b[o]
+    y[o, r, c] = sum over i, u, v of W[o, i, u, v] x[i, s r + u, s c + v] + b[o]
 
-for each output channel o, row r and column c: a dense layer that sees a patch of k x k pixels of all input
-channels, with the same weights at each place. We write each patch as a column of a matrix of
-C k k rows (im2col), and the convolution becomes a product of matrices; that is where its time goes.
+for each output channel o, row r and column c, with the stride s, and x with its border: a dense layer that
+sees a patch of k x k pixels of all input channels, with the same weights at each place. We write each patch
+as a column of a matrix (im2col), and the convolution becomes a product of matrices, which takes most of its
+time:
+
+    y          =  W                patches                            + b
+    (channels, rows columns B) = (channels, C k k) (C k k, rows columns B)
 
 Images are (M, C, H, W, B): the batch is the last axis, so one pixel of all samples is a row of memory.
 """
@@ -100,54 +104,65 @@ class Conv2d(Layer):
         shape = self.output_shape(x.shape[1:4])
         self._y = y = room(self._y, (len(W), *shape, x.shape[-1]), W.dtype)
         for m, kernels in enumerate(W.reshape(len(W), self.channels, -1)):
-            windows = self._windows(images[m % len(images)], shape)
+            windows = self._windows(images[m % len(images)], shape)  # images[0] where all networks share them
             products = y[m].reshape(self.channels, -1)
             for rows, columns in self._parts(windows):
-                np.matmul(kernels, self._as_columns(windows[:, :, :, rows]), out=products[:, columns])
+                patches = self._as_columns(windows[:, :, :, rows])
+                np.matmul(kernels, patches, out=products[:, columns])
         y += b[:, :, None, None, None]
         return y
 
     def backward(self, dy: FloatArray) -> FloatArray:
         """`dW = dy patches^T`, `db = sum of dy over places and samples`, and dx from `dpatches = W^T dy`.
 
-        As in a dense layer, because y = W patches + b is one. A pixel of x stands in up to k x k patches,
-        at another place in each; so its gradient is the sum of what `dpatches` holds at these places. This
-        sum is the copying of pixels into patches, read backward.
+        As in a dense layer, because y = W patches + b is one; dy has the shape (channels, rows columns B)
+        here. A pixel of x stands in up to k x k patches, at another place in each; so its gradient is the sum
+        of what `dpatches` holds at these places. This sum is the copying of pixels into patches, read
+        backward. A pixel of the border that was copied from another pixel adds its gradient to that one's.
         """
         (W, _), (dW, db) = self.parameters, self.gradients
-        images, count = self._images, len(W)
-        np.matmul(dy.reshape(count, self.channels, -1), ones((dy[0, 0].size, 1), W.dtype), out=db[:, :, None])
-        dx = self._dx = room(self._dx, (count, *images.shape[1:]), W.dtype) if self.passes_back else dy
+        images, networks = self._images, len(W)
+        dproducts = dy.reshape(networks, self.channels, -1)
+        np.matmul(dproducts, ones((dproducts.shape[-1], 1), W.dtype), out=db[:, :, None])
         if self.passes_back:
-            dx[...] = 0
-        for m, kernels in enumerate(W.reshape(count, self.channels, -1)):
+            self._dx = room(self._dx, (networks, *images.shape[1:]), W.dtype)
+            self._dx[...] = 0
+        for m, kernels in enumerate(W.reshape(networks, self.channels, -1)):
             windows = self._windows(images[m % len(images)], dy.shape[1:4])
-            products, dkernels = dy[m].reshape(self.channels, -1), dW[m].reshape(self.channels, -1)
+            dkernels = dW[m].reshape(self.channels, -1)
             dkernels[...] = 0
             for rows, columns in self._parts(windows):
                 patches = self._as_columns(windows[:, :, :, rows])
-                dkernels += products[:, columns] @ patches.T
+                dkernels += dproducts[m][:, columns] @ patches.T
                 if self.passes_back:
                     # The patches were needed for the last time: their array receives dpatches.
-                    np.matmul(kernels.T, products[:, columns], out=patches)
-                    self._add_patches(dx[m], patches, rows)
-        return self._without_border(dx) if self.passes_back else dy
+                    dpatches = np.matmul(kernels.T, dproducts[m][:, columns], out=patches)
+                    self._add_patches(self._dx[m], dpatches, rows)
+        return self._without_border(self._dx) if self.passes_back else dy
 
     def _windows(self, image: FloatArray, shape: Shape) -> FloatArray:
-        """All patches of an image (C, H, W, B) as a view (C, k, k, rows, columns, B), without a copy."""
-        channels, rows, columns, batch = image.strides
-        k, step = self.kernel, self.stride
+        """All patches of an image (C, H, W, B) as a view (C, k, k, rows, columns, B), without a copy.
+
+        Entry (i, u, v, r, c) is the pixel (i, s r + u, s c + v): one step of u goes one row of the image
+        down, one step of r goes s rows down.
+
+        Args:
+            image: with its border.
+            shape: of the output, (channels, rows, columns).
+        """
+        channel, row, column, sample = image.strides  # the bytes from one to the next
+        k, s = self.kernel, self.stride
         sizes = (len(image), k, k, shape[1], shape[2], image.shape[-1])
-        strides = (channels, rows, columns, step * rows, step * columns, batch)
+        strides = (channel, row, column, s * row, s * column, sample)
         return as_strided(image, sizes, strides, writeable=False)
 
     def _parts(self, windows: FloatArray) -> Iterator[tuple[slice, slice]]:
-        """Rows of the output whose patches fit into the cache, and the columns that their products fill."""
+        """Rows of the output whose patches fit into the cache, and their columns in the matrix of patches."""
         height, length = windows.shape[3], windows.shape[4] * windows.shape[5]
         row_bytes = windows[:, :, :, 0].size * windows.itemsize
-        step = max(1, PATCH_BYTES // row_bytes)
-        for start in range(0, height, step):
-            stop = min(start + step, height)
+        at_once = max(1, PATCH_BYTES // row_bytes)
+        for start in range(0, height, at_once):
+            stop = min(start + at_once, height)
             yield slice(start, stop), slice(start * length, stop * length)
 
     def _as_columns(self, windows: FloatArray) -> FloatArray:
@@ -157,15 +172,24 @@ class Conv2d(Layer):
         return self._patches.reshape(windows[..., 0, 0, 0].size, -1)
 
     def _add_patches(self, dimage: FloatArray, dpatches: FloatArray, rows: slice) -> None:
-        """Add the gradient of each patch to that of the pixels (C, H, W, B) that it was copied from."""
-        k, step, batch_size = self.kernel, self.stride, dimage.shape[-1]
+        """Add the gradient of each patch to that of the pixels that it was copied from.
+
+        For each place (u, v) in a patch, the pixels that stand there in some patch are every s-th one, and
+        each of them in one patch only; so a single addition serves all patches.
+
+        Args:
+            dimage: (C, H, W, B), with its border; changed in place.
+            dpatches: (C k k, rows columns B).
+            rows: of the output, those of the patches.
+        """
+        k, s = self.kernel, self.stride
         count = rows.stop - rows.start
-        shaped = dpatches.reshape(len(dimage), k, k, count, -1, batch_size)
+        windows = dpatches.reshape(len(dimage), k, k, count, -1, dimage.shape[-1])
         for u in range(k):
-            first = u + step * rows.start
+            top = u + s * rows.start
             for v in range(k):
-                pixels = dimage[:, first : first + step * count : step, v : v + step * shaped.shape[4] : step]
-                pixels += shaped[:, u, v]
+                pixels = dimage[:, top : top + s * count : s, v : v + s * windows.shape[4] : s]
+                pixels += windows[:, u, v]
 
     def _with_border(self, x: FloatArray) -> FloatArray:
         """The images with `padding` pixels around each."""
@@ -175,10 +199,11 @@ class Conv2d(Layer):
         height, width = x.shape[2:4]
         shape = (*x.shape[:2], height + 2 * p, width + 2 * p, x.shape[-1])
         if self._padded.shape != shape:
-            self._padded = np.zeros(shape, x.dtype)
+            self._padded = np.zeros(shape, x.dtype)  # whose border nobody overwrites, unless it is circular
         padded = self._padded
         padded[:, :, p : p + height, p : p + width] = x
         if self.border == "circular":
+            # Whole columns after the rows, so that the corners come from the opposite corners.
             padded[:, :, :p] = padded[:, :, height : height + p]
             padded[:, :, p + height :] = padded[:, :, p : 2 * p]
             padded[:, :, :, :p] = padded[:, :, :, width : width + p]
@@ -191,7 +216,7 @@ class Conv2d(Layer):
         if not p:
             return dx
         height, width = dx.shape[2] - 2 * p, dx.shape[3] - 2 * p
-        if self.border == "circular":
+        if self.border == "circular":  # the four copies of `_with_border`, from the last to the first
             dx[:, :, :, width : width + p] += dx[:, :, :, :p]
             dx[:, :, :, p : 2 * p] += dx[:, :, :, p + width :]
             dx[:, :, height : height + p] += dx[:, :, :p]
@@ -241,12 +266,12 @@ class MaxPool(Layer):
     def backward(self, dy: FloatArray) -> FloatArray:
         """The gradient goes to the largest pixel of a square, the first one of equals, as in PyTorch."""
         self._dx = dx = room(self._dx, self._x.shape, dy.dtype)
-        dx[...] = 0
-        left = np.ones(dy.shape, bool)
+        dx[...] = 0  # also of the pixels at the edge that are in no square
+        undecided = np.ones(dy.shape, bool)
         for place, target in zip(_places(self._x, self.size), _places(dx, self.size), strict=True):
-            chosen = (place == self._y) & left
+            chosen = (place == self._y) & undecided
             np.multiply(dy, chosen, out=target)
-            left &= ~chosen
+            undecided &= ~chosen
         return dx
 
 

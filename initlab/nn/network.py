@@ -338,8 +338,9 @@ class Ensemble:
         Returns:
             The logits (M, B, n_{L+1}): an array that the next call with the same batch size overwrites.
         """
-        if getattr(inputs, "dtype", None) != self.parameters.dtype:
-            inputs = as_floats("inputs", inputs, self.dtype)
+        given: Any = inputs  # from a notebook, whatever the annotation says
+        if not isinstance(given, np.ndarray) or given.dtype != self.parameters.dtype:
+            inputs = as_floats("inputs", given, self.dtype)
         fits = inputs.ndim > 1 and inputs.shape[:-2] in self._leading and inputs.shape[-1] == self.sizes[0]
         if not (fits and inputs.size):
             raise UsageError(self._shape_message(inputs.shape))

@@ -204,6 +204,13 @@ def cohorts(runs: Iterable[Run], largest: int) -> list[tuple[Run, ...]]:
     return cut
 
 
+def examples_in_a_batch(run: Run) -> int:
+    """How many examples a training step of a run sees: all of them where batches are full."""
+    train = run.settings.train
+    full = train.batches == "full"
+    return len(run.settings.data.dataset().train_labels) if full else train.batch_size
+
+
 def _working_set(run: Run) -> int:
-    settings = run.settings.train
-    return working_set_bytes(run.sizes, settings.batch_size, np.dtype(settings.dtype).itemsize)
+    itemsize = np.dtype(run.settings.train.dtype).itemsize
+    return working_set_bytes(run.sizes, examples_in_a_batch(run), itemsize)

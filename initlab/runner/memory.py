@@ -7,9 +7,8 @@ import numpy as np
 
 from initlab.errors import UsageError
 from initlab.nn.architecture import count, flat_size
-from initlab.runner.grid import Run
+from initlab.runner.grid import Run, examples_in_a_batch
 from initlab.training.loop import EVALUATION_BATCH
-from initlab.training.train import largest_pass
 
 # Arrays of the size of all parameters, besides these and their gradients.
 _STATES = {"sgd": 0, "momentum": 1, "nesterov": 1, "adagrad": 1, "rmsprop": 1}
@@ -50,17 +49,15 @@ def check_memory(cohorts: Sequence[Sequence[Run]], workers: int) -> None:
 def needed(cohort: Sequence[Run]) -> float:
     """Bytes of a cohort's arrays: parameters, gradients, optimizer, kept weights, signals, losses, a draw.
 
-    Of all networks are kept the losses and the weights that are saved; the rest is there once for each
-    network of a pass. Weights are drawn layer by layer, in float64.
+    Weights are drawn layer by layer, in float64.
     """
     sizes, train = cohort[0].sizes, cohort[0].settings.train
     cost = count(sizes)
-    side_by_side = min(len(cohort), largest_pass(sizes, train.batch_size))
-    copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES)
-    signals = 3 * (train.batch_size + EVALUATION_BATCH) * cost.units + train.batch_size * flat_size(sizes[0])
-    trained = side_by_side * float(copies * cost.parameters + signals)
-    kept = len(cohort) * float(len(cohort[0].kept_steps) * cost.parameters + train.steps)
-    return np.dtype(train.dtype).itemsize * (trained + kept) + 8.0 * cost.largest
+    copies = 2 + _STATES.get(train.optimizer.name, _MOST_STATES) + len(cohort[0].kept_steps)
+    batch_size = examples_in_a_batch(cohort[0])
+    signals = 3 * (batch_size + EVALUATION_BATCH) * cost.units + batch_size * flat_size(sizes[0])
+    each = np.dtype(train.dtype).itemsize * float(copies * cost.parameters + signals + train.steps)
+    return len(cohort) * each + 8.0 * cost.largest
 
 
 def available() -> float | None:

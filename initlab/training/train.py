@@ -315,7 +315,8 @@ def _train(
     _check_rates(optimizer, int(candidates.columns.max()) + 1)
     histories: list[History | None] = [None] * len(candidates.seeds)
     batch_size = len(examples.train_inputs) if regime.drawing == "full" else regime.batch_size
-    parts = passes(candidates.seeds, largest_pass(candidates.sizes, batch_size))
+    largest = CACHE_BYTES // working_set_bytes(candidates.sizes, batch_size, 4)
+    parts = passes(candidates.seeds, max(1, largest))
     with one_thread(), _steps_reported(progress, regime.steps * len(parts)) as report:
         for rows in parts:
             ensemble = candidates.begin(rows)
@@ -372,19 +373,6 @@ def passes(seeds: Sequence[int], largest: int) -> list[IntArray]:
 
 def _chunks(positions: list[int], size: int) -> list[list[int]]:
     return [positions[start : start + size] for start in range(0, len(positions), size)]
-
-
-def largest_pass(sizes: Sequence[Size], batch_size: int) -> int:
-    """The most networks that are trained side by side, since more would not fit into the cache; 1 or more.
-
-    Args:
-        sizes: (n_0, ..., n_{L+1}); see `network_layers`.
-        batch_size: examples in a batch.
-
-    >>> largest_pass([784, 100, 10], 128), largest_pass([784, 5000, 10], 128)
-    (10, 1)
-    """
-    return max(1, CACHE_BYTES // working_set_bytes(sizes, batch_size, 4))
 
 
 def working_set_bytes(sizes: Sequence[Size], batch_size: int, itemsize: int) -> int:

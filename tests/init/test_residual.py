@@ -125,6 +125,11 @@ def test_training_follows_the_rates_of_a_scheme():
         np.testing.assert_allclose(trained[row].losses, losses, rtol=1e-6)
 
 
+def test_factors_need_a_scheme_for_each_network():
+    with pytest.raises(UsageError, match="1 schemes for 2 networks"):
+        rate_factors(initialize([4, 4, 2], ["mup"] * 2), "mup", adaptive=False)
+
+
 def test_an_ensemble_follows_the_factors_of_its_optimizer():
     data = inputs().astype(np.float32), np.arange(200) % 10
     by_schemes = initlab.train(["mup"] * 2, data, hidden="128x2", steps=5, seeds=[0, 1], paired=True)

@@ -77,6 +77,7 @@ NETWORKS = {
         IMAGE,
         stacked(IMAGE, [Conv2d(3, 3, stride=2, padding=8, border="circular"), AveragePool(4)], 2, "tanh"),
     ),
+    "layer norm of one unit": ((3,), stacked((3,), dense(1, 4), 3, "tanh", LayerNorm())),
     "repeated layers": ((4,), [*[Dense(4), Nonlinearity("tanh")] * 3, Dense(2)]),
     "average at first": (
         IMAGE,
@@ -292,6 +293,28 @@ def test_a_copy_goes_on_as_the_original_and_leaves_it_alone(name, copied):
     ensemble.train_step(*batch(name, 1), Optimizer("sgd", lr=0.05))
     assert copy.parameters.tobytes() == ensemble.parameters.tobytes()
     assert copy.forward(batch(name, 2)[0]).tobytes() == ensemble.forward(batch(name, 2)[0]).tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not network(name).normalizations])
+def test_the_gradient_of_a_batch_is_the_mean_of_those_of_its_samples(name):
+    """Batch Normalization alone lets samples see each other."""
+    ensemble, (inputs, labels) = network(name), batch(name)
+    losses = ensemble.loss(inputs, labels)
+    gradients = ensemble.gradients.copy()
+    singles = [(ensemble.loss(inputs[[i]], labels[[i]]), ensemble.gradients.copy()) for i in range(5)]
+    np.testing.assert_allclose(np.mean([loss for loss, _ in singles], axis=0), losses, rtol=1e-12)
+    np.testing.assert_allclose(np.mean([g for _, g in singles], axis=0), gradients, rtol=1e-9, atol=1e-13)
+
+
+def test_batch_normalization_of_a_single_value_gives_the_shift():
+    layers = [Dense(3), BatchNormalization(BatchNorm()), Dense(2)]
+    ensemble = Ensemble.of(1, 4, layers, "float64")
+    ensemble.parameters[...] = np.random.default_rng(0).standard_normal(ensemble.parameters.shape)
+    ensemble.loss(np.ones((1, 4)), np.array([0]))
+    bn = ensemble.layers[1]
+    assert (bn._y[0, 0] == bn.beta[0]).all()
+    assert not ensemble.weight_gradients[0].any()
+    assert np.isfinite(ensemble.gradients).all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

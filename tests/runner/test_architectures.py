@@ -7,6 +7,7 @@ import initlab
 from initlab.errors import UsageError
 from initlab.nn.architecture import count, network_layers
 from initlab.nn.layers import walk
+from initlab.nn.normalization import BatchNorm
 from initlab.runner.config import load_experiment
 from initlab.runner.grid import expand
 from initlab.runner.settings import NetworkSettings
@@ -90,6 +91,29 @@ def test_a_notebook_has_the_bits_of_the_command_and_company_makes_no_difference(
         assert (ours.losses == own.losses).all()
         assert (own.losses == other.losses).all()
     assert np.isfinite([history.losses for history in histories]).all()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_schemes_of_branches_and_of_rates_have_the_bits_of_a_notebook(tmp_path, optimizer):
+    """Alone, beside others, and in another process; muP's rates follow the schedule."""
+    schemes = ["mup", "he", "fixup", "skipinit", "rezero", "gpt2"]
+    path = write(tmp_path, "{hidden: 8x5, activation: relu, skip: '2, scale=learned'}")
+    overrides = [
+        f"sweep.init={schemes}",
+        "train.schedule=cosine",
+        "train.clip=1.0",
+        "train.weight_decay=0.01",
+    ]
+    overrides += [f"train.optimizer={{name: {optimizer}, lr: 0.013}}", "network.batch_norm=before"]
+    experiment = load_experiment(path, overrides)
+    here, there = (run_experiment(experiment, tmp_path / f"{n}", Choice(jobs=n)).histories for n in (0, 2))
+    how = {"hidden": "8x5", "skip": "2, scale=learned", "batch_norm": BatchNorm(), "schedule": "cosine"}
+    how |= {"clip": 1.0, "weight_decay": 0.01, "optimizer": f"{optimizer}(lr=0.013)"}
+    for row, scheme in enumerate(schemes):
+        own = initlab.train(scheme, "mnist", **how, steps=5, batch_size=16, seeds=[0, 1])
+        for seed in (0, 1):
+            assert own[seed].losses.tobytes() == here[2 * row + seed].losses.tobytes()
+            assert own[seed].losses.tobytes() == there[2 * row + seed].losses.tobytes()
 
 
 @pytest.mark.parametrize(
