@@ -3,7 +3,7 @@
 Every mistake is one line: what was given, where it stands, what is accepted, and what was perhaps meant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral
 
@@ -112,6 +112,8 @@ def unknown_name(kind: str, given: str, accepted: Iterable[str], lists: str = ""
 
     >>> unknown_name("activation", "rleu", ["relu", "tanh"])
     "unknown activation 'rleu'; did you mean 'relu'? Known: relu, tanh"
+    >>> unknown_name("condition", "he, skip", ["he", "he, skip 2"])
+    "unknown condition 'he, skip'; did you mean 'he, skip 2'? Known: 'he', 'he, skip 2'"
     >>> unknown_name("scheme", "he_nrmal", ["he", "he_normal", *"abcdefgh"], lists="initlab schemes")
     "unknown scheme 'he_nrmal'; did you mean 'he_normal'? `initlab schemes` lists all"
     """
@@ -123,8 +125,13 @@ def unknown_name(kind: str, given: str, accepted: Iterable[str], lists: str = ""
     hint = f"; did you mean {alternatives(map(repr, nearest))}? " if nearest else "; "
     known = "Known" if nearest else "known"
     return f"unknown {kind} {shortened(given)}{hint}" + (
-        f"`{lists}` lists all" if brief else f"{known}: {', '.join(names)}"
+        f"`{lists}` lists all" if brief else f"{known}: {_listed(names)}"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a row, in quotes where a comma is part of one, as in the label 'he, skip 2'."""
+    return ", ".join(map(repr, names) if any(", " in name for name in names) else names)
 
 
 def alternatives(texts: Iterable[str]) -> str:
