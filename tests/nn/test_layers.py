@@ -413,7 +413,7 @@ def test_a_layer_has_one_text(text, canonical):
         (lambda: Skip.parse("every=x"), "every must be a whole number from 1 on, not 'x'"),
         (lambda: Skip.parse("every=inf"), "every must be a whole number from 1 on, not inf"),
         (lambda: Skip.parse("every=2, every=3"), "every is given twice"),
-        (lambda: initialize([4, 4, 2], "he", skip=[2]), "every must be 1 or more"),
+        (lambda: initialize([4, 4, 2], "he", skip=[2]), "every must be a whole number from 1 on"),
         (lambda: initialize([[1, 4, 4], 3, 2], "he"), "shape \\(1, 4, 4\\), in round brackets"),
         (lambda: Ensemble.zeros(1, 5), "at least two whole numbers"),
         (lambda: Ensemble.zeros(-1, [4, 2]), "networks must be a whole number"),
