@@ -76,7 +76,7 @@ def test_a_config_with_a_skip_is_diagnosed_with_it(initlab_here, small_config):
         (["histogram", "--hidden", "conv(4, kernel=3)", "--width", "99"], "99 inputs are no square image"),
         (["depth", "--norm", "layer(place=aftr)"], "unknown place 'aftr'; did you mean 'after'?"),
         (["depth", "--norm", "layer", "--batch-norm", "after"], "give either --norm or --batch-norm"),
-        (["diagnose", "--skip", "0"], "skip: every must be 1 or more, not 0"),
+        (["diagnose", "--skip", "0"], "skip: every must be a whole number from 1 on, not 0"),
         (["diagnose", "mnist", "--skip", "1"], "give either a config, which --set changes"),
         (
             ["diagnose", "m:model", "--norm", "layer"],
