@@ -67,6 +67,21 @@ def test_a_config_with_a_skip_is_diagnosed_with_it(initlab_here, small_config):
     assert {network["skip"] for network in json.loads(done.stdout)["networks"]} == {"every=1"}
 
 
+def test_an_overview_tells_networks_of_other_skips_apart(initlab_here, small_config):
+    words = ["--set", "network.hidden=[9, 9, 9]", "--set", "sweep.network.skip=[null, 1]"]
+    done = initlab_here("diagnose", small_config, *words, "--set", "sweep.init=[he]")
+    assert done.returncode == 0, done.stderr
+    assert "".join(done.stdout.split()).count("skip(every=1)") == 1
+
+
+def test_where_no_gradient_reaches_the_last_layer_a_table_has_no_factor(initlab_here, tmp_path):
+    """Fixup begins with a last layer of zeros."""
+    few = ["--width", "10", "--depth", "4", "--skip", "2", "--activation", "relu"]
+    done = initlab_here("depth", "--init", "fixup", *few, "-o", tmp_path / "a.png")
+    assert done.returncode == 0, done.stderr
+    assert "nan" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -74,8 +89,11 @@ def test_a_config_with_a_skip_is_diagnosed_with_it(initlab_here, small_config):
         (["histogram", "--norm", "layr"], "unknown normalization 'layr'; did you mean 'layer'?"),
         (["histogram", "--hidden", "cnv(4, kernel=3)"], "unknown layer 'cnv'; did you mean 'conv(...)'?"),
         (["histogram", "--hidden", "conv(4, kernel=3)", "--width", "99"], "99 inputs are no square image"),
+        (["histogram", "--hidden", "9x2", "--depth", "3"], "give it or --depth, not both"),
+        (["diagnose", "--style", "slides"], "--style and --size are for --figure"),
         (["depth", "--norm", "layer(place=aftr)"], "unknown place 'aftr'; did you mean 'after'?"),
         (["depth", "--norm", "layer", "--batch-norm", "after"], "give either --norm or --batch-norm"),
+        (["histogram", "--skip", "every=two"], "skip: every must be a whole number from 1 on, not 'two'"),
         (["diagnose", "--skip", "0"], "skip: every must be a whole number from 1 on, not 0"),
         (["diagnose", "mnist", "--skip", "1"], "give either a config, which --set changes"),
         (
