@@ -26,7 +26,6 @@ from initlab.cli.terminal import (
     SetOption,
     app,
     number,
-    plain,
     print_json,
     print_table,
     print_text,
@@ -34,6 +33,7 @@ from initlab.cli.terminal import (
 )
 from initlab.errors import DataError, UsageError, unknown_name
 from initlab.own_code import shown
+from initlab.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
