@@ -6,8 +6,9 @@ are shown), and the SVG stands in print and where no script runs.
 
 import base64
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -106,6 +107,7 @@ class Chart:
             "labels": self.labels,
             "views": [vars(view) for view in self.views],
             "rows": self.rows,
+            "most_bands": MOST_BANDS,
         }
 
 
@@ -419,8 +421,16 @@ def _with_svg(chart: Chart) -> Chart:
     import vl_convert
 
     spec = filled(chart)
-    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    return Chart(**{**vars(chart), "svg": picture(svg.encode())})
+    svg = _renumbered(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
+    return replace(chart, svg=picture(svg.encode()))
+
+
+def _renumbered(svg: str) -> str:
+    """The picture with its own numbers of clip paths, which Vega counts on from one picture to the next."""
+    numbers: dict[str, int] = {}
+    return re.sub(
+        r"\b(clip|gradient_)(\d+)\b", lambda m: f"{m[1]}{numbers.setdefault(m[0], len(numbers))}", svg
+    )
 
 
 def filled(chart: Chart) -> Spec:

@@ -115,7 +115,8 @@
     spec() {
       const spec = adapted(this.chart.spec);
       const view = this.view;
-      const y = this.isLog ? { type: "log" } : view.top === null ? { zero: false } : { domain: [0, view.top] };
+      const rows = rowsOf(view, this.isLog);
+      const y = { type: this.isLog ? "log" : "linear", domain: this.span(rows), nice: this.isLog || view.top === null };
       const last = Math.max(...view.curves.map((curve) => curve.step[curve.step.length - 1]), ...view.marks.map((mark) => mark.step), 1);
       const x = { nice: false, domain: [this.from ?? 0, Math.max(this.to ?? last, (this.from ?? 0) + 1)] };
       const visit = (layer) => {
@@ -129,8 +130,18 @@
       spec.width = widthOf(this.figure);
       spec.height = Math.max(240, Math.min(420, 0.55 * spec.width));
       spec.params[0].value = this.hidden();
-      spec.datasets = { curves: rowsOf(view, this.isLog), marks: view.marks, cursor: [] };
+      spec.datasets = { curves: rows, marks: view.marks, cursor: [] };
       return spec;
+    }
+
+    // Of the vertical axis: all curves, or, on a linear axis of losses, nearly all; see `axis_top` in loss.py.
+    span(rows) {
+      if (!rows.length) return [1, 2];
+      if (!this.isLog && this.view.top !== null) return [0, this.view.top];
+      const bands = this.chart.labels.length <= this.chart.most_bands;
+      const low = rows.reduce((least, row) => Math.min(least, bands ? row.low : row.mean), Infinity);
+      const high = rows.reduce((most, row) => Math.max(most, bands ? row.high : row.mean), -Infinity);
+      return low < high ? [low, high] : this.isLog ? [low / 2, 2 * low] : [low - 1, low + 1];
     }
 
     async draw() {

@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
-from initlab.registry import parameters_of
 from initlab.runner.grid import Run, short_name
 from initlab.runner.results import Results
 from initlab.runner.settings import Settings
@@ -84,9 +82,7 @@ def _training(settings: Sequence[Settings]) -> str:
 
 
 def _rate(settings: Settings) -> float:
-    """The learning rate; settings leave out what is the default."""
-    optimizer = settings.train.optimizer
-    return float(optimizer.arguments.get("lr", parameters_of(OPTIMIZERS[optimizer.name])["lr"].default))
+    return settings.train.optimizer.arguments["lr"]
 
 
 def _common(values: Iterable[str], many: str) -> str:
