@@ -7,7 +7,7 @@ are shown), and the SVG stands in print and where no script runs.
 import base64
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure as MatplotlibFigure
 
 from initlab.nn.arrays import FloatArray
 from initlab.plotting.conditions import MOST_NAMED
-from initlab.plotting.loss import axis_top, seed_curves
+from initlab.plotting.loss import axis_top, loss_figure, seed_curves
 from initlab.plotting.style import Look, distinct_looks, figure_style, render
 from initlab.plotting.tracking import Value, seed_values
 from initlab.tables import plain
@@ -28,6 +29,7 @@ from initlab.training.tracking import TRACKED
 MOST_POINTS = 500  # of a curve: as many as a wide screen shows side by side
 _MOST_IN_ALL = 40_000  # of all curves of a view: about a megabyte, drawn in half a second
 _FEWEST = 20
+_LARGEST_SVG = 1_000_000  # bytes; of hundreds of curves it would outweigh the page
 MOST_BANDS = 12  # more bands would cover each other
 _MOST_LAYERS = 4  # whose numbers can be chosen; of more, these are spread over the depth
 _LOG_FROM = 100.0  # a ratio of the largest to the smallest value, from which an axis is logarithmic
@@ -117,8 +119,6 @@ def loss_chart(conditions: Sequence[Condition]) -> Chart:
     Args:
         conditions: of which at least one has a history.
     """
-    from initlab.plotting.loss import loss_figure
-
     most = _most_points(sum(bool(condition.finished) for condition in conditions))
     curves = [
         _curve(i, *seed_curves(condition), most)
@@ -126,16 +126,18 @@ def loss_chart(conditions: Sequence[Condition]) -> Chart:
         if condition.finished
     ]
     view = View(
-        name="loss of each step's batch, before its update",
+        name="training loss",
         log=False,
         top=axis_top(conditions),
         every=_every(map(len, (h.losses for c in conditions for h in c.finished)), most),
         curves=curves,
         marks=_marks(conditions),
     )
-    with figure_style(svg_text=True):
-        svg = render(loss_figure(conditions), "svg")
-    return _curve_chart("Training loss", conditions, [view], picture(svg))
+    chart = _curve_chart("Training loss", conditions, [view], figure_picture(lambda: loss_figure(conditions)))
+    chart.notes.append(
+        "The loss of a step is that of its batch, before the update on it, smoothed over 11 steps."
+    )
+    return chart
 
 
 def layer_chart(conditions: Sequence[Condition]) -> Chart | None:
@@ -202,9 +204,9 @@ def _curve_notes(conditions: Sequence[Condition], views: Sequence[View]) -> list
         notes.append("A cross at the upper edge marks the step at which a network diverged.")
     every = max(view.every for view in views)
     if every > 1:
+        band = ", and the band their smallest and largest value" if several and bands else ""
         notes.append(
-            f"Curves are thinned: a point stands for up to {every} steps. The line has their mean, and the "
-            "band their smallest and largest value."
+            f"Curves are thinned: a point stands for up to {every} steps. The line has their mean{band}."
         )
     return notes
 
@@ -464,6 +466,22 @@ def _replaced(tree: Any, name: str, value: Any) -> Any:
     return [_replaced(item, name, value) for item in tree] if isinstance(tree, list) else tree
 
 
-def picture(svg: bytes) -> str:
-    """An SVG as a `data:` address: an image runs no script, and shares no names with the page."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+def picture(content: bytes, kind: str = "svg+xml") -> str:
+    """A picture as a `data:` address: an image runs no script, and shares no names with the page.
+
+    Args:
+        content: of its file.
+        kind: of the file, as in its media type.
+    """
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def figure_picture(draw: Callable[[], MatplotlibFigure]) -> str:
+    """A figure of ours as a `data:` address: an SVG, or, where that would be very large, a PNG.
+
+    Args:
+        draw: makes the figure.
+    """
+    with figure_style(svg_text=True):
+        svg = render(draw(), "svg")
+        return picture(svg) if len(svg) <= _LARGEST_SVG else picture(render(draw(), "png"), "png")

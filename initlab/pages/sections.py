@@ -9,10 +9,9 @@ from typing import Any
 
 from initlab.diagnosis.verdict import Diagnosis
 from initlab.errors import UsageError
-from initlab.pages.charts import Chart, accuracy_chart, layer_chart, loss_chart, picture
+from initlab.pages.charts import Chart, accuracy_chart, figure_picture, layer_chart, loss_chart
 from initlab.pages.sentences import compared, outcomes
 from initlab.plotting.loss import finding
-from initlab.plotting.style import figure_style, render
 from initlab.runner.boundary_tables import boundary_table
 from initlab.runner.cases import cases_of
 from initlab.runner.columns import columns, flattened
@@ -142,8 +141,7 @@ def _histogram(results: Results) -> tuple[str, str]:
     """The picture, or why there is none."""
     try:
         check_histogram(results.experiment)
-        with figure_style(svg_text=True):
-            return picture(render(draw_histogram(results.experiment), "svg")), ""
+        return figure_picture(lambda: draw_histogram(results.experiment)), ""
     except UsageError as error:
         return "", f"{error}."
 

@@ -1,8 +1,8 @@
 """Sentences of a page: the settings and outcomes of runs -> what was compared, computed and not written."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from initlab.own_code import shown
 from initlab.runner.grid import Run, short_name
@@ -10,7 +10,6 @@ from initlab.runner.results import Results
 from initlab.runner.settings import Settings
 
 _MOST_VALUES = 6  # of a setting, that a sentence lists
-Value = TypeVar("Value", bound=Hashable)
 
 
 def compared(results: Results) -> str:
@@ -50,45 +49,42 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _network(settings: Sequence[Settings]) -> str:
-    layers = _common((_layers(each) for each in settings), "hidden layers")
-    activation = _common((shown(each.network.activation) for each in settings), "activation functions")
-    more = [*_extras(settings)]
-    return f"Hidden layers: {layers}; activation: {activation}{''.join(f'; {part}' for part in more)}."
+    facts = {
+        "hidden layers": _common(map(_layers, settings)),
+        "activation": _common(shown(each.network.activation) for each in settings),
+        "normalization": _common(str(each.network.normalization) for each in settings),
+        "skip connections": _common(str(each.network.skip) for each in settings),
+    }
+    return _fact_line(facts)
 
 
 def _layers(settings: Settings) -> str:
     network = settings.network
-    return (
-        f"{network.width}x{network.depth}" if network.width else " ".join(map(str, network.hidden)) or "none"
-    )
-
-
-def _extras(settings: Sequence[Settings]) -> Iterable[str]:
-    norms = {str(each.network.normalization or "none") for each in settings}
-    skips = {str(each.network.skip or "none") for each in settings}
-    if norms != {"none"}:
-        yield f"normalization: {_common(norms, 'normalizations')}"
-    if skips != {"none"}:
-        yield f"skip connections: {_common(skips, 'skip connections')}"
+    layers = " ".join(map(str, network.hidden)) or "none"
+    return f"{network.width}x{network.depth}" if network.width else layers
 
 
 def _training(settings: Sequence[Settings]) -> str:
-    data = _common((each.data.path or each.data.name for each in settings), "datasets")
-    steps = _common((f"{each.train.steps:,}" for each in settings), "numbers of")
-    size = _common((f"{each.train.batch_size:,}" for each in settings), "different numbers of")
-    name = _common((each.train.optimizer.name for each in settings), "optimizers")
-    rate = _common((f"{_rate(each):g}" for each in settings), "of different values")
-    return f"Training on {data}: {steps} steps of {size} examples by {name}, learning rate {rate}."
+    trains = [each.train for each in settings]
+    facts = {
+        "data": _common(Path(each.data.path or each.data.name).name for each in settings),
+        "steps": _common(f"{train.steps:,}" for train in trains),
+        "batch size": _common(f"{train.batch_size:,}" for train in trains),
+        "optimizer": _common(train.optimizer.name for train in trains),
+        "learning rate": _common(f"{train.optimizer.arguments['lr']:g}" for train in trains),
+    }
+    return _fact_line(facts)
 
 
-def _rate(settings: Settings) -> float:
-    return settings.train.optimizer.arguments["lr"]
+def _fact_line(facts: dict[str, str]) -> str:
+    line = "; ".join(f"{name}: {value}" for name, value in facts.items() if value != "None")
+    return f"{line[0].upper()}{line[1:]}."
 
 
-def _common(values: Iterable[str], many: str) -> str:
+def _common(values: Iterable[str]) -> str:
     """The value that all have, or how many different ones there are."""
     different = list(dict.fromkeys(values))
-    return different[0] if len(different) == 1 else f"{len(different)} {many}"
+    return different[0] if len(different) == 1 else f"{len(different)} values"
 
 
 def outcomes(results: Results) -> str:

@@ -78,7 +78,7 @@ def test_the_page_holds_tables_charts_config_and_origin(tmp_path, small_config, 
     page = Page(report(trained(tmp_path, small_config, "train.track_every=20", "name=small")))
     for part in (
         "6 networks: weights from he, std=0.01 and huge; 2 seeds. Hidden layers: 8x2; activation: relu.",
-        "100 steps of 16 examples by sgd, learning rate 0.1.",
+        "Data: small; steps: 100; batch size: 16; optimizer: sgd; learning rate: 0.1.",
         "4 finished, 2 diverged.",
         "2 of 2, at step",
         "does not train",
