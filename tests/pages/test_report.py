@@ -240,6 +240,38 @@ def test_a_browser_draws_the_charts_without_complaint(tmp_path, small_config, re
     assert dom.count("<canvas") == 3
 
 
+STEPS = """
+<p id=result></p><script>addEventListener('load', () => setTimeout(async () => {
+  const figure = document.querySelector('[data-chart="0"]'), plot = figure.querySelector('.plot');
+  const wait = () => new Promise((done) => setTimeout(done, 300));
+  const press = (key) => plot.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  const seen = [];
+  press('ArrowRight'); press('ArrowRight'); await wait();
+  seen.push(figure.querySelector('.reading').textContent);
+  const [log] = figure.querySelectorAll('.tools input');
+  log.click(); await wait();
+  const box = figure.querySelector('.legend input');
+  box.click(); await wait();
+  press('ArrowRight'); await wait();
+  seen.push(figure.querySelector('.reading').textContent);
+  document.getElementById('result').textContent = seen.join(' | ');
+}, 500));</script>
+"""
+
+
+@browser
+def test_the_keyboard_reads_curves_and_hides_them(tmp_path, small_config, report):
+    page = tmp_path / "page.html"
+    results = trained(tmp_path, small_config)
+    page.write_text(re.sub("<meta http-equiv[^>]*>", "", report(results)) + STEPS)
+    dom, console = browse(tmp_path, page, "--dump-dom", "--window-size=1000,3000")
+    mean = np.mean([history.smoothed() for history in results.of("he").histories], axis=0)
+    first, second = re.search('id="result">([^<]*)<', dom).group(1).split(" | ")
+    assert first.startswith(f"he, step 1: {mean[1]:.4g}, over seeds ")
+    assert second.startswith("std=0.01, step 0: ")
+    assert console == []
+
+
 @browser
 def test_no_page_is_wider_than_a_phone(tmp_path, small_config, report):
     """The browser's own window has a least width, so the phone is a frame in a page."""
