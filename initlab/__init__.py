@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
     from initlab.own_code import activation, scheme
+    from initlab.pages.report import report
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.histograms import histogram_figure
     from initlab.plotting.loss import loss_figure
@@ -76,6 +77,7 @@ _HOMES = {
     "phase": "initlab.theory.mean_field",
     "predict_correlations": "initlab.theory.layers",
     "predict_layers": "initlab.theory.layers",
+    "report": "initlab.pages.report",
     "run_experiment": "initlab.runner.sweep",
     "scheme": "initlab.own_code",
     "train": "initlab.training.train",
@@ -113,6 +115,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "load_experiment",
     "run_experiment",
     "load_results",
+    "report",
     "Claim",
 ]
 

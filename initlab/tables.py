@@ -157,6 +157,15 @@ def _is_numeric(column: Sequence[str]) -> bool:
     return 2 * sum(bool(re.match(r"[-+.]?\d", cell)) for cell in cells) >= len(cells)
 
 
+def plain(text: str) -> str:
+    """A text from a file as it is shown: what could steer a terminal or turn a line around is spelt out.
+
+    >>> plain("\x1b[2Jhe")
+    '\\\\x1b[2Jhe'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def html_table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of text as an HTML table, the first being its header.
 

@@ -24,6 +24,7 @@ FLOORS = {
     "plotting": 4,
     "runner": 5,
     "gallery": 6,
+    "pages": 6,
     "frameworks": 6,
     "torch": 6,
     "flax": 6,

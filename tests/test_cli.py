@@ -60,7 +60,7 @@ def test_the_version_loads_neither_numpy_nor_matplotlib():
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        ("initlab re", "remove reproduce"),
+        ("initlab re", "report remove reproduce"),
         ("initlab run mnist --js", "--json"),
         ("initlab run m", "mnist mine.yaml"),
         ("initlab config show sc", "schedules schemes schemes_sigmoid schemes_unscaled"),

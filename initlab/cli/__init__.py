@@ -18,6 +18,7 @@ from initlab.cli import run
 from initlab.cli import histogram
 from initlab.cli import depth
 from initlab.cli import plot
+from initlab.cli import report
 from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
@@ -37,6 +38,7 @@ __all__ = [
     "main",
     "plot",
     "records",
+    "report",
     "run",
     "schemes",
 ]

@@ -1,7 +1,7 @@
 """`initlab diagnose`: the symptoms of a network before training, and a cure."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,6 @@ from initlab.cli.terminal import (
     SetOption,
     app,
     number,
-    plain,
     print_json,
     print_table,
     print_text,
@@ -34,16 +33,14 @@ from initlab.cli.terminal import (
 )
 from initlab.errors import DataError, UsageError, require, unknown_name
 from initlab.own_code import shown
+from initlab.tables import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from initlab.diagnosis.criteria import Answer
     from initlab.diagnosis.verdict import Cure, Diagnosis
-    from initlab.init.per_layer import Initialization
-    from initlab.nn.architecture import Skip
-    from initlab.nn.normalization import Norm
-    from initlab.runner.settings import DataSettings
+    from initlab.runner.cases import Case
     from initlab.training.history import History
 
 
@@ -131,6 +128,9 @@ def diagnose(
     Names the symptoms before training, and a start that was diagnosed in the same way and is healthy. All
     numbers are medians over networks. The verdict holds for some hundred steps at a good learning rate.
     """
+    from initlab.runner.cases import cases_of
+    from initlab.runner.config import load_experiment
+
     require(figure is not None or (style == "screen" and size is None), "--style and --size are for --figure")
     drawing = Drawing(target=figure, style=style, size=size, option="--figure") if figure else None
     if config is not None and is_reference(str(config)):
@@ -147,7 +147,7 @@ def diagnose(
         raise UsageError(f"--data {data} is for a model of your own, MODULE:MODEL, which {given} is not")
     if config is not None:
         _refuse_beside_a_config(config, bool(init or activation or hidden or norm or skip or data), optimizer)
-        cases = _cases_of_config(config, overrides or [], allow_code)
+        cases = cases_of(load_experiment(config, overrides or [], allow_code=allow_code))
     elif overrides:
         raise UsageError("--set changes a config, but no config is given")
     else:
@@ -185,63 +185,6 @@ def _refuse_beside_a_config(config: Path, has_options: bool, optimizer: str | No
         raise UsageError("the config names the optimizer; change it by --set train.optimizer=...")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Case:
-    """A network that is to be diagnosed, and its data."""
-
-    start: "Initialization"
-    activation: str
-    hidden: tuple[int | str, ...]
-    data: "DataSettings"
-    optimizer: str
-    batch_norm: "Norm | None" = None
-    skip: "Skip | None" = None
-
-    def diagnosis(self, samples: int, seeds: int) -> "Diagnosis":
-        from initlab.diagnosis.verdict import diagnose as diagnose_network
-
-        examples = self.data.examples("float64")
-        inputs, labels = examples.train_inputs[:samples], examples.train_labels[:samples]
-        return diagnose_network(
-            self.start,
-            self.activation,
-            self.hidden,
-            inputs,
-            labels,
-            seeds=seeds,
-            batch_norm=self.batch_norm,
-            skip=self.skip,
-            optimizer=self.optimizer,
-        )
-
-    def trial(self, diagnosis: "Diagnosis", steps: int | None) -> "dict[str, History]":
-        if steps is None:
-            return {}
-        from initlab.diagnosis.trial import try_out
-
-        return try_out(diagnosis, self.data.examples("float32"), steps)
-
-
-def _cases_of_config(config: Path, overrides: "Sequence[str]", allow_code: bool) -> list[_Case]:
-    from initlab.nn.architecture import as_skip
-    from initlab.runner.config import load_experiment
-
-    experiment = load_experiment(config, overrides, allow_code=allow_code)
-    points = [settings for _, settings in experiment.points()]
-    return _distinct(
-        _Case(
-            start=settings.init.initialization,
-            activation=settings.network.activation,
-            hidden=settings.network.hidden,
-            data=settings.data,
-            batch_norm=settings.network.normalization,
-            skip=as_skip(settings.network.skip),
-            optimizer=settings.train.optimizer.name,
-        )
-        for settings in points
-    )
-
-
 def _cases_of_options(
     init: "Sequence[str]",
     activation: "Sequence[str]",
@@ -250,12 +193,13 @@ def _cases_of_options(
     skip: str | None,
     data: str,
     optimizer: str,
-) -> list[_Case]:
+) -> "list[Case]":
     from initlab.data.datasets import DATASETS, canonical_name, is_dataset_name
     from initlab.init.per_layer import Initialization
     from initlab.nn.activations import ACTIVATIONS
     from initlab.nn.architecture import Skip, hidden_sizes
     from initlab.nn.normalization import parse_norm
+    from initlab.runner.cases import Case, distinct
     from initlab.runner.settings import DataSettings
 
     if not is_dataset_name(data) and not os.path.exists(data):
@@ -264,8 +208,8 @@ def _cases_of_options(
     source = DataSettings(name=canonical_name(data)) if is_dataset_name(data) else DataSettings(path=data)
     sizes = hidden_sizes(hidden)
     norms, skips = parse_norm(norm) if norm else None, Skip.parse(skip) if skip else None
-    return _distinct(
-        _Case(
+    return distinct(
+        Case(
             start=Initialization.of(text),
             activation=name,
             hidden=sizes,
@@ -277,10 +221,6 @@ def _cases_of_options(
         for name in map(ACTIVATIONS.resolve, activation)
         for text in init
     )
-
-
-def _distinct(cases: "Iterable[_Case]") -> list[_Case]:
-    return list(dict.fromkeys(cases))
 
 
 def _print_overview(diagnoses: "Sequence[Diagnosis]", trials: "Sequence[dict[str, History]]") -> None:

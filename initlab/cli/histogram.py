@@ -32,7 +32,6 @@ from initlab.cli.terminal import (
     app,
     file_name,
     number,
-    plain,
     print_json,
     print_table,
     repeated,
@@ -40,6 +39,7 @@ from initlab.cli.terminal import (
 )
 from initlab.errors import UsageError, require
 from initlab.own_code import shown
+from initlab.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -16,12 +16,12 @@ from initlab.cli.terminal import (
     app,
     fail,
     make_folder_of,
-    plain,
     print_json,
     print_table,
     say,
 )
 from initlab.errors import UsageError, require, shortened, unknown_name
+from initlab.tables import plain
 
 if TYPE_CHECKING:
     from initlab.runner.pairs import Pairing

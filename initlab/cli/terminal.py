@@ -18,6 +18,7 @@ from initlab import __version__
 from initlab.cli.parsing import Commands
 from initlab.errors import StorageError, UsageError
 from initlab.registry import parts_of
+from initlab.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,15 +100,6 @@ def number(value: object, digits: int = 5) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}g}" if isinstance(value, float) else plain(str(value))
-
-
-def plain(text: str) -> str:
-    """A text from a file for the screen: control characters, which could steer a terminal, are spelt out.
-
-    >>> plain("\x1b[2Jhe")
-    '\\\\x1b[2Jhe'
-    """
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def print_json(value: Any) -> None:

@@ -200,14 +200,14 @@ class Diagnosis:
         return verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
 
     def __repr__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(*self._summary(), strict=True)]
-        rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._summary()]
-        return "\n".join([self._headline(), *rows, *self._conclusions()])
+        widths = [max(map(len, column)) for column in zip(*self.summary(), strict=True)]
+        rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self.summary()]
+        return "\n".join([self.headline(), *rows, *self.conclusions()])
 
     def _repr_html_(self) -> str:
-        conclusions = "<br>".join(map(escape, self._conclusions()))
-        table = html_table([["", "question", "worst"], *self._summary()])
-        return f"<p><b>{escape(self._headline())}</b></p>{table}<p>{conclusions}</p>"
+        conclusions = "<br>".join(map(escape, self.conclusions()))
+        table = html_table([["", "question", "worst"], *self.summary()])
+        return f"<p><b>{escape(self.headline())}</b></p>{table}<p>{conclusions}</p>"
 
     def table(self) -> list[list[str]]:
         """The numbers of every layer, under a header; in brackets what theory says."""
@@ -219,7 +219,8 @@ class Diagnosis:
             cells[name] += f" ({predicted[layer.layer - 1]:.3g})"
         return [str(layer.layer), f"{layer.std:.3g}", *cells.values(), ", ".join(layer.words)]
 
-    def _summary(self) -> list[list[str]]:
+    def summary(self) -> list[list[str]]:
+        """For each question the answer, and the number of the layer where it is worst."""
         return summary_rows([layer.numbers for layer in self.layers])
 
     @property
@@ -232,7 +233,8 @@ class Diagnosis:
             layers += f", skip({self.skip})"
         return layers
 
-    def _headline(self) -> str:
+    def headline(self) -> str:
+        """The network and its verdict, in a line."""
         words = ", ".join(self.words)
         return (
             f"{self.start}, {shown(self.activation)}, {self.network}, {self.optimizer}: {self.verdict} "
@@ -254,7 +256,8 @@ class Diagnosis:
         }
         return [part for part, is_there in has.items() if is_there]
 
-    def _conclusions(self) -> list[str]:
+    def conclusions(self) -> list[str]:
+        """How often such a verdict was right, each symptom with its effect, and the cure; a sentence each."""
         parts = self._beyond_perceptrons()
         lines = [not_validated(parts) if parts else record_of(self.verdict, self.optimizer)]
         lines += [

@@ -70,7 +70,7 @@ def loss_figure(comparison: Comparison | Mapping[str, ArrayLike], title: str | N
     if not any(condition.histories for condition in conditions):
         takes = "loss_figure takes what `train` returns, or losses by label, as {'he': losses}"
         raise UsageError(f"there is no history to draw; {takes}")
-    title = _title(conditions) if title is None else title
+    title = finding(conditions) if title is None else title
     for place in _PLACES if len(conditions) <= _MOST_INSIDE and any_finished(conditions) else ():
         if _is_clear(_drawn(conditions, title, place)):
             return _drawn(conditions, title, place)  # anew: a layout depends on that before it
@@ -83,7 +83,7 @@ def _drawn(conditions: Sequence[Condition], title: str, place: _Place | None) ->
     figure = Figure(figsize=(7.2, 4.4) if len(conditions) <= _MOST_INSIDE else (10.5, 5.2))
     axes = figure.add_subplot()
     before, steps = _steps(conditions)
-    top = _top(conditions)
+    top = axis_top(conditions)
     _draw_conditions(axes, conditions, top, every=max(1, steps // 20))
     axes.set_ylim(0, top)
     if any_finished(conditions):
@@ -117,20 +117,24 @@ def _end(condition: Condition) -> float | None:
     return final.mean if final is not None and finished_everywhere(condition) else None
 
 
-def _curves(condition: Condition) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """Steps (T,), counted from the scheme's first look at data, and smoothed losses (seeds, T)."""
+def seed_curves(condition: Condition) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Steps (T,), counted from the scheme's first look at data, and smoothed losses (seeds, T).
+
+    Args:
+        condition: of which at least one seed finished.
+    """
     curves = np.stack([history.smoothed() for history in condition.finished])
     before = max(history.batches_before for history in condition.finished)
     return before + np.arange(curves.shape[1]), curves
 
 
 def _mean(condition: Condition) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    steps, curves = _curves(condition)
+    steps, curves = seed_curves(condition)
     return steps, curves.mean(axis=0)
 
 
 def _draw_band(axes: Axes, condition: Condition, name: str, style: Look, top: float, every: int) -> None:
-    steps, curves = _curves(condition)
+    steps, curves = seed_curves(condition)
     final = condition.final_loss
     label = name if final is None else f"{name}: ends at {_short(final.mean)}"
     if curves.max() > top:
@@ -181,7 +185,7 @@ def _add_legend(axes: Axes, conditions: Sequence[Condition], place: _Place | Non
         beside(axes, 7, _legend_title(conditions))
 
 
-def _top(conditions: Sequence[Condition]) -> float:
+def axis_top(conditions: Sequence[Condition]) -> float:
     """The upper end of the loss axis: a multiple of one half above nearly all of the smoothed curves.
 
     The 99 % quantile keeps a single spike from flattening all curves, and the median of the peaks a single
@@ -198,7 +202,7 @@ def _top(conditions: Sequence[Condition]) -> float:
     return float(np.ceil(2.0 * highest + 0.2) / 2)
 
 
-def _title(conditions: Sequence[Condition]) -> str:
+def finding(conditions: Sequence[Condition]) -> str:
     """Which condition ends lowest, as far as the 95 % intervals over seeds decide it; else what is drawn."""
     ends = {
         name_of(condition, _WIDEST_IN_TITLE): condition.final_loss

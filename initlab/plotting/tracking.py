@@ -41,7 +41,7 @@ _WORDS = {"batch_norm": "Batch Normalization"}
 Value = Callable[[dict[str, Any]], float]
 
 
-def _curves(condition: Condition, value: Value) -> tuple[FloatArray, FloatArray]:
+def seed_values(condition: Condition, value: Value) -> tuple[FloatArray, FloatArray]:
     """Steps (T,), and the value at them for each seed that was tracked to the end, (seeds, T)."""
     tracked = [history.tracked for history in condition.finished if history.tracked]
     if not tracked:
@@ -52,7 +52,7 @@ def _curves(condition: Condition, value: Value) -> tuple[FloatArray, FloatArray]
 
 def _mean(condition: Condition, value: Value) -> tuple[FloatArray, FloatArray]:
     """Steps (T,), and the mean over seeds at them (T,)."""
-    steps, curves = _curves(condition, value)
+    steps, curves = seed_values(condition, value)
     return steps, curves.mean(axis=0) if len(curves) else steps
 
 
@@ -64,7 +64,7 @@ def _end(condition: Condition, value: Value) -> float | None:
 
 def _draw(axes: Axes, condition: Condition, style: Look, value: Value, label: str) -> None:
     """The mean over seeds, and a band from the smallest to the largest."""
-    steps, curves = _curves(condition, value)
+    steps, curves = seed_values(condition, value)
     if len(curves):
         mean_and_range(axes, steps, curves, style, label)
 
@@ -142,7 +142,9 @@ def distinct_units_figure(comparison: Comparison) -> Figure:
         UsageError: when nothing was tracked.
     """
     conditions = _tracked_conditions(comparison)
-    highest = max((_curves(each, _first_distinct_units)[1].max(initial=1) for each in conditions), default=1)
+    highest = max(
+        (seed_values(each, _first_distinct_units)[1].max(initial=1) for each in conditions), default=1
+    )
     figure, axes = _one_panel(conditions, _first_distinct_units, 4.0, 1.1 * float(highest), worst=0.9)
     if any_finished(conditions):
         axes.set_ylim(bottom=0.9)  # a layer has one distinct unit at least

@@ -112,7 +112,8 @@ def tracked_rows(conditions: Sequence[Condition]) -> tuple[list[str], list[list[
         for condition in conditions
         for history in condition.histories
         for entry in history.tracked or []
-        for layer, values in enumerate(zip(*entry["layers"].values(), strict=True), start=1)
+        # By name: a record has its keys in another order than a fresh history.
+        for layer, values in enumerate(zip(*(entry["layers"][name] for name in TRACKED), strict=True), 1)
     ]
     return ["label", "seed", "step", "layer", "train_accuracy", *TRACKED], rows
 

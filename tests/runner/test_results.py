@@ -125,3 +125,20 @@ def test_the_table_of_layers_goes_with_the_tracking(experiment, tmp_path):
     assert path.exists()
     run_experiment(Experiment(config), tmp_path, HERE)
     assert not path.exists()
+
+
+def test_a_table_of_layers_has_the_same_columns_when_records_are_read_again(tmp_path, small_data):
+    experiment = Experiment(
+        name="small",
+        data={"path": small_data},
+        network={"hidden": [8, 8], "activation": "relu"},
+        train={"steps": 4, "batch_size": 16, "optimizer": {"name": "sgd", "lr": 0.1}, "track_every": 2},
+        sweep={"init": ["he"]},
+    )
+    trained = run_experiment(experiment, tmp_path, HERE)
+    written = (tmp_path / "small/layers.csv").read_bytes()
+    load_results(tmp_path / "small").write_tables()
+    assert (tmp_path / "small/layers.csv").read_bytes() == written
+    (history,) = trained.histories
+    first = dict(zip(*(line.split(",") for line in written.decode().splitlines()[:2]), strict=True))
+    assert float(first["std"]) == pytest.approx(history.tracked[0]["layers"]["std"][0], rel=1e-5)

@@ -1,0 +1,1 @@
+"""Pages: results -> self-contained HTML, which opens from disk and asks no network."""

@@ -1,0 +1,66 @@
+"""The report of experiments: their results -> one HTML file to look at and to pass on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from initlab.errors import StorageError, UsageError, require
+from initlab.files import write_shared
+from initlab.runner.results import Results, load_results
+
+
+def report(
+    results: Results | str | Path | Sequence[Results | str | Path], target: str | Path | None = None
+) -> str:
+    """One HTML page of an experiment, or of several side by side: charts, tables, diagnoses, config, origin.
+
+    Args:
+        results: of `run_experiment` or `load_results`, or an experiment's folder, as "results/mnist"; or a
+            list of these.
+        target: the file to write, in an existing folder; none by default.
+
+    Returns:
+        The text of the page. The same results give the same text.
+
+    Raises:
+        UsageError: without the packages of the extra `report`, or with no results.
+        StorageError: when the file cannot be written.
+
+    >>> report([])
+    Traceback (most recent call last):
+        ...
+    initlab.errors.UsageError: a report needs the results of an experiment, as in report("results/mnist")
+    """
+    given = [results] if isinstance(results, Results | str | Path) else list(results)
+    require(bool(given), 'a report needs the results of an experiment, as in report("results/mnist")')
+    require_extra()
+    from initlab.pages.html import rendered
+    from initlab.pages.sections import section, side_by_side
+
+    loaded = [each if isinstance(each, Results) else load_results(each) for each in given]
+    together = side_by_side(loaded) if len(loaded) > 1 else None
+    page = rendered(
+        " and ".join(each.experiment.name for each in loaded), list(map(section, loaded)), together
+    )
+    if target is not None:
+        _write(Path(target), page)
+    return page
+
+
+def _write(target: Path, page: str) -> None:
+    try:
+        write_shared(target, page.encode())
+    except OSError as error:
+        raise StorageError(f"{target}: cannot write: {error.strerror or error}") from error
+
+
+def require_extra() -> None:
+    """Refuse a report where the packages that it needs are not installed.
+
+    Raises:
+        UsageError: which says how to install them.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError:
+        raise UsageError("a report needs Jinja2 and vl-convert: pip install 'initlab[report]'") from None

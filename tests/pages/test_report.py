@@ -1,0 +1,290 @@
+"""The report as a reader opens it: one file that asks nothing of a network, and runs nobody's text."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from initlab.errors import UsageError
+from initlab.pages import report as pages
+from initlab.pages.charts import MOST_POINTS, loss_chart, thinned
+from initlab.runner.config import load_experiment
+from initlab.runner.sweep import Choice, run_experiment
+from initlab.training.history import Condition, History
+
+CHROMIUM = shutil.which("chromium")
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "]]><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "\u202e{{ 7*7 }} {% x %}",
+    '" onmouseover="alert(1)',
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its text outside of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self.inside = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, _tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def extra():
+    pytest.importorskip("jinja2")
+    pytest.importorskip("vl_convert")
+
+
+@pytest.fixture
+def report(extra):  # noqa: ARG001
+    return pages.report
+
+
+def trained(tmp_path, config, *overrides):
+    experiment = load_experiment(config, overrides)
+    return run_experiment(experiment, tmp_path / "results", Choice(jobs=0))
+
+
+def test_the_same_records_give_the_same_bytes(tmp_path, small_config, report):
+    results = trained(tmp_path, small_config, "train.track_every=20", "name=small")
+    first = report(results, tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text("utf-8") == first == report(tmp_path / "results/small")
+
+
+def test_the_page_holds_tables_charts_config_and_origin(tmp_path, small_config, report):
+    page = Page(report(trained(tmp_path, small_config, "train.track_every=20", "name=small")))
+    for part in (
+        "6 networks: weights from he, std=0.01 and huge; 2 seeds. Hidden layers: 8x2; activation: relu.",
+        "Data: small; steps: 100; batch size: 16; optimizer: sgd; learning rate: 0.1.",
+        "4 finished, 2 diverged.",
+        "2 of 2, at step",
+        "does not train",
+        "Layers through training",
+        "Diagnosis before training",
+        "batch_size: 16",
+        "initlab run small.yaml",
+    ):
+        assert part in page.text
+    titles = ["Results", "Numbers of each condition", "Runs", "Points of the chart: Training loss"]
+    assert [title for title in (*titles, "Tracked layers", "Origin") if title not in page.text] == []
+    assert len(page.all("table")) >= 6
+    assert len(page.all("img")) == 4  # each chart as a picture too, and the histograms
+    assert all(image["alt"] for image in page.all("img"))
+
+
+def test_the_name_of_the_machine_is_not_told(tmp_path, small_config, report, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: "secret-machine")
+    results = trained(tmp_path, small_config)
+    assert "secret-machine" in str(results.store.sessions())
+    assert "secret-machine" not in report(results)
+
+
+def test_texts_of_a_person_are_inert(tmp_path, small_config, report):
+    config = small_config.read_text().replace(
+        '[he, std=0.01, {scheme: "normal(std=1e6)", label: huge}]', "[he]"
+    )
+    small_config.write_text(config)
+    results = trained(tmp_path, small_config)
+    (group,) = results.groups
+    renamed = [
+        type(group)(condition=relabelled(group.condition, text), runs=1, failed=()) for text in HOSTILE
+    ]
+    object.__setattr__(results, "groups", renamed)
+    results.experiment.description = HOSTILE[0]
+    text = report(results)
+    page = Page(text)
+    assert len(page.all("script")) == 3
+    assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
+    assert not [a for a in page.all("a") if not a["href"].startswith("#")]
+    assert "\u202e" not in text
+    shown = [HOSTILE[0], HOSTILE[1], HOSTILE[2], r"\u202e{{ 7*7 }} {% x %}", HOSTILE[4]]
+    assert [words for words in shown if words not in page.text] == []
+
+
+def relabelled(condition, label):
+    return Condition(label=label, scheme=condition.scheme, histories=condition.histories)
+
+
+def test_nothing_is_asked_of_a_network(tmp_path, small_config, report):
+    page = Page(report(trained(tmp_path, small_config)))
+    (policy,) = [meta["content"] for meta in page.all("meta") if "http-equiv" in meta]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    addresses = [a[key] for _, a in page.elements for key in ("src", "href", "data", "action") if key in a]
+    assert not [
+        address for address in addresses if not address.startswith(("data:image/svg+xml;base64,", "#"))
+    ]
+
+
+@pytest.mark.usefixtures("extra")
+def test_long_curves_are_thinned_and_the_page_tells_it():
+    losses = 1 + np.sin(np.arange(2345)) / 9
+    losses[1234] = 7.0
+    histories = tuple(History(losses=losses * k, seed=k) for k in (1, 2))
+    chart = loss_chart([Condition(label="he", scheme="he", histories=histories)])
+    (curve,) = chart.views[0].curves
+    assert len(curve["step"]) <= MOST_POINTS
+    assert max(curve["high"]) == pytest.approx(2 * histories[0].smoothed().max(), rel=1e-5)
+    assert any("a point stands for up to 5 steps" in note for note in chart.notes)
+
+
+def test_thinning_keeps_short_curves_as_they_are():
+    values = np.random.default_rng(0).random((3, 400))
+    curve = thinned(np.arange(400), *values, 500)
+    assert np.array_equal([curve[name] for name in ("mean", "low", "high")], values)
+
+
+@pytest.mark.usefixtures("extra")
+def test_many_conditions_stay_a_page_that_loads():
+    histories = [History(losses=np.linspace(2, 1, 2000), seed=seed) for seed in range(5)]
+    conditions = [Condition(label=f"c{i}", scheme="he", histories=tuple(histories)) for i in range(400)]
+    chart = loss_chart(conditions)
+    assert sum(len(curve["step"]) for curve in chart.views[0].curves) <= 40_000
+
+
+def test_several_experiments_stand_side_by_side(tmp_path, small_config, report):
+    first = trained(tmp_path, small_config)
+    second = trained(tmp_path, small_config, "name=fast", "train.optimizer.lr=0.3")
+    page = Page(report([first, second]))
+    for part in ("small and fast", "Side by side", "train.optimizer.lr", "fast: he"):
+        assert part in page.text
+    assert {"#section-1", "#section-2", "#section-3"} <= {a["href"] for a in page.all("a")}
+
+
+def test_networks_that_all_diverge_have_a_page(tmp_path, small_config, report):
+    results = trained(tmp_path, small_config, "sweep.init=['normal(std=1e6)']", "name=small")
+    assert "2 diverged." in Page(report(results)).text
+
+
+def test_without_the_extra_a_message_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    with pytest.raises(UsageError, match=r"pip install 'initlab\[report\]'"):
+        pages.report("results/anything")
+
+
+@pytest.mark.usefixtures("extra")
+def test_the_command_writes_the_page(tmp_path, small_config, initlab_here, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path, small_config)
+    for words in (["results/small"], ["small"], ["small", "-o", "new/page.html"]):
+        assert initlab_here("report", *words).returncode == 0
+    pages = [(tmp_path / name).read_bytes() for name in ("results/small/report.html", "new/page.html")]
+    assert pages[0] == pages[1]
+    for words, code, message in (
+        (["smal"], 2, "did you mean 'small'?"),
+        (["results/smal"], 2, "did you mean 'small'?"),
+        (["nowhere/small"], 5, "no such folder of results"),
+        (["small", "-o", "page.pdf"], 2, "--output page.pdf: the name must end in .html"),
+        (["small", "-o", str(small_config / "page.html")], 5, "not a folder"),
+    ):
+        done = initlab_here("report", *words)
+        assert (done.returncode, message in done.stderr) == (code, True), done.stderr
+
+
+def browse(tmp_path, page, *options):
+    """What the browser prints, and what its console says."""
+    done = subprocess.run(
+        [
+            *(
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--enable-logging=stderr",
+                "--hide-scrollbars",
+            ),
+            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000"),
+            *("--host-resolver-rules=MAP * ~NOTFOUND", *options, page.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+
+
+@browser
+@pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
+def test_a_browser_draws_the_charts_without_complaint(tmp_path, small_config, report, scheme):
+    page = tmp_path / "page.html"
+    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), page)
+    look = f"--blink-settings=preferredColorScheme={scheme}"
+    dom, console = browse(tmp_path, page, "--dump-dom", "--window-size=1000,3000", look)
+    assert console == []
+    assert dom.count("<canvas") == 3
+
+
+STEPS = """
+<p id=result></p><script>addEventListener('load', () => setTimeout(async () => {
+  const figure = document.querySelector('[data-chart="0"]'), plot = figure.querySelector('.plot');
+  const wait = () => new Promise((done) => setTimeout(done, 300));
+  const press = (key) => plot.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  const seen = [];
+  press('ArrowRight'); press('ArrowRight'); await wait();
+  seen.push(figure.querySelector('.reading').textContent);
+  const [log] = figure.querySelectorAll('.tools input');
+  log.click(); await wait();
+  const box = figure.querySelector('.legend input');
+  box.click(); await wait();
+  press('ArrowRight'); await wait();
+  seen.push(figure.querySelector('.reading').textContent);
+  document.getElementById('result').textContent = seen.join(' | ');
+}, 500));</script>
+"""
+
+
+@browser
+def test_the_keyboard_reads_curves_and_hides_them(tmp_path, small_config, report):
+    page = tmp_path / "page.html"
+    results = trained(tmp_path, small_config)
+    page.write_text(re.sub("<meta http-equiv[^>]*>", "", report(results)) + STEPS)
+    dom, console = browse(tmp_path, page, "--dump-dom", "--window-size=1000,3000")
+    mean = np.mean([history.smoothed() for history in results.of("he").histories], axis=0)
+    first, second = re.search('id="result">([^<]*)<', dom).group(1).split(" | ")
+    assert first.startswith(f"he, step 1: {mean[1]:.4g}, over seeds ")
+    assert second.startswith("std=0.01, step 0: ")
+    assert console == []
+
+
+@browser
+def test_no_page_is_wider_than_a_phone(tmp_path, small_config, report):
+    """The browser's own window has a least width, so the phone is a frame in a page."""
+    page, outer = tmp_path / "page.html", tmp_path / "outer.html"
+    long = "an_endless_label_without_any_space" + 6 * "x"
+    small_config.write_text(small_config.read_text().replace("label: huge", f"label: {long}"))
+    text = report(trained(tmp_path, small_config, "train.track_every=20", "name=small"))
+    probe = "<script>addEventListener('load', () => setTimeout(() => parent.postMessage("
+    probe += "String(document.documentElement.scrollWidth), '*'), 1500))</script>"
+    page.write_text(re.sub("<meta http-equiv[^>]*>", "", text) + probe)
+    outer.write_text(
+        f"<iframe src='{page.name}' width=360 height=4000 style='border:0'></iframe><p id=width></p>"
+        "<script>onmessage = ({ data }) => { document.getElementById('width').textContent = data; }</script>"
+    )
+    dom, _ = browse(tmp_path, outer, "--dump-dom", "--window-size=1000,4200")
+    assert re.search(r'id="width">(\d+)<', dom).group(1) == "360"
