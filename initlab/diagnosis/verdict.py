@@ -415,7 +415,7 @@ def _find_cure(patient: _Patient, scheme: Scheme, network: _Shape) -> Cure | Non
     """The first change of the network with which a start is healthy."""
     for changed, how in _changes(network):
         proposals = propose(patient.activation, len(network.units))
-        if "skip" in how and scheme.branch_scale is None:  # one that sets a learned scale has none here
+        if "skip" in how and scheme.branch_scale is None:  # else it needs a scale that is learned
             proposals = chain([Proposal(scheme, _WHY_SMALLER)], proposals)
         best = patient.try_starts(changed, proposals)
         if best is not None:

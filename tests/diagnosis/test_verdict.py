@@ -319,3 +319,11 @@ def test_a_notebook_shows_a_diagnosis_as_a_table():
     html = diagnosed(start, "relu", 2)._repr_html_()
     assert "<b>he, bias classic, relu, 80-100x2-10, sgd: trains (healthy; severity 0." in html
     assert html.count("<tr>") == 7
+
+
+def test_a_start_of_learned_branches_is_not_tried_with_fixed_ones():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.standard_normal((50, 20)), rng.integers(3, size=50)
+    diagnosis = diagnose("skipinit", "relu", "20x20", inputs, labels, seeds=2, skip="2, scale=learned")
+    assert diagnosis.verdict != "trains"
+    assert diagnosis.cure
