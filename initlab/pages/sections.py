@@ -147,11 +147,18 @@ def _histogram(results: Results) -> tuple[str, str]:
 
 
 def _diagnoses(results: Results) -> tuple[list[Diagnosis], str]:
+    """The diagnoses, and how they were made; networks without hidden layers have none."""
     cases = [case for case in cases_of(results.experiment) if case.hidden]
-    shown = cases[:_MOST_DIAGNOSES]
-    made = f"Medians of {_SEEDS} untrained networks over {_SAMPLES} training examples."
-    left = f" The first {len(shown)} of {len(cases)} networks." if len(shown) < len(cases) else ""
-    return [case.diagnosis(_SAMPLES, _SEEDS) for case in shown], made + left
+    diagnoses: list[Diagnosis] = []
+    notes = [f"Medians of {_SEEDS} untrained networks over {_SAMPLES} training examples."] if cases else []
+    if len(cases) > _MOST_DIAGNOSES:
+        notes.append(f"The first {_MOST_DIAGNOSES} of {len(cases)} networks.")
+    for case in cases[:_MOST_DIAGNOSES]:
+        try:
+            diagnoses.append(case.diagnosis(_SAMPLES, _SEEDS))
+        except UsageError as error:
+            notes.append(f"{case.start}: {error}.")
+    return diagnoses, " ".join(notes)
 
 
 def _tables(results: Results, charts: Sequence[Chart]) -> Iterator[PageTable]:

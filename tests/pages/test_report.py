@@ -179,6 +179,14 @@ def test_networks_that_all_diverge_have_a_page(tmp_path, small_config, report):
     assert "2 diverged." in Page(report(results)).text
 
 
+def test_a_network_that_cannot_be_diagnosed_is_told(tmp_path, small_config, report, monkeypatch):
+    def refuse(*_):
+        raise UsageError("no such luck")
+
+    monkeypatch.setattr("initlab.runner.cases.Case.diagnosis", refuse)
+    assert "he: no such luck." in Page(report(trained(tmp_path, small_config))).text
+
+
 def test_without_the_extra_a_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
     with pytest.raises(UsageError, match=r"pip install 'initlab\[report\]'"):
