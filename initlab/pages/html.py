@@ -66,7 +66,7 @@ def _libraries() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script."""
     import vl_convert
 
-    script = str(vl_convert.javascript_bundle())
+    script = str(vl_convert.javascript_bundle(None))
     assert "</script" not in script.lower()
     assert "<!--" not in script
     return script
