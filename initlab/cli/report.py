@@ -55,7 +55,7 @@ def _folder(name: str, results: Path) -> Path:
     from initlab.runner.store import find_store
 
     path = Path(name)
-    return find_store(path.parent if len(path.parts) > 1 else results, path.name).folder
+    return find_store(path.parent if "/" in name else results, path.name).folder
 
 
 def _default_target(folders: list[Path]) -> Path:

@@ -47,7 +47,7 @@ class Summary:
         condition: in a few words.
         settings: its swept values by dotted key.
         holds: as of `Flip`.
-        found: the flips, one for each seed that has it.
+        flips: one for each seed that has it.
         seeds: how many seeds the condition has.
         median: of the middles of the flips; None where there is no flip.
         low, high: from where the 95 % Student interval of their lower ends begins, to where that of their
@@ -58,7 +58,7 @@ class Summary:
     condition: str
     settings: dict[str, Any]
     holds: str
-    found: tuple[Flip, ...]
+    flips: tuple[Flip, ...]
     seeds: int
     median: float | None
     low: float | None
@@ -116,32 +116,32 @@ def find_boundaries(experiment: Experiment, records: Records) -> Boundaries:
     rounds, _ = follow(
         experiment, lambda runs: {run.id: records[run.id] for run in runs if run.id in records}
     )
-    outcome, found = Outcome.parse(experiment.boundary.of), experiment.lattice
+    outcome, lattice = Outcome.parse(experiment.boundary.of), experiment.lattice
     of_condition: dict[str, list[tuple[Search, list[Flip]]]] = {}
     for search in rounds.searches:
-        own = list(_flips(search, outcome, found, records))
+        own = list(_flips(search, outcome, lattice, records))
         of_condition.setdefault(repr(search.condition), []).append((search, own))
     return Boundaries(
         over=experiment.boundary.over,
         of=outcome.text,
-        lattice=found,
+        lattice=lattice,
         flips=[flip for members in of_condition.values() for _, own in members for flip in own],
-        summaries=[summary for members in of_condition.values() for summary in _summaries(members, found)],
+        summaries=[summary for members in of_condition.values() for summary in _summaries(members, lattice)],
         runs=sum(run.id in records for run in rounds.runs),
         grid=rounds.grid,
     )
 
 
-def _flips(search: Search, outcome: Outcome, found: Lattice, records: Records) -> Iterator[Flip]:
+def _flips(search: Search, outcome: Outcome, lattice: Lattice, records: Records) -> Iterator[Flip]:
     tried = search.tried(outcome, records)
-    if not has_begun(found, tried):
+    if not has_begun(lattice, tried):
         return
     own = flips(tried)
-    known = {answer for answer in tried.values() if answer is not None}
-    alike = [{True: "everywhere", False: "nowhere"}[answer] for answer in known] if len(known) < 2 else []
+    answers = {answer for answer in tried.values() if answer is not None}
+    alike = [{True: "everywhere", False: "nowhere"}[answer] for answer in answers] if len(answers) < 2 else []
     places: Sequence[tuple[int, int] | None] = own or [None]
     for place, holds in zip(places, sides(tried, own) or alike or [UNDECIDED], strict=True):
-        lower, upper = (None, None) if place is None else (found.values[i] for i in place)
+        lower, upper = (None, None) if place is None else (lattice.values[i] for i in place)
         yield Flip(
             condition=search.label,
             seed=search.seed,
@@ -152,7 +152,7 @@ def _flips(search: Search, outcome: Outcome, found: Lattice, records: Records) -
         )
 
 
-def _summaries(members: Sequence[tuple[Search, list[Flip]]], found: Lattice) -> Iterator[Summary]:
+def _summaries(members: Sequence[tuple[Search, list[Flip]]], lattice: Lattice) -> Iterator[Summary]:
     """Over seeds, the first flips with the outcome above, the second ones, and so on."""
     groups: dict[tuple[str, int], list[Flip]] = {}
     for _, own in members:
@@ -164,19 +164,19 @@ def _summaries(members: Sequence[tuple[Search, list[Flip]]], found: Lattice) -> 
             condition=same[0].condition,
             settings=members[0][0].condition,
             holds=holds,
-            found=tuple(same),
+            flips=tuple(same),
             seeds=len(members),
-            **_over_seeds(same, found),
+            **_over_seeds(same, lattice),
         )
 
 
-def _over_seeds(same: Sequence[Flip], found: Lattice) -> dict[str, float | None]:
+def _over_seeds(same: Sequence[Flip], lattice: Lattice) -> dict[str, float | None]:
     lower = [flip.lower for flip in same if flip.lower is not None]
     upper = [flip.upper for flip in same if flip.upper is not None]
     if not lower:
         return dict.fromkeys(("median", "low", "high"))
-    interval = ratio_interval if found.is_log else mean_interval
-    middles = [found.middle(*pair) for pair in zip(lower, upper, strict=True)]
+    interval = ratio_interval if lattice.is_log else mean_interval
+    middles = [lattice.middle(*pair) for pair in zip(lower, upper, strict=True)]
     return {"median": median(middles), "low": interval(lower).low, "high": interval(upper).high}
 
 
@@ -190,7 +190,7 @@ def boundary_table(boundaries: Boundaries) -> Table:
     """A header, and a row for each boundary of each condition: the median and the interval over seeds."""
     header = ["", f"{boundaries.of}:", f"boundary in {boundaries.over}", "95 % interval", "seeds"]
     rows = [
-        [each.condition, each.holds, _shown(each.median), _span(each), f"{len(each.found)} of {each.seeds}"]
+        [each.condition, each.holds, _shown(each.median), _span(each), f"{len(each.flips)} of {each.seeds}"]
         for each in boundaries.summaries
     ]
     return [header, *rows]
@@ -238,7 +238,7 @@ def bands(boundaries: Boundaries) -> "list[Band]":
             group=label_of({key: value for key, value in members[0].settings.items() if key != x}),
             edges=tuple(
                 Edge(
-                    holds=each.holds, middle=each.median, low=each.low, high=each.high, seeds=len(each.found)
+                    holds=each.holds, middle=each.median, low=each.low, high=each.high, seeds=len(each.flips)
                 )
                 for each in members
             ),

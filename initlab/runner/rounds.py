@@ -97,14 +97,14 @@ class Rounds:
     @property
     def most(self) -> int:
         """The most runs that may follow in all, where the outcome flips wherever it can."""
-        found = self.experiment.lattice
-        return len(self.runs) if found is None else len(self.searches) * found.most
+        lattice = self.experiment.lattice
+        return len(self.runs) if lattice is None else len(self.searches) * lattice.most
 
     @property
     def grid(self) -> int:
         """The runs of a grid with the resolution of the boundary."""
-        found = self.experiment.lattice
-        return len(self.runs) if found is None else len(self.searches) * len(found.values)
+        lattice = self.experiment.lattice
+        return len(self.runs) if lattice is None else len(self.searches) * len(lattice.values)
 
     def advance(self, records: Records) -> list[Run]:
         """The runs that follow from the records; none when all is found, or a record is missing.
@@ -134,8 +134,8 @@ class Rounds:
 def _searches(experiment: Experiment, runs: Sequence[Run]) -> list[Search]:
     if experiment.boundary is None or experiment.lattice is None:
         return []
-    over, found = experiment.boundary.over, experiment.lattice
-    position_of = {found.values[position]: position for position in found.first}
+    over, lattice = experiment.boundary.over, experiment.lattice
+    position_of = {lattice.values[position]: position for position in lattice.first}
     searches: dict[str, Search] = {}
     for (chosen, _), run in zip(experiment.points(), runs, strict=True):
         others = {key: value for key, value in chosen.items() if key != over}

@@ -27,7 +27,7 @@ from itertools import count
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from initlab.errors import require
+from initlab.errors import UsageError, require
 from initlab.init.quadrature import ActivationLike, Array, functions_of, plain_correlation
 from initlab.nn.arrays import IntArray
 from initlab.nn.convolution import AveragePool, Conv2d, MaxPool
@@ -133,7 +133,7 @@ class Propagation:
                 return _places(x, shape=layer.shape[1:])
             case Flatten():
                 return _places(x, shape=())
-        raise NotImplementedError(layer)
+        raise UsageError(f"theory follows the layers of initlab, not {layer!r}")
 
     def _dense(self, layer: Dense, x: Signal, shape: Shape) -> Passed:
         weight, bias = next(self.weights)

@@ -201,6 +201,9 @@ def test_the_command_writes_the_page(tmp_path, small_config, initlab_here, monke
         assert initlab_here("report", *words).returncode == 0
     pages = [(tmp_path / name).read_bytes() for name in ("results/small/report.html", "new/page.html")]
     assert pages[0] == pages[1]
+    monkeypatch.chdir("results")
+    assert initlab_here("report", "./small", "-o", "here.html").returncode == 0
+    monkeypatch.chdir(tmp_path)
     for words, code, message in (
         (["smal"], 2, "did you mean 'small'?"),
         (["results/smal"], 2, "did you mean 'small'?"),

@@ -409,9 +409,9 @@ def test_the_figure_needs_a_boundary(small_config, tmp_path):
 
 def test_the_interval_is_never_narrower_than_the_resolution(done):
     for summary in done.boundaries.summaries:
-        for flip in summary.found:
-            if len(summary.found) == 1 and flip.lower is not None:
+        for flip in summary.flips:
+            if len(summary.flips) == 1 and flip.lower is not None:
                 assert (summary.low, summary.high) == pytest.approx((flip.lower, flip.upper))
-    both = next(each for each in done.boundaries.summaries if len(each.found) == 2 and each.median)
-    assert both.low <= min(flip.lower for flip in both.found) * (1 + 1e-9)
-    assert both.high >= max(flip.upper for flip in both.found) * (1 - 1e-9)
+    both = next(each for each in done.boundaries.summaries if len(each.flips) == 2 and each.median)
+    assert both.low <= min(flip.lower for flip in both.flips) * (1 + 1e-9)
+    assert both.high >= max(flip.upper for flip in both.flips) * (1 - 1e-9)
