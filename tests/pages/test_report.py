@@ -1,12 +1,10 @@
 """The report as a reader opens it: one file that asks nothing of a network, and runs nobody's text."""
 
-import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from browsing import printed, too_wide, violations
 
 from initlab.errors import UsageError
 from initlab.pages import report as pages
@@ -15,7 +13,6 @@ from initlab.runner.config import load_experiment
 from initlab.runner.sweep import Choice, run_experiment
 from initlab.training.history import Condition, History
 
-CHROMIUM = shutil.which("chromium")
 HOSTILE = [
     "</script><script>alert(1)</script>",
     "]]><img src=x onerror=alert(1)>",
@@ -215,87 +212,55 @@ def test_the_command_writes_the_page(tmp_path, small_config, initlab_here, monke
         assert (done.returncode, message in done.stderr) == (code, True), done.stderr
 
 
-def browse(tmp_path, page, *options):
-    """What the browser prints, and what its console says."""
-    done = subprocess.run(
-        [
-            *(
-                CHROMIUM,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--enable-logging=stderr",
-                "--hide-scrollbars",
-            ),
-            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000"),
-            *("--host-resolver-rules=MAP * ~NOTFOUND", *options, page.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+def test_a_browser_draws_the_charts_without_complaint(tmp_path, small_config, report, open_page):
+    file = tmp_path / "page.html"
+    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), file)
+    for dark in (False, True):
+        page = open_page(file, dark=dark)
+        page.locator("canvas").nth(2).wait_for()
+        assert page.locator("canvas").count() == 3
+        assert violations(page) == []
 
 
-browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
-
-
-@browser
-@pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
-def test_a_browser_draws_the_charts_without_complaint(tmp_path, small_config, report, scheme):
-    page = tmp_path / "page.html"
-    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), page)
-    look = f"--blink-settings=preferredColorScheme={scheme}"
-    dom, console = browse(tmp_path, page, "--dump-dom", "--window-size=1000,3000", look)
-    assert console == []
-    assert dom.count("<canvas") == 3
-
-
-STEPS = """
-<p id=result></p><script>addEventListener('load', () => setTimeout(async () => {
-  const figure = document.querySelector('[data-chart="0"]'), plot = figure.querySelector('.plot');
-  const wait = () => new Promise((done) => setTimeout(done, 300));
-  const press = (key) => plot.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
-  const seen = [];
-  press('ArrowRight'); press('ArrowRight'); await wait();
-  seen.push(figure.querySelector('.reading').textContent);
-  const [log] = figure.querySelectorAll('.tools input');
-  log.click(); await wait();
-  const box = figure.querySelector('.legend input');
-  box.click(); await wait();
-  press('ArrowRight'); await wait();
-  seen.push(figure.querySelector('.reading').textContent);
-  document.getElementById('result').textContent = seen.join(' | ');
-}, 500));</script>
-"""
-
-
-@browser
-def test_the_keyboard_reads_curves_and_hides_them(tmp_path, small_config, report):
-    page = tmp_path / "page.html"
+def test_the_keyboard_reads_curves_and_hides_them(tmp_path, small_config, report, open_page):
     results = trained(tmp_path, small_config)
-    page.write_text(re.sub("<meta http-equiv[^>]*>", "", report(results)) + STEPS)
-    dom, console = browse(tmp_path, page, "--dump-dom", "--window-size=1000,3000")
+    report(results, tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html")
+    page.locator("canvas").first.wait_for()
+    reading = page.locator("figure .reading").first
+    focus(page, ".plot")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     mean = np.mean([history.smoothed() for history in results.of("he").histories], axis=0)
-    first, second = re.search('id="result">([^<]*)<', dom).group(1).split(" | ")
-    assert first.startswith(f"he, step 1: {mean[1]:.4g}, over seeds ")
-    assert second.startswith("std=0.01, step 0: ")
-    assert console == []
+    assert reading.text_content().startswith(f"he, step 1: {mean[1]:.4g}, over seeds ")
+    focus(page, ".legend input")
+    page.keyboard.press("Space")
+    focus(page, ".plot", backwards=True)
+    page.keyboard.press("ArrowRight")
+    assert reading.text_content().startswith("std=0.01, step 0: ")
 
 
-@browser
-def test_no_page_is_wider_than_a_phone(tmp_path, small_config, report):
-    """The browser's own window has a least width, so the phone is a frame in a page."""
-    page, outer = tmp_path / "page.html", tmp_path / "outer.html"
+def focus(page, selector, *, backwards=False):
+    """Move on by the tabulator alone to the next element of this kind."""
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the tabulator does not reach {selector}")
+
+
+def test_no_page_is_wider_than_a_phone(tmp_path, small_config, report, open_page):
     long = "an_endless_label_without_any_space" + 6 * "x"
     small_config.write_text(small_config.read_text().replace("label: huge", f"label: {long}"))
-    text = report(trained(tmp_path, small_config, "train.track_every=20", "name=small"))
-    probe = "<script>addEventListener('load', () => setTimeout(() => parent.postMessage("
-    probe += "String(document.documentElement.scrollWidth), '*'), 1500))</script>"
-    page.write_text(re.sub("<meta http-equiv[^>]*>", "", text) + probe)
-    outer.write_text(
-        f"<iframe src='{page.name}' width=360 height=4000 style='border:0'></iframe><p id=width></p>"
-        "<script>onmessage = ({ data }) => { document.getElementById('width').textContent = data; }</script>"
-    )
-    dom, _ = browse(tmp_path, outer, "--dump-dom", "--window-size=1000,4200")
-    assert re.search(r'id="width">(\d+)<', dom).group(1) == "360"
+    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html", width=360)
+    page.locator("canvas").first.wait_for()
+    assert too_wide(page) == 0
+
+
+def test_a_print_cuts_no_figure(tmp_path, small_config, report, open_page):
+    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), tmp_path / "page.html")
+    for script in (True, False):
+        pages, cut = printed(open_page(tmp_path / "page.html", script=script))
+        assert cut == []
+        assert pages <= 8
