@@ -33,17 +33,31 @@ def report(
     given = [results] if isinstance(results, Results | str | Path) else list(results)
     require(bool(given), 'a report needs the results of an experiment, as in report("results/mnist")')
     require_extra()
-    from initlab.pages.html import rendered
-    from initlab.pages.sections import section, side_by_side
-
     loaded = [each if isinstance(each, Results) else load_results(each) for each in given]
-    together = side_by_side(loaded) if len(loaded) > 1 else None
-    page = rendered(
-        " and ".join(each.experiment.name for each in loaded), list(map(section, loaded)), together
-    )
+    text = _page(loaded)
     if target is not None:
-        _write(Path(target), page)
-    return page
+        _write(Path(target), text)
+    return text
+
+
+def _page(loaded: Sequence[Results]) -> str:
+    from markupsafe import Markup
+
+    from initlab.pages.html import json_text, own_text, page
+    from initlab.pages.sections import section, side_by_side
+    from initlab.pages.vega import vega
+
+    sections = [*([side_by_side(loaded)] if len(loaded) > 1 else []), *map(section, loaded)]
+    charts = [chart.data() for each in sections for chart in each.charts]
+    return page(
+        "report.html",
+        styles=["report.css"],
+        scripts=[vega(), own_text("report.js")],
+        images="data:",
+        title=" and ".join(each.experiment.name for each in loaded),
+        sections=sections,
+        data=Markup(json_text(charts)),
+    )
 
 
 def _write(target: Path, page: str) -> None:

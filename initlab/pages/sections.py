@@ -11,6 +11,7 @@ from initlab.diagnosis.verdict import Diagnosis
 from initlab.errors import UsageError
 from initlab.pages.charts import Chart, accuracy_chart, figure_picture, layer_chart, loss_chart
 from initlab.pages.sentences import compared, outcomes
+from initlab.pages.tables import PageTable
 from initlab.plotting.loss import finding
 from initlab.runner.boundary_tables import boundary_table
 from initlab.runner.cases import cases_of
@@ -25,24 +26,6 @@ _SAMPLES, _SEEDS = 300, 5  # of a diagnosis, as of `initlab diagnose`
 _MOST_DIAGNOSES = 8  # each takes up to some seconds
 _MOST_ROWS = 2000  # of a table, about 200 kB
 _CURVE_ROWS = 12  # of the table of a curve: enough to follow it without seeing it
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageTable:
-    """A table of a page.
-
-    Attributes:
-        title: what it holds.
-        header, rows: its cells.
-        note: what is left out, or how it is read.
-        folded: whether it is closed at first.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    note: str = ""
-    folded: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
