@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from initlab.errors import StorageError, UsageError, require
 from initlab.files import write_shared
 from initlab.runner.results import Results, load_results
 from initlab.training.histories import Histories
+
+if TYPE_CHECKING:
+    from initlab.pages.sections import Section
 
 Given = Results | str | Path
 
@@ -58,21 +62,41 @@ def report(results: Given | Histories | Sequence[Given], target: str | Path | No
 
 
 def _histories_page(histories: Histories) -> Page:
-    from initlab.pages.html import rendered
     from initlab.pages.sections import histories_section
 
-    return Page(rendered("Training", [histories_section(histories)], None))
+    return _page("Training", [histories_section(histories)])
 
 
 def _results_page(results: Given | Sequence[Given]) -> Page:
-    from initlab.pages.html import rendered
     from initlab.pages.sections import section, side_by_side
 
     given = [results] if isinstance(results, Results | str | Path) else list(results)
     loaded = [each if isinstance(each, Results) else load_results(each) for each in given]
-    together = side_by_side(loaded) if len(loaded) > 1 else None
+    together = [side_by_side(loaded)] if len(loaded) > 1 else []
     title = " and ".join(each.experiment.name for each in loaded)
-    return Page(rendered(title, list(map(section, loaded)), together))
+    return _page(title, [*together, *map(section, loaded)])
+
+
+def _page(title: str, sections: "Sequence[Section]") -> Page:
+    from markupsafe import Markup
+
+    from initlab.pages.html import json_text, own_text, page
+    from initlab.pages.specifications import DASHES, SYMBOLS
+    from initlab.pages.vega import vega
+
+    charts = [chart.data() for each in sections for chart in each.charts]
+    text = page(
+        "report.html",
+        styles=["report.css"],
+        scripts=[vega(), own_text("report.js")],
+        images="data:",
+        title=title,
+        sections=sections,
+        symbols=SYMBOLS,
+        dashes=DASHES,
+        data=Markup(json_text(charts)),
+    )
+    return Page(text)
 
 
 def _write(target: Path, page: str) -> None:

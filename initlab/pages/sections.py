@@ -12,6 +12,7 @@ from initlab.errors import UsageError
 from initlab.pages.charts import Chart, accuracy_chart, layer_chart, loss_chart
 from initlab.pages.pictures import figure_picture
 from initlab.pages.sentences import compared, outcomes
+from initlab.pages.tables import PageTable
 from initlab.plotting.loss import finding
 from initlab.runner.boundary_tables import boundary_table
 from initlab.runner.cases import cases_of
@@ -27,31 +28,7 @@ from initlab.training.tables import condition_table
 _SAMPLES, _SEEDS = 300, 5  # of a diagnosis, as of `initlab diagnose`
 _MOST_DIAGNOSES = 8  # each takes up to some seconds
 _MOST_ROWS = 2000  # of a table, about 200 kB
-_MOST_PRINTED = 40  # rows of a folded table that is open in print
 _CURVE_ROWS = 12  # of the table of a curve: enough to follow it without seeing it
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageTable:
-    """A table of a page.
-
-    Attributes:
-        title: what it holds.
-        header, rows: its cells.
-        note: what is left out, or how it is read.
-        folded: whether it is closed at first.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    note: str = ""
-    folded: bool = True
-
-    @property
-    def long(self) -> bool:
-        """Whether the table stays folded in print."""
-        return len(self.rows) > _MOST_PRINTED
 
 
 @dataclass(frozen=True, kw_only=True)
