@@ -57,11 +57,27 @@
     return Math.max(220, Math.min(960, figure.clientWidth)) - 16;
   }
 
-  class Curves {
+  class Drawn {
     constructor(figure, chart) {
       this.figure = figure;
       this.chart = chart;
       this.plot = figure.querySelector(".plot");
+      this.drawing = Promise.resolve();
+    }
+
+    // One drawing after the other, so that the last one stands.
+    draw() {
+      this.drawing = this.drawing.then(async () => {
+        if (this.result) this.result.finalize();
+        this.result = await embed(this.plot, this.spec());
+      });
+      return this.drawing;
+    }
+  }
+
+  class Curves extends Drawn {
+    constructor(figure, chart) {
+      super(figure, chart);
       this.reading = figure.querySelector(".reading");
       this.boxes = [...figure.querySelectorAll(".legend input")];
       this.view = chart.views[0];
@@ -147,10 +163,6 @@
       return low < high ? [low, high] : this.isLog ? [low / 2, 2 * low] : [low - 1, low + 1];
     }
 
-    async draw() {
-      if (this.result) this.result.finalize();
-      this.result = await embed(this.plot, this.spec());
-    }
 
     shown() {
       const hidden = new Set(this.hidden());
@@ -209,20 +221,13 @@
     return low > 0 && step - steps[low - 1] < steps[low] - step ? low - 1 : low;
   }
 
-  class Intervals {
-    constructor(figure, chart) {
-      this.figure = figure;
-      this.chart = chart;
-      this.plot = figure.querySelector(".plot");
-    }
-
-    async draw() {
-      if (this.result) this.result.finalize();
+  class Intervals extends Drawn {
+    spec() {
       const spec = adapted(this.chart.spec);
       spec.autosize = { type: "fit", contains: "padding" };
       spec.width = widthOf(this.figure);
       spec.datasets = { rows: this.chart.rows };
-      this.result = await embed(this.plot, spec);
+      return spec;
     }
   }
 

@@ -48,7 +48,8 @@ def _channels(looks: Sequence[Look]) -> dict[str, Spec]:
 def curves_spec(looks: Sequence[Look]) -> Spec:
     """Bands, lines, a few markers, marks of divergence, and the reader's cursor, one over the other."""
     scales = _channels(looks)
-    x = {"field": "step", "type": "quantitative", "title": "training step", "scale": {"nice": False}}
+    scale, axis = {"nice": False}, {"tickMinStep": 1}
+    x = {"field": "step", "type": "quantitative", "title": "training step", "scale": scale, "axis": axis}
     y = {"field": "mean", "type": "quantitative", "title": "", "scale": {"zero": False}}
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": scales["color"]}
     line = {"x": x, "y": y, "color": scales["color"], "strokeDash": scales["strokeDash"]}

@@ -1,5 +1,7 @@
 """The report as a reader opens it: one file that asks nothing of a network, and runs nobody's text."""
 
+import json
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -120,6 +122,24 @@ def test_texts_of_a_person_are_inert(tmp_path, small_config, report):
     assert "\u202e" not in text
     shown = [HOSTILE[0], HOSTILE[1], HOSTILE[2], r"\u202e{{ 7*7 }} {% x %}", HOSTILE[4]]
     assert [words for words in shown if words not in page.text] == []
+
+
+def test_a_browser_runs_no_text_of_a_person(tmp_path, small_config, report, open_page):
+    labels = [text for text in HOSTILE if text.isprintable()]  # a config refuses the other
+    pairs = zip(["he", "xavier", "lecun", "std=0.01"], map(json.dumps, labels), strict=True)
+    rows = ", ".join(f"{{scheme: {scheme}, label: {label}}}" for scheme, label in pairs)
+    config = small_config.read_text().replace(
+        '[he, std=0.01, {scheme: "normal(std=1e6)", label: huge}]', f"[{rows}]"
+    )
+    description = "name: small\ndescription: <b onclick=alert(1)>&lt;"
+    small_config.write_text(config.replace("name: small", description))
+    report(trained(tmp_path, small_config), tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html")
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    page.locator(".drawn").first.wait_for()
+    page.mouse.move(500, 500)
+    assert page.get_by_text("<b onclick=alert(1)>&lt;", exact=True).count() == 1
+    assert page.locator("figure.chart").first.locator(".legend span").all_text_contents() == labels
 
 
 def relabelled(condition, label):
@@ -258,6 +278,48 @@ def test_the_keyboard_reads_curves_and_hides_them(tmp_path, small_config, report
     focus(page, ".plot", backwards=True)
     page.keyboard.press("ArrowRight")
     assert reading.text_content().startswith("std=0.01, step 0: ")
+
+
+def test_every_control_works_by_keyboard(tmp_path, small_config, report, open_page):
+    report(trained(tmp_path, small_config, "train.track_every=20", "name=small"), tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html")
+    page.locator(".drawn").first.wait_for()
+    chart = page.locator("figure.chart").first
+
+    focus(page, ".tools input[type=checkbox]")
+    linear = chart.locator(".plot svg").inner_html()
+    page.keyboard.press("Space")
+    drawn_anew(page, linear)
+
+    focus(page, ".tools input[type=number]")
+    page.keyboard.type("50")
+    page.keyboard.press("Tab")
+    page.keyboard.type("60")
+    page.keyboard.press("Enter")
+    chart.locator(".plot svg text", has_text=re.compile("^60$")).wait_for()
+    assert not {"0", "40", "80"} & set(chart.locator(".plot svg text").all_text_contents())
+
+    boxes = chart.locator(".legend input")
+    for name, checked in (("Show none", 0), ("Show all", 3)):
+        chart.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+        assert sum(box.is_checked() for box in boxes.all()) == checked
+
+    focus(page, "summary")
+    page.keyboard.press("Enter")
+    assert page.locator("details[open]").count() == 1
+
+    tracked = page.locator("figure.chart", has=page.locator("select"))
+    tracked.scroll_into_view_if_needed()
+    tracked.locator("select").focus()
+    page.keyboard.type("entropy")
+    name = tracked.locator("select").evaluate("select => select.selectedOptions[0].textContent")
+    tracked.locator("svg", has_text=name).first.wait_for()
+
+
+def drawn_anew(page, before):
+    """Wait until the first chart differs."""
+    page.wait_for_function("(before) => document.querySelector('.plot svg').innerHTML !== before", arg=before)
 
 
 def focus(page, selector, *, backwards=False):
