@@ -93,12 +93,14 @@ class Chart:
         }
 
 
-def loss_chart(conditions: Sequence[Condition]) -> Chart:
-    """Training loss against the step, as `plotting.loss.loss_figure` draws it for print.
+def loss_chart(conditions: Sequence[Condition]) -> Chart | None:
+    """Training loss against the step, as `loss_figure` draws it for print; None where every network diverged.
 
     Args:
         conditions: of which at least one has a history.
     """
+    if not any(condition.finished for condition in conditions):
+        return None
     most = _most_points(sum(bool(condition.finished) for condition in conditions))
     curves = [
         _curve(i, *seed_curves(condition), most)

@@ -212,7 +212,9 @@ def test_results_have_a_report(tmp_path, small_config, report):
 
 def test_networks_that_all_diverge_have_a_page(tmp_path, small_config, report):
     results = trained(tmp_path, small_config, "sweep.init=['normal(std=1e6)']", "name=small")
-    assert "2 diverged." in Page(report(results)).text
+    page = Page(report(results))
+    assert "2 diverged." in page.text
+    assert len(page.all("figure")) == 1  # the histograms; no curve is left to draw
 
 
 def test_a_network_that_cannot_be_diagnosed_is_told(tmp_path, small_config, report, monkeypatch):
