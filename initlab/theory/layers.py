@@ -349,7 +349,7 @@ def _counts(values: Array, edges: Array) -> npt.NDArray[np.int64]:
         values = np.sort(values)
     # Most activation functions rise, and their values come in order: to sort them again would take 7 ms.
     below = np.searchsorted(values, edges[:-1], "left"), np.searchsorted(values, edges[-1:], "right")
-    return np.diff(np.concatenate(below))
+    return np.asarray(np.diff(np.concatenate(below)), np.int64)
 
 
 def predict_gradient_shares(
