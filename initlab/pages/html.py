@@ -14,6 +14,7 @@ from typing import Any
 
 from initlab import __version__
 from initlab.pages.sections import Section
+from initlab.pages.specifications import DASHES, SYMBOLS
 from initlab.tables import plain
 
 _HERE = Path(__file__).parent
@@ -51,6 +52,8 @@ def rendered(title: str, sections: Sequence[Section], together: Section | None) 
     template = environment.get_template("report.html")
     page: str = template.render(
         title=title,
+        symbols=SYMBOLS,
+        dashes=DASHES,
         version=__version__,
         sections=every,
         policy=Markup(_policy(scripts)),
@@ -76,7 +79,7 @@ def _libraries() -> str:
 def _policy(scripts: Sequence[str]) -> str:
     digests = [b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # Styles may stand in elements: Vega sets those of its canvas and its hints.
+    # Styles may stand in elements: Vega sets those of its charts and its hints.
     rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
     return f"{rules}; base-uri 'none'; form-action 'none'"
 

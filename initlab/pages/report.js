@@ -44,10 +44,13 @@
     return JSON.parse(JSON.stringify(spec), (key, value) => dark.matches && value === "#000000" ? "#ffffff" : value);
   }
 
-  function embed(plot, spec) {
-    const options = { mode: "vega-lite", ast: true, actions: false, defaultStyle: false, renderer: "canvas",
+  // The frame of a chart has its name, the tables its numbers: a screen reader needs no word for each mark.
+  async function embed(plot, spec) {
+    const options = { mode: "vega-lite", ast: true, actions: false, defaultStyle: false, renderer: "svg",
       config: colours(), tooltip: { disableDefaultStyle: true } };
-    return vegaEmbed(plot, spec, options);
+    const result = await vegaEmbed(plot, spec, options);
+    plot.querySelector("svg").ariaHidden = true;
+    return result;
   }
 
   function widthOf(figure) {
@@ -156,9 +159,9 @@
 
     // The nearest point of a shown curve.
     point(event) {
-      const canvas = this.plot.querySelector("canvas");
-      if (!this.result || !canvas) return;
-      const box = canvas.getBoundingClientRect();
+      const svg = this.plot.querySelector("svg");
+      if (!this.result || !svg) return;
+      const box = svg.getBoundingClientRect();
       const view = this.result.view;
       const [left, top] = view.origin();
       const step = view.scale("x").invert(event.clientX - box.left - left);
@@ -223,29 +226,35 @@
     }
   }
 
-  const drawn = [...document.querySelectorAll("[data-chart]")].map((figure) => {
+  const figures = [...document.querySelectorAll("[data-chart]")].map((figure) => {
     const chart = charts[Number(figure.dataset.chart)];
-    figure.querySelectorAll("[hidden]").forEach((node) => { node.hidden = false; });
-    figure.classList.add("drawn");
     return chart.kind === "curves" ? new Curves(figure, chart) : new Intervals(figure, chart);
   });
-  const drawAll = () => drawn.forEach((chart) => chart.draw());
-  dark.addEventListener("change", drawAll);
+
+  // The picture stands until the chart is there.
+  async function drawFirst(chart) {
+    await chart.draw();
+    chart.figure.querySelectorAll("[hidden]").forEach((node) => { node.hidden = false; });
+    chart.figure.classList.add("drawn");
+  }
+
+  const drawAgain = () => figures.forEach((chart) => { if (chart.result) chart.draw(); });
+  dark.addEventListener("change", drawAgain);
   let width = innerWidth;
   let later;
   addEventListener("resize", () => {
     if (innerWidth === width) return;
     width = innerWidth;
     clearTimeout(later);
-    later = setTimeout(drawAll, 150);
+    later = setTimeout(drawAgain, 150);
   });
-  // Of a long page the first charts are drawn at once, the others as they come near.
+  // Charts are drawn as they come near, once the page with its pictures is shown.
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       near.unobserve(entry.target);
-      drawn[Number(entry.target.dataset.chart)].draw();
+      setTimeout(() => drawFirst(figures[Number(entry.target.dataset.chart)]));
     }
   }, { rootMargin: "800px" });
-  drawn.forEach((chart, i) => { if (i < 3) chart.draw(); else near.observe(chart.figure); });
+  figures.forEach((chart) => near.observe(chart.figure));
 })();
