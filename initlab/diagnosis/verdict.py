@@ -346,7 +346,7 @@ def diagnose_each(
     optimizer: str = "sgd",
     cure: bool = True,
 ) -> list[Diagnosis]:
-    """The diagnosis of each scheme in networks of one shape: as by `diagnose`, but a cure is tried once for all.
+    """The diagnosis of each scheme in networks of one shape, as by `diagnose`; a cure is tried once for all.
 
     Args:
         schemes: each of all weights, as for `diagnose`.

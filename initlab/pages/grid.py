@@ -1,4 +1,4 @@
-"""The grid of the explorer: families of schemes, activations, depths, widths, skips -> the points of the page."""
+"""The grid of the explorer: families of schemes, activations, depths, widths, skips -> its points."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Family:
 
     @classmethod
     def of(cls, name: str, scheme: str, number: str, values: Sequence[float], usual: float) -> "Family":
-        """A scheme with a number in it.
+        """A scheme with a number in it; with the usual one, a scheme is called by its name alone.
 
         Args:
             name: as the page shows it.
@@ -36,12 +36,13 @@ class Family:
             values: that it has, rising.
             usual: the one with which the page begins.
 
-        >>> Family.of("He", "he(scale={})", "scale", (1, 2), 2).schemes
-        ('he(scale=1)', 'he(scale=2)')
+        >>> Family.of("He", "he(scale={})", "n Var W", (1, 2), 2).schemes
+        ('he(scale=1)', 'he')
         """
-        texts = tuple(scheme.format(f"{value:g}") for value in values)
+        texts = [scheme.format(f"{value:g}") for value in values]
         where = list(values).index(usual)
-        return cls(name=name, number=number, values=tuple(values), schemes=texts, usual=where)
+        texts[where] = texts[where].partition("(")[0]
+        return cls(name=name, number=number, values=tuple(values), schemes=tuple(texts), usual=where)
 
 
 FAMILIES = (
@@ -125,9 +126,7 @@ class Grid:
 
     def shapes(self) -> Iterator[Shape]:
         """Activations, then widths, then skips, then depths, in the order of the page's data."""
-        for activation, width, skip, depth in product(
-            self.activations, self.widths, self.skips, self.depths
-        ):
+        for activation, width, skip, depth in product(self.activations, self.widths, self.skips, self.depths):
             yield Shape(activation=activation, depth=depth, width=width, skip=skip)
 
 

@@ -1,7 +1,7 @@
-"""The file of a page: sections -> `report.html` filled in, with its style, its data and its two scripts.
+"""The file of a page: sections -> a template filled in, with its style, its data and its scripts.
 
 The page asks no network, and whatever a label holds is text: templates escape, data cannot end its script,
-and the Content-Security-Policy lets nothing run but the two scripts, which it names by their digests.
+and the Content-Security-Policy lets nothing run but the scripts, which it names by their digests.
 """
 
 import hashlib
@@ -21,13 +21,68 @@ _HERE = Path(__file__).parent
 
 
 def rendered(title: str, sections: Sequence[Section], together: Section | None) -> str:
-    """The text of the page.
+    """The text of a report.
 
     Args:
         title: of the page.
         sections: one for each experiment.
         together: what they have in common, if they are several.
     """
+    every = [*([together] if together else []), *sections]
+    return filled(
+        "report.html",
+        styles=["report.css"],
+        scripts=[_libraries(), source("report.js")],
+        data=json_text([chart.data() for each in every for chart in each.charts]),
+        title=title,
+        symbols=SYMBOLS,
+        dashes=DASHES,
+        sections=every,
+    )
+
+
+def filled(
+    template: str,
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    data: str,
+    connects: bool = False,
+    **values: Any,
+) -> str:
+    """The text of a page.
+
+    Args:
+        template: the name of its file.
+        styles: names of files, in their order.
+        scripts: the texts of all scripts that may run.
+        data: for an element that holds data, as from `json_text`.
+        connects: whether scripts may ask the server from which the page came.
+        values: of the template's other names.
+    """
+    from markupsafe import Markup
+
+    page: str = (
+        _environment()
+        .get_template(template)
+        .render(
+            version=__version__,
+            policy=Markup(_policy(scripts, connects)),
+            style=Markup("".join(map(source, styles))),
+            data=Markup(data),
+            scripts=list(map(Markup, scripts)),
+            **values,
+        )
+    )
+    return page
+
+
+def source(name: str) -> str:
+    """The text of a style sheet or script that lies here."""
+    return (_HERE / name).read_text("utf-8")
+
+
+def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -37,7 +92,7 @@ def rendered(title: str, sections: Sequence[Section], together: Section | None) 
             return "-" if value is None else value
         return "\n".join(map(plain, value.split("\n")))
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
         finalize=as_text,
@@ -46,22 +101,6 @@ def rendered(title: str, sections: Sequence[Section], together: Section | None) 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    every = [*([together] if together else []), *sections]
-    charts = [chart.data() for each in every for chart in each.charts]
-    scripts = [_libraries(), (_HERE / "report.js").read_text("utf-8")]
-    template = environment.get_template("report.html")
-    page: str = template.render(
-        title=title,
-        symbols=SYMBOLS,
-        dashes=DASHES,
-        version=__version__,
-        sections=every,
-        policy=Markup(_policy(scripts)),
-        style=Markup((_HERE / "report.css").read_text("utf-8")),
-        data=Markup(json_text(charts)),
-        scripts=list(map(Markup, scripts)),
-    )
-    return page
 
 
 @cache
@@ -76,12 +115,13 @@ def _libraries() -> str:
     return script
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def _policy(scripts: Sequence[str], connects: bool) -> str:
     digests = [b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     # Styles may stand in elements: Vega sets those of its charts and its hints.
     rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
-    return f"{rules}; base-uri 'none'; form-action 'none'"
+    connected = "; connect-src 'self'" if connects else ""
+    return f"{rules}{connected}; base-uri 'none'; form-action 'none'"
 
 
 def json_text(value: Any) -> str:

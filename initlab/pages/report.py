@@ -53,7 +53,7 @@ def report(results: Given | Histories | Sequence[Given], target: str | Path | No
     require_extra()
     page = _histories_page(results) if isinstance(results, Histories) else _results_page(results)
     if target is not None:
-        _write(Path(target), page)
+        write(Path(target), page)
     return page
 
 
@@ -75,7 +75,16 @@ def _results_page(results: Given | Sequence[Given]) -> Page:
     return Page(rendered(title, list(map(section, loaded)), together))
 
 
-def _write(target: Path, page: str) -> None:
+def write(target: Path, page: str) -> None:
+    """Write a page.
+
+    Args:
+        target: in an existing folder.
+        page: its text.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
     try:
         write_shared(target, page.encode())
     except OSError as error:
