@@ -305,7 +305,11 @@
   const columns = ["signal", "gradient", "difference", "saturated", "dead"];
 
   function cells(name, texts) {
-    return texts.map((text, i) => Object.assign(document.createElement(i ? name : "th"), { textContent: text, scope: name === "th" ? "col" : i ? "" : "row" }));
+    return texts.map((text, i) => {
+      const cell = Object.assign(document.createElement(i ? name : "th"), { textContent: text });
+      if (name === "th" || !i) cell.scope = name === "th" ? "col" : "row";
+      return cell;
+    });
   }
 
   function showNumbers() {

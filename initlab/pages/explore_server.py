@@ -134,9 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._send_json(200, answer(dict(parse_qsl(query)), self.server.measuring))
         except InitlabError as error:
-            self._refuse(400, str(error))
+            self._refuse(200, str(error))  # of another status, the browser complains in its console
         except MemoryError:
-            self._refuse(400, "not enough memory for a network of this size")
+            self._refuse(200, "not enough memory for a network of this size")
 
     def _refuse(self, status: int, message: str) -> None:
         self._send_json(status, {"error": message})

@@ -80,7 +80,7 @@ LESSONS = (
         "Xavier's, the signal fades.",
         scheme="he",
         activation="relu",
-        depth=20,
+        depth=10,
         beside="xavier",
     ),
     Lesson(
