@@ -57,7 +57,7 @@ def report(results: Given | Histories | Sequence[Given], target: str | Path | No
     require_extra()
     page = _histories_page(results) if isinstance(results, Histories) else _results_page(results)
     if target is not None:
-        _write(Path(target), page)
+        write(Path(target), page)
     return page
 
 
@@ -99,7 +99,16 @@ def _page(title: str, sections: "Sequence[Section]") -> Page:
     return Page(text)
 
 
-def _write(target: Path, page: str) -> None:
+def write(target: Path, page: str) -> None:
+    """Write a page.
+
+    Args:
+        target: in an existing folder.
+        page: its text.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
     try:
         write_shared(target, page.encode())
     except OSError as error:
