@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from initlab.errors import StorageError, UsageError, require
+from initlab.errors import StorageError, require
 from initlab.files import write_shared
+from initlab.pages.extra import require_extra
 from initlab.runner.results import Results, load_results
+
+NEEDS = ("a report", "jinja2", "vl_convert")
 
 
 def report(
@@ -32,7 +35,7 @@ def report(
     """
     given = [results] if isinstance(results, Results | str | Path) else list(results)
     require(bool(given), 'a report needs the results of an experiment, as in report("results/mnist")')
-    require_extra()
+    require_extra(*NEEDS)
     loaded = [each if isinstance(each, Results) else load_results(each) for each in given]
     text = _page(loaded)
     if target is not None:
@@ -65,16 +68,3 @@ def _write(target: Path, page: str) -> None:
         write_shared(target, page.encode())
     except OSError as error:
         raise StorageError(f"{target}: cannot write: {error.strerror or error}") from error
-
-
-def require_extra() -> None:
-    """Refuse a report where the packages that it needs are not installed.
-
-    Raises:
-        UsageError: which says how to install them.
-    """
-    try:
-        import jinja2  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError:
-        raise UsageError("a report needs Jinja2 and vl-convert: pip install 'initlab[report]'") from None
