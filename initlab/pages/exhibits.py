@@ -94,7 +94,7 @@ def read_exhibit(results: Path, name: str, record: ExhibitRecord, script: Path |
         record=record,
         pictures=tuple(_picture(each, caption, files) for each, caption in record.figures.items()),
         tables=tuple(_data(f"{each}.csv", files) for each in record.tables if f"{each}.csv" in files),
-        script=script.read_text("utf-8") if script else "",
+        script=script.read_text("utf-8", "replace") if script else "",
         files=files,
     )
 

@@ -164,6 +164,28 @@ def test_files_of_somebody_stay_and_files_of_an_earlier_site_go(tmp_path):
     assert not (target / "yours").exists()
 
 
+@pytest.mark.parametrize("last", range(6))
+def test_an_interrupted_site_is_simply_written_again(tmp_path, monkeypatch, last):
+    results, target, steps = written(tmp_path), tmp_path / "pages", []
+    site(target, results)
+    (results / "mine").rename(results / "yours")
+
+    def checkpoint(step, path):
+        steps.append((step, path))
+        if len(steps) > 3 * last:
+            raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("initlab.files.checkpoint", checkpoint)
+    with pytest.raises(StorageError, match="cannot write: No space left on device"):
+        site(target, results)
+    monkeypatch.undo()
+    site(target, results)
+    files = {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*.*")}
+    listed = json.loads(files.pop("site.json"))["files"]
+    assert files == site_files(results)
+    assert listed == sorted(files)
+
+
 def refused(target, results, message):
     before = {path: path.read_bytes() for path in target.parent.rglob("*") if path.is_file()}
     with pytest.raises(StorageError, match=message):
@@ -344,7 +366,8 @@ def test_pages_are_accessible(folder, open_page, name, dark):
 
 
 def test_no_page_scrolls_sideways_on_a_phone_and_all_pictures_load(folder, pages, open_page):
-    page = open_page(folder / "index.html", width=360)
+    page, asked = open_page(folder / "index.html", width=360), []
+    page.on("request", lambda request: asked.append(request.url))
     for path in pages:
         page.goto(path.as_uri())
         assert too_wide(page) <= 0, path
@@ -352,6 +375,8 @@ def test_no_page_scrolls_sideways_on_a_phone_and_all_pictures_load(folder, pages
             "[...document.images].filter((each) => each.loading !== 'lazy' && !each.naturalWidth).length"
         )
         assert page.evaluate(pictures) == 0, path
+    assert len(asked) > len(pages)
+    assert [address for address in asked if not address.startswith(folder.as_uri())] == []
 
 
 @pytest.mark.parametrize("name", ["index.html", "sources.html", "book_activation_histograms/index.html"])
