@@ -11,7 +11,7 @@ from pathlib import Path
 
 from initlab.errors import StorageError
 from initlab.gallery.record import CLAIMS, ExhibitRecord
-from initlab.pages.pictures import png_problem, png_size, svg_problem
+from initlab.pages.picture_files import png_problem, png_size, svg_problem
 from initlab.pages.tables import PageTable
 
 _MOST_SHOWN = 20_000  # bytes of a table on a page: about 300 rows; the others are a click away

@@ -95,7 +95,7 @@ def own_text(name: str) -> str:
 def _policy(scripts: Sequence[str], images: str) -> str:
     digests = [b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
-    # Styles may stand in elements: Vega sets those of its canvas and its hints.
+    # Styles may stand in elements: Vega sets those of its charts and its hints.
     rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src {images}"
     return f"{rules}; base-uri 'none'; form-action 'none'"
 

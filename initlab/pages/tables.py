@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_MOST_PRINTED = 40  # rows
+
 
 @dataclass(frozen=True, kw_only=True)
 class PageTable:
@@ -21,3 +23,8 @@ class PageTable:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     folded: bool = True
+
+    @property
+    def long(self) -> bool:
+        """Whether the table stays folded in print."""
+        return len(self.rows) > _MOST_PRINTED

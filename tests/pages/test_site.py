@@ -12,7 +12,7 @@ from browsing import HOSTILE, Page, printed, too_wide, violations
 
 from initlab.errors import StorageError, UsageError
 from initlab.gallery.record import read_records
-from initlab.pages.pictures import svg_problem
+from initlab.pages.picture_files import svg_problem
 from initlab.pages.site import site, site_files
 
 ROOT = Path(__file__).parents[2]
