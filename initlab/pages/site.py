@@ -24,7 +24,7 @@ from initlab.pages.site_parts import (
     Asked,
     Group,
     Row,
-    Said,
+    Sentence,
     asked_by,
     counts,
     findings,
@@ -90,13 +90,16 @@ def site_files(results: Path) -> dict[str, bytes]:
 
 def _pages(groups: Sequence[Group], texts: Mapping[str, Source], reduced: bool) -> Iterator[tuple[str, str]]:
     """Each page by its name."""
-    said = statements(texts, {each.name: each.record for group in groups for each in group.exhibits})
-    asked = asked_by(statement for each in said for statement in each)
+    sentences = statements(texts, {each.name: each.record for group in groups for each in group.exhibits})
+    asked = asked_by(statement for each in sentences for statement in each)
     frame = {"reduced": reduced, "has_sources": bool(texts)}
     every = rows(groups, asked)
-    yield "index.html", _index(groups, every, {each[0].source: each[0].title for each in said if each}, frame)
+    yield (
+        "index.html",
+        _index(groups, every, {each[0].source: each[0].title for each in sentences if each}, frame),
+    )
     if texts:
-        yield "sources.html", _sources(every, list(zip(texts.values(), said, strict=True)), frame)
+        yield "sources.html", _sources(every, list(zip(texts.values(), sentences, strict=True)), frame)
     for group, exhibit, previous, following in _neighbours(groups):
         neighbours = {"group": group, "previous": previous, "following": following}
         yield f"{exhibit.name}/index.html", _exhibit(exhibit, asked, {**frame, **neighbours})
@@ -114,7 +117,7 @@ def _index(groups: Sequence[Group], every: Sequence[Row], texts: Mapping[str, st
     )
 
 
-def _sources(every: Sequence[Row], texts: Sequence[tuple[Source, Sequence[Said]]], frame: Frame) -> str:
+def _sources(every: Sequence[Row], texts: Sequence[tuple[Source, Sequence[Sentence]]], frame: Frame) -> str:
     claims = {(row.exhibit.name, row.claim.name): row.claim for row in every}
     return _page("site_sources.html", frame, texts=texts, claims=claims)
 

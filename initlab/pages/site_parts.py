@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Sentence:
     """A statement of a source.
 
     Attributes:
@@ -75,17 +75,18 @@ def grouped(exhibits: Sequence[Shown], questions: Mapping[str, str], others: str
         questions: by key, in their order.
         others: the heading of those that ask none of these.
     """
-    keys = {each.name: each.record.question for each in exhibits}
-    named = [*questions.items(), ("others", others)]
     groups = [
-        Group(key, title, tuple(each for each in exhibits if _key(keys[each.name], questions) == key))
-        for key, title in named
+        Group(key, title, tuple(each for each in exhibits if _key(each, questions) == key))
+        for key, title in [*questions.items(), (_OTHERS, others)]
     ]
     return [group for group in groups if group.exhibits]
 
 
-def _key(question: str, questions: Mapping[str, str]) -> str:
-    return question if question in questions else "others"
+_OTHERS = "others"
+
+
+def _key(exhibit: Shown, questions: Mapping[str, str]) -> str:
+    return exhibit.record.question if exhibit.record.question in questions else _OTHERS
 
 
 def counts(claims: Iterable[ClaimRecord]) -> list[tuple[str, int]]:
@@ -112,7 +113,7 @@ def settings(record: ExhibitRecord) -> PageTable:
     return PageTable(title="Settings", header=["setting", "value"], rows=rows)
 
 
-def statements(texts: Mapping[str, Source], records: Mapping[str, ExhibitRecord]) -> list[list[Said]]:
+def statements(texts: Mapping[str, Source], records: Mapping[str, ExhibitRecord]) -> list[list[Sentence]]:
     """What each source says, with the claims that check it.
 
     Args:
@@ -123,12 +124,12 @@ def statements(texts: Mapping[str, Source], records: Mapping[str, ExhibitRecord]
         UsageError: for a claim that its exhibit does not have.
     """
     verdicts = {name: {c.name: c.verdict for c in record.claims} for name, record in records.items()}
-    return [list(_said(place, source, verdicts)) for place, source in enumerate(texts.values(), start=1)]
+    return [list(_sentences(place, source, verdicts)) for place, source in enumerate(texts.values(), start=1)]
 
 
-def _said(place: int, source: Source, verdicts: Verdicts) -> Iterator[Said]:
+def _sentences(place: int, source: Source, verdicts: Verdicts) -> Iterator[Sentence]:
     for number, statement in enumerate(source.statements, start=1):
-        yield Said(
+        yield Sentence(
             anchor=f"source-{place}-{number}",
             source=f"text {place}",
             title=source.title,
@@ -138,13 +139,13 @@ def _said(place: int, source: Source, verdicts: Verdicts) -> Iterator[Said]:
         )
 
 
-Asked = Mapping[tuple[str, str], Sequence[Said]]  # by the names of an exhibit and of its claim
+Asked = Mapping[tuple[str, str], Sequence[Sentence]]  # by the names of an exhibit and of its claim
 
 
-def asked_by(said: Iterable[Said]) -> Asked:
+def asked_by(sentences: Iterable[Sentence]) -> Asked:
     """The statements that each claim checks."""
-    asked: dict[tuple[str, str], list[Said]] = {}
-    for statement in said:
+    asked: dict[tuple[str, str], list[Sentence]] = {}
+    for statement in sentences:
         for answer in statement.answers:
             asked.setdefault((answer.exhibit, answer.claim), []).append(statement)
     return asked
@@ -166,7 +167,7 @@ def rows(groups: Sequence[Group], asked: Asked) -> list[Row]:
 
 
 def _sources(exhibit: str, claim: ClaimRecord, asked: Asked) -> tuple[str, ...]:
-    texts = [said.source for said in asked.get((exhibit, claim.name), ())]
+    texts = [sentence.source for sentence in asked.get((exhibit, claim.name), ())]
     return tuple(dict.fromkeys([origin(claim.source), *texts]))
 
 
