@@ -127,7 +127,8 @@ def _area(artist: Any, series: _Series) -> Iterator[Row]:
     """A band, points, a histogram, or a map."""
     if isinstance(artist, StepPatch):
         values, edges, _ = artist.get_data()
-        name = _label(artist) or to_hex(artist.get_facecolor())
+        color = artist.get_facecolor() if artist.get_fill() else artist.get_edgecolor()
+        name = _label(artist) or to_hex(color)
         for value, low, high in zip(values.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             yield {"part": "histogram", "series": name, "y": value, "low": low, "high": high}
     elif isinstance(artist, QuadMesh | AxesImage):

@@ -80,13 +80,15 @@ def test_error_bars_have_both_ends_and_their_label(bars, along):
 def test_bars_histograms_and_points():
     figure, (left, middle, right) = panels(3)
     left.barh([0, 1], [5, 6], height=0.5)
-    middle.stairs([1, 2], [0, 1, 3], fill=True)
+    middle.stairs([1, 2], [0, 1, 3], fill=True, color="#0072b2")
+    middle.stairs([2, 1], [0, 1, 3], color="#000000")
     right.scatter([1, 2], [3, 4], label="he")
     assert [(row["y"], row["low"], row["high"]) for row in rows_of(figure, part="bar")] == [
         (0, 0, 5),
         (1, 0, 6),
     ]
-    steps = [(row["y"], row["low"], row["high"]) for row in rows_of(figure, part="histogram")]
+    steps = [(row["y"], row["low"], row["high"]) for row in rows_of(figure, series="#0072b2")]
     assert steps == [(1, 0, 1), (2, 1, 3)]
+    assert [row["y"] for row in rows_of(figure, series="#000000")] == [2, 1]
     points = [(row["series"], row["x"], row["y"]) for row in rows_of(figure, part="points")]
     assert points == [("he", 1, 3), ("he", 2, 4)]
