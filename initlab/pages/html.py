@@ -19,7 +19,15 @@ from initlab.tables import plain
 _HERE = Path(__file__).parent
 
 
-def page(template: str, *, styles: Sequence[str], scripts: Sequence[str], images: str, **values: Any) -> str:
+def page(
+    template: str,
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    images: str,
+    connects: bool = False,
+    **values: Any,
+) -> str:
     """The text of a page.
 
     Args:
@@ -27,6 +35,7 @@ def page(template: str, *, styles: Sequence[str], scripts: Sequence[str], images
         styles: files of this folder, after `page.css`.
         scripts: their text.
         images: where pictures may come from: "data:", or "'self'" for the files beside the page.
+        connects: whether scripts may ask the server that the page came from.
         values: that the template names.
     """
     from markupsafe import Markup
@@ -36,7 +45,7 @@ def page(template: str, *, styles: Sequence[str], scripts: Sequence[str], images
         .get_template(template)
         .render(
             version=__version__,
-            policy=Markup(_policy(scripts, images)),
+            policy=Markup(_policy(scripts, images, connects)),
             style=Markup("".join(map(own_text, ("page.css", *styles)))),
             scripts=list(map(Markup, scripts)),
             **values,
@@ -92,11 +101,12 @@ def own_text(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
-def _policy(scripts: Sequence[str], images: str) -> str:
+def _policy(scripts: Sequence[str], images: str, connects: bool) -> str:
     digests = [b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     # Styles may stand in elements: Vega sets those of its charts and its hints.
     rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src {images}"
+    rules += "; connect-src 'self'" * connects
     return f"{rules}; base-uri 'none'; form-action 'none'"
 
 

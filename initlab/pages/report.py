@@ -60,7 +60,7 @@ def report(results: Given | Histories | Sequence[Given], target: str | Path | No
     require_extra(*NEEDS)
     page = _histories_page(results) if isinstance(results, Histories) else _results_page(results)
     if target is not None:
-        _write(Path(target), page)
+        write(Path(target), page)
     return page
 
 
@@ -102,7 +102,16 @@ def _page(title: str, sections: "Sequence[Section]") -> Page:
     return Page(text)
 
 
-def _write(target: Path, page: str) -> None:
+def write(target: Path, page: str) -> None:
+    """Write a page.
+
+    Args:
+        target: in an existing folder.
+        page: its text.
+
+    Raises:
+        StorageError: when it cannot be written.
+    """
     try:
         write_shared(target, page.encode())
     except OSError as error:
