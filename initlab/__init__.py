@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from initlab.own_code import activation, scheme
     from initlab.pages.explore import explore
     from initlab.pages.report import report
+    from initlab.pages.site import site
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.histograms import histogram_figure
     from initlab.plotting.loss import loss_figure
@@ -82,6 +83,7 @@ _HOMES = {
     "report": "initlab.pages.report",
     "run_experiment": "initlab.runner.sweep",
     "scheme": "initlab.own_code",
+    "site": "initlab.pages.site",
     "train": "initlab.training.train",
     "train_at_best_rate": "initlab.training.rates",
 }
@@ -119,6 +121,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "load_results",
     "report",
     "explore",
+    "site",
     "Claim",
 ]
 

@@ -1,11 +1,48 @@
-"""What a reader of a page meets in a browser: rules of accessibility, its width, its print."""
+"""What a reader of a page meets: its elements; in a browser rules of accessibility, its width, its print."""
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 
 _PAGE_MM = (210, 297)  # A4
 _MARGIN_MM = 10
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "]]><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "\u202e{{ 7*7 }} {% x %}",
+    '" onmouseover="alert(1)',
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its text outside of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.words, self.inside = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, _tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def violations(page):

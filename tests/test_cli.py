@@ -280,7 +280,7 @@ def test_set_overrides_the_config(initlab_here, small_config, tmp_path):
         (["claims", "symetry"], 2, "unknown experiment 'symetry'; did you mean 'symmetry'"),
         (["fetch", "kmnist", "mnits"], 2, "unknown dataset 'mnits'; did you mean 'mnist'?"),
         (["histogram", "--init", "he", "xavier"], 2, "(xavier); repeat an option for another value"),
-        (["hist"], 2, "unknown command 'hist'; did you mean 'list' or 'histogram'?"),
+        (["hist"], 2, "unknown command 'hist'; did you mean 'list', 'histogram' or 'site'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

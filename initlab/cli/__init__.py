@@ -24,6 +24,7 @@ from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
 from initlab.cli import gallery
+from initlab.cli import site
 from initlab.cli import data
 from initlab.cli import configs
 # isort: on
@@ -43,6 +44,7 @@ __all__ = [
     "report",
     "run",
     "schemes",
+    "site",
 ]
 
 

@@ -29,13 +29,14 @@ def explore(
     The page is one file that needs no network. It shows the layers of each setting, measured and predicted,
     its verdict and cure, a phase diagram, and the training that begins so: all of it computed beforehand.
     """
-    from initlab.pages.explore import explored, require_extra
+    from initlab.pages.explore import NEEDS, explored
+    from initlab.pages.extra import require_extra
     from initlab.pages.report import write
     from initlab.runner.sweep import available_cores
 
     require(output.suffix.lower() in (".html", ".htm"), f"--output {output}: the name must end in .html")
     require(serve or not port, "--port is the port of --serve: give that, too")
-    require_extra()
+    require_extra(*NEEDS)
     make_folder_of(output)
     with Bar(shown=True, unit="setting", doing="computing", remark="") as bar:
         results = explored(jobs=available_cores() if jobs is None else jobs, progress=bar.update)

@@ -33,13 +33,14 @@ def report(
     before training, a diagnosis of each start, all tables, the config and the origin. Several experiments
     stand side by side.
     """
+    from initlab.pages.extra import require_extra
+    from initlab.pages.report import NEEDS
     from initlab.pages.report import report as write_report
-    from initlab.pages.report import require_extra
     from initlab.runner.results import load_results
 
     named = output is None or output.suffix.lower() in (".html", ".htm")
     require(named, f"--output {output}: the name must end in .html")
-    require_extra()
+    require_extra(*NEEDS)
     folders = [_folder(name, results) for name in dict.fromkeys(experiments)]
     target = output or _default_target(folders)
     loaded = [load_results(folder, allow_code=allow_code) for folder in folders]

@@ -14,7 +14,8 @@ A script of experiments/ makes one `Exhibit` and decorates its functions, each o
         return losses(s, "he")["losses"][:, steps - 1]
 
     @exhibit.figure("Training loss ...")
-    def loss(s): ...                                returns a matplotlib Figure, drawn in the package's style
+    def loss(s): ...                                returns a matplotlib Figure, drawn in the package's style;
+                                                    what it draws is written beside it, as loss.csv
 
     @exhibit.table()
     def final_losses(s): ...                        returns rows
@@ -238,9 +239,13 @@ class Exhibit:
 
         Args:
             caption: what is drawn, and what bands and marks mean.
+
+        Raises:
+            UsageError: where a figure or a table of this name is there already.
         """
 
         def add(draw: Draw) -> Draw:
+            self._name_a_file(draw)
             self.pictures.append(Picture(draw.__name__, caption, styled(draw)))
             return draw
 
@@ -251,13 +256,23 @@ class Exhibit:
 
         Args:
             tolerance: how far a number may lie from the committed one on another processor.
+
+        Raises:
+            UsageError: where a figure or a table of this name is there already.
         """
 
         def add(rows: MakeRows) -> MakeRows:
+            self._name_a_file(rows)
             self.tables.append(Table(rows.__name__, rows, tolerance))
             return rows
 
         return add
+
+    def _name_a_file(self, function: Callable[..., Any]) -> None:
+        """A figure has a table of its own name."""
+        name = function.__name__
+        if name in {*(picture.name for picture in self.pictures), *(table.name for table in self.tables)}:
+            raise UsageError(f"{self.name} has two figures or tables called {name!r}")
 
     def run(self, results: str | Path = "results", quick: bool = False) -> list[Outcome]:
         """Measure and decide everything, and write figures, tables, claims and the page.
@@ -269,6 +284,7 @@ class Exhibit:
         Returns:
             The outcome of each claim.
         """
+        from initlab.plotting.drawn import drawn
         from initlab.plotting.elements import pictures
 
         settings, folder = (self.quick if quick else self.settings), part_of(Path(results), quick)
@@ -276,7 +292,10 @@ class Exhibit:
         self._training, self._memory = folder / "training", {}
         outcomes = [decide(_filled(claim, settings), measure(settings)) for claim, measure in self.claims]
         for picture in self.pictures:
-            store.write_figure(picture.name, pictures(picture.draw(settings)))
+            figure = picture.draw(settings)
+            store.write_figure(picture.name, pictures(figure))
+            header, points = drawn(figure)
+            store.write_table(picture.name, header, [[_cell(v) for v in row] for row in points])
         for table in self.tables:
             rows = table.rows(settings)
             store.write_table(table.name, list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])

@@ -174,7 +174,7 @@ def write_index(results: Path, sources: Path | None = None) -> None:
     """
     exhibits = read_exhibits(results)
     claims = [claim for exhibit in exhibits.values() for claim in exhibit["claims"]]
-    lines = ["# The gallery", "", _introduction(claims), ""]
+    lines = ["# The gallery", "", introduction(claims), ""]
     for key, question in [*QUESTIONS.items(), (None, "Written by an earlier version")]:
         chosen = {name: exhibit for name, exhibit in exhibits.items() if exhibit.get("question") == key}
         if chosen:
@@ -209,8 +209,12 @@ def counted(verdicts: Iterable[str]) -> str:
     return f"{text}; and {identities} identit{'y' if identities == 1 else 'ies'}" if identities else text
 
 
-def _introduction(claims: Sequence[Mapping[str, Any]]) -> str:
-    """What the gallery is, and how far its verdicts can be trusted."""
+def introduction(claims: Sequence[Mapping[str, Any]]) -> str:
+    """What the gallery is, and how far its verdicts can be trusted, in paragraphs.
+
+    Args:
+        claims: of all exhibits, as `claims.json` holds them.
+    """
     findings = [finding for claim in claims for finding in claim["findings"]]
     decided = [finding for finding in findings if finding["verdict"] != "undecided"]
     loose = sum(not finding.get("firm", True) for finding in decided)

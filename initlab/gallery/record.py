@@ -42,8 +42,13 @@ class FindingRecord(_Record):
 
     @property
     def interval(self) -> str:
-        """As it is written: `0.1 to 0.3`, or `the same for all`."""
-        return f"{self.low:.4g} to {self.high:.4g}" if self.low < self.high else "the same for all"
+        """As it is written: `0.1 to 0.3`, or `no spread`."""
+        return f"{self.low:.4g} to {self.high:.4g}" if self.low < self.high else "no spread"
+
+    @property
+    def words(self) -> str:
+        """The verdict, and whether a stricter interval would not give it."""
+        return self.verdict if self.firm else f"{self.verdict}, not firm at 99.9 %"
 
 
 class ClaimRecord(_Record):

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from initlab.diagnosis.limits import FACTOR_LIMIT, FACTORS, LAYER_NUMBERS
-from initlab.errors import UsageError
 from initlab.init.scheme import Scheme
+from initlab.pages.extra import require_extra
 from initlab.pages.grid import DEEPEST, WIDEST, Grid, Shape, sigma_w2
 from initlab.pages.html import json_text, own_text, page
 from initlab.pages.lessons import LESSONS, outcome
@@ -24,6 +24,7 @@ from initlab.pages.report import Page, write
 from initlab.runner.executors import open_processes
 from initlab.theory.explain import outlook
 
+NEEDS = ("the explorer", "jinja2")
 Progress = Callable[[int, int], None]
 _SIGMA_W2 = np.logspace(-3, 2.5, 34)
 
@@ -50,7 +51,7 @@ def explore(
         UsageError: without the package of the extra `report`.
         StorageError: when the file cannot be written.
     """
-    require_extra()
+    require_extra(*NEEDS)
     page = Page(explored(grid, jobs=jobs, progress=progress).page())
     if target is not None:
         write(Path(target), page)
@@ -113,18 +114,6 @@ class Explored:
             "commands": commands(grid),
             "points": nested(self.columns.values(), grid),
         }
-
-
-def require_extra() -> None:
-    """Refuse a page where the package that it needs is not installed.
-
-    Raises:
-        UsageError: which says how to install it.
-    """
-    try:
-        import jinja2  # noqa: F401
-    except ImportError:
-        raise UsageError("the explorer needs Jinja2: pip install 'initlab[report]'") from None
 
 
 def explored(grid: Grid | None = None, *, jobs: int = 0, progress: Progress | None = None) -> Explored:

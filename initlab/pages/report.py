@@ -5,8 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initlab.errors import StorageError, UsageError, require
+from initlab.errors import StorageError, require
 from initlab.files import write_shared
+from initlab.pages.extra import require_extra
 from initlab.runner.results import Results, load_results
 from initlab.training.histories import Histories
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from initlab.pages.sections import Section
 
 Given = Results | str | Path
+
+NEEDS = ("a report", "jinja2", "vl_convert")
 
 
 class Page(str):
@@ -54,7 +57,7 @@ def report(results: Given | Histories | Sequence[Given], target: str | Path | No
         not isinstance(results, Sequence) or len(results) > 0,
         'a report needs the results of an experiment, as in report("results/mnist")',
     )
-    require_extra()
+    require_extra(*NEEDS)
     page = _histories_page(results) if isinstance(results, Histories) else _results_page(results)
     if target is not None:
         write(Path(target), page)
@@ -113,16 +116,3 @@ def write(target: Path, page: str) -> None:
         write_shared(target, page.encode())
     except OSError as error:
         raise StorageError(f"{target}: cannot write: {error.strerror or error}") from error
-
-
-def require_extra() -> None:
-    """Refuse a report where the packages that it needs are not installed.
-
-    Raises:
-        UsageError: which says how to install them.
-    """
-    try:
-        import jinja2  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError:
-        raise UsageError("a report needs Jinja2 and vl-convert: pip install 'initlab[report]'") from None

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from initlab.errors import UsageError
 from initlab.gallery import Exhibit
@@ -168,6 +169,22 @@ def exhibit(name="x", claims=("first",), **settings):
 def test_an_experiment_may_not_have_two_claims_of_one_name():
     with pytest.raises(UsageError, match="two claims called 'first'"):
         exhibit(claims=("first", "first"))
+
+
+def test_a_figure_has_a_table_of_its_name_and_no_other_has_it(tmp_path):
+    made = exhibit(claims=("first",))
+
+    @made.figure("A line.")
+    def line(_s):
+        figure = Figure()
+        figure.subplots().plot([0, 1], [0.25, 1 / 3], label="he")
+        return figure
+
+    made.run(tmp_path)
+    (folder,) = tmp_path.glob("*/line.csv")
+    assert folder.read_text() == "part,series,x,y\nline,he,0,0.25\nline,he,1,0.33333\n"
+    with pytest.raises(UsageError, match="two figures or tables called 'line'"):
+        made.table()(line)
 
 
 BUDGETED = {"title": "X", "question": "book", "finding": ""}

@@ -16,8 +16,9 @@ from browsing import printed, too_wide, violations
 
 import initlab
 from initlab.errors import StorageError, UsageError
-from initlab.pages.explore import Explored, explored, require_extra
+from initlab.pages.explore import NEEDS, Explored, explored
 from initlab.pages.explore_server import ExplorerServer, answer
+from initlab.pages.extra import require_extra
 from initlab.pages.grid import DEEPEST, FAMILIES, WIDEST, Family, Grid, Measuring, Shape
 from initlab.pages.lessons import LESSONS
 from initlab.pages.points import points, thousandths, three
@@ -181,7 +182,7 @@ def test_a_page_without_a_lesson_of_its_grid_leaves_it_out(small):
 def test_without_jinja_a_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
     with pytest.raises(UsageError, match=r"pip install 'initlab\[report\]'"):
-        require_extra()
+        require_extra(*NEEDS)
 
 
 def test_the_command_writes_the_page(tmp_path, monkeypatch, initlab_here, small):

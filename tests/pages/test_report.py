@@ -2,11 +2,10 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from browsing import printed, too_wide, violations
+from browsing import HOSTILE, Page, printed, too_wide, violations
 
 import initlab
 from initlab.errors import UsageError
@@ -15,41 +14,6 @@ from initlab.pages.charts import MOST_POINTS, loss_chart, thinned
 from initlab.runner.config import load_experiment
 from initlab.runner.sweep import Choice, run_experiment
 from initlab.training.history import Condition, History
-
-HOSTILE = [
-    "</script><script>alert(1)</script>",
-    "]]><img src=x onerror=alert(1)>",
-    "javascript:alert(1)",
-    "\u202e{{ 7*7 }} {% x %}",
-    '" onmouseover="alert(1)',
-]
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text outside of scripts and styles."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.words, self.inside = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.inside = tag
-
-    def handle_endtag(self, _tag):
-        self.inside = ""
-
-    def handle_data(self, data):
-        if self.inside not in ("script", "style"):
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture
