@@ -26,9 +26,10 @@ FACTOR_LIMIT = math.exp(TRAINS)
 FACTOR_REASON = f"a factor of e^{TRAINS:g} = {FACTOR_LIMIT:.0f}; most networks within it train"
 
 LAYER_NUMBERS = {
-    "signal": "the mean square of the pre-activations, relative to the first layer's",
+    "signal": "the mean square of the pre-activations, relative to the first layer's; 1 in a normalized "
+    "network",
     "gradient": "the mean square of the pre-activations' gradients, relative to the last hidden layer's; "
-    "in images the sum over the places of a channel",
+    "in images the sum over the places of a channel; in a normalized network that of relative changes",
     "difference": "how much the samples differ in this layer (1 - cosine), relative to the inputs",
     "saturated": "the fraction of slopes below 5 % of the steepest, for functions with two bounds",
     "dead": "the fraction of units whose slope is 0 for every input",
@@ -188,7 +189,7 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
     first, last = layers[0], layers[-1]
     return [
         {
-            "signal": ratio(layer.length, first.length),
+            "signal": ratio(signal_size(layer), signal_size(first)),
             "gradient": ratio(unit_gradient(layer), unit_gradient(last)),
             "difference": layer.dissimilarity / input_difference if input_difference else math.nan,
             "saturated": saturated_fraction(layer),
@@ -199,15 +200,22 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
     ]
 
 
+def signal_size(layer: LayerStatistics) -> float:
+    """The mean square of the pre-activations; 1 where a normalization takes it away, unless it overflows."""
+    return 1.0 if layer.is_normalized and math.isfinite(layer.length) else layer.length
+
+
 def unit_gradient(layer: LayerStatistics) -> float:
     """The mean square gradient of a unit; for a channel of images, the sum over its places.
 
-    A kernel's gradient adds up those of all places, as many as 576 in a first layer: each may be small.
+    A kernel's gradient adds up those of all places, as many as 576 in a first layer: each may be small. Where
+    a normalization takes a layer's size away, the gradient is that of relative changes.
 
     Args:
         layer: measured with labels.
     """
-    return float(layer.gradient_std**2 * layer.pre_activations[0, 0].size)
+    std = layer.relative_gradient_std if layer.is_normalized else layer.gradient_std
+    return float(std**2 * layer.pre_activations[0, 0].size)
 
 
 def ratio(numerator: float, denominator: float) -> float:

@@ -67,7 +67,9 @@ class LayerDiagnosis:
         units: how many.
         std: of the activations, the median over the seeds.
         numbers: those named in `LAYER_NUMBERS`, medians over the seeds.
-        symptoms: the worst first; none in a healthy layer.
+        symptoms: the worst first; none in a healthy layer, or in one that is bypassed.
+        is_bypassed: whether a skip connection leads around it. What ails it then ails no other layer, and it
+            may have no gradient at first, as where a branch begins at zero.
     """
 
     layer: int
@@ -75,11 +77,12 @@ class LayerDiagnosis:
     std: float
     numbers: Numbers
     symptoms: list[Symptom]
+    is_bypassed: bool = False
 
     @property
     def words(self) -> list[str]:
-        """The words of its symptoms, or "healthy"."""
-        return words_of(self.symptoms)
+        """The words of its symptoms, or "healthy"; "bypassed" where nothing is judged."""
+        return ["bypassed"] if self.is_bypassed else words_of(self.symptoms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,11 @@ class Diagnosis:
         return self.start.scheme
 
     @property
+    def judged(self) -> list[LayerDiagnosis]:
+        """The layers that all paths from the inputs to the loss pass."""
+        return [layer for layer in self.layers if not layer.is_bypassed]
+
+    @property
     def symptoms(self) -> dict[Symptom, list[int]]:
         """All symptoms, the worst first, each with the layers that have it."""
         layers = {
@@ -177,9 +185,13 @@ class Diagnosis:
             "skip": self.skip,
         }
         layers, correlations = predict_layers(**network), predict_correlations(**network)
-        gradients = [layer.gradient**2 * layer.hidden.z.square.size for layer in layers]
+        gradients = [
+            layer.gradient**2 * layer.hidden.z.square.size * (layer.hidden.size if self.batch_norm else 1.0)
+            for layer in layers
+        ]
+        sizes = [1.0 if self.batch_norm else layer.q for layer in layers]
         return {
-            "signal": [ratio(layer.q, layers[0].q) for layer in layers],
+            "signal": [ratio(size, sizes[0]) for size in sizes],
             "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
             "difference": [(1 - c) / ((1 - self.input_correlation) or math.nan) for c in correlations],
         }
@@ -192,7 +204,7 @@ class Diagnosis:
     @property
     def severity(self) -> float:
         """The largest |ln| of a layer's factors; see `limits.severity`."""
-        return max(severity(layer.numbers, self.optimizer) for layer in self.layers)
+        return max(severity(layer.numbers, self.optimizer) for layer in self.judged)
 
     @property
     def verdict(self) -> str:
@@ -221,7 +233,8 @@ class Diagnosis:
 
     def summary(self) -> list[list[str]]:
         """For each question the answer, and the number of the layer where it is worst."""
-        return summary_rows([layer.numbers for layer in self.layers])
+        names = [f"layer {layer.layer}" for layer in self.judged]
+        return summary_rows([layer.numbers for layer in self.judged], names)
 
     @property
     def network(self) -> str:
@@ -381,6 +394,7 @@ class _Patient:
         networks = measure_layers(ensemble, self.inputs, self.labels)
         difference = dissimilarity(self.inputs.astype(np.float64))
         numbers = [layer_numbers(layers, difference) for layers in networks]
+        layers = _layers(networks, numbers)
         return Diagnosis(
             start=start,
             activation=self.activation,
@@ -392,8 +406,8 @@ class _Patient:
             optimizer=self.optimizer,
             batch_norm=network.norm,
             skip=network.skip,
-            layers=_layers(networks, numbers),
-            severities=[max(severity(layer, self.optimizer) for layer in own) for own in numbers],
+            layers=layers,
+            severities=[_severity(layers, own, self.optimizer) for own in numbers],
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
@@ -448,10 +462,17 @@ def _layers(
             units=layer.pre_activations.shape[1],
             std=float(stds[i]),
             numbers=numbers[i],
-            symptoms=symptoms_of(numbers[i]),
+            symptoms=[] if layer.is_bypassed else symptoms_of(numbers[i]),
+            is_bypassed=layer.is_bypassed,
         )
         for i, layer in enumerate(networks[0])
     ]
+
+
+def _severity(layers: Sequence[LayerDiagnosis], numbers: Sequence[Numbers], optimizer: str) -> float:
+    """That of one network: the largest of its judged layers."""
+    pairs = zip(layers, numbers, strict=True)
+    return max(severity(own, optimizer) for layer, own in pairs if not layer.is_bypassed)
 
 
 def _answers(networks: Sequence[Sequence[LayerStatistics]], first_losses: FloatArray) -> list[Answer]:

@@ -177,6 +177,13 @@ class _Normalization(Layer):
 
     def __init__(self) -> None:
         self._y: FloatArray = EMPTY
+        self._inverse_std: FloatArray = EMPTY
+
+    @property
+    def std(self) -> FloatArray:
+        """By what the last `forward` divided, ready to be broadcast with its inputs."""
+        with np.errstate(all="ignore"):
+            return np.asarray(1 / self._inverse_std)
 
     @property
     def gamma(self) -> FloatArray:

@@ -68,8 +68,44 @@ def test_numbers_are_those_that_theory_gives():
     assert 64 / 2.5 < growing.layers[0].numbers["gradient"] < 64 * 2.5
 
 
+NORMS = ["batch", "layer", "batch(place=after)", "layer(place=after)"]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_scale_of_a_normalized_layer_does_not_matter(norm):
+    """Weights a hundred times larger get gradients a hundred times smaller; relative changes stay."""
+    starts = [Initialization(Scheme("he"), first=Scheme.parse(f"std={std}")) for std in (0.1, 10)]
+    small, large = (diagnosed(start, "relu", 4, batch_norm=norm, cure=False) for start in starts)
+    for layer, larger in zip(small.layers, large.layers, strict=True):
+        assert larger.numbers == pytest.approx(layer.numbers, rel=0.01)
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "layer(place=after)"])
+@pytest.mark.parametrize("scheme", ["fixup", "skipinit", "rezero"])
+def test_branches_that_begin_at_zero_are_bypassed(scheme, norm):
+    """They get no gradient before the first step, as it is meant; the layers around them keep theirs."""
+    diagnosis = diagnosed(scheme, "relu", 20, skip="2, scale=learned", batch_norm=norm)
+    assert diagnosis.verdict == "trains"
+    assert [layer.layer for layer in diagnosis.layers if layer.is_bypassed] == list(range(2, 20, 2))
+    bypassed = diagnosis.layers[1]
+    assert not bypassed.numbers["gradient"] > 0
+    assert (bypassed.words, bypassed.symptoms) == (["bypassed"], [])
+    assert {row[0] for row in diagnosis.summary()} <= {"yes", "?"}
+    assert diagnosis.table()[2][-1] == "bypassed"
+
+
+def test_a_skip_connection_repairs_no_layer_before_it():
+    ill = diagnosed("zeros", "relu", 4, skip="2", cure=False)
+    assert ill.verdict == "does not train"
+    assert ill.layers[0].words == ["symmetric", "dead", "collapsed"]
+    assert ill.severities == [ill.severity] * 3
+
+
 @pytest.mark.parametrize(
-    "how", [{}, {"skip": "1"}, {"batch_norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
+    "how",
+    [{}, {"skip": "1"}, {"batch_norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
+    + [{"batch_norm": norm} for norm in ("layer(place=after)", "layer")]
+    + [{"batch_norm": norm, "skip": "2, order=post"} for norm in ("layer(place=after)", "layer")],
 )
 def test_theory_stands_beside_what_is_measured(how):
     diagnosis = diagnose("he", "relu", [400] * 4, INPUTS, LABELS, **how)
@@ -272,8 +308,8 @@ def test_a_text_and_a_number_are_as_good_as_normalization_and_skip():
 
 
 def test_a_scheme_of_learned_scales_is_no_cure_with_scales_that_are_numbers():
-    """SkipInit sets the learned scale of each branch to 0, so that no gradient enters a branch."""
-    ill = diagnosed("skipinit", "relu", 6, skip="2, scale=learned")
+    """Sigmoids of sigmoids become alike, as branches of scale 0 add nothing."""
+    ill = diagnosed("skipinit", "sigmoid", 8, skip="2, scale=learned, order=post")
     assert ill.verdict != "trains"
     assert ill.cure is None or ill.cure.scheme.name != "skipinit"
 
@@ -324,6 +360,7 @@ def test_a_notebook_shows_a_diagnosis_as_a_table():
 def test_a_start_of_learned_branches_is_not_tried_with_fixed_ones():
     rng = np.random.default_rng(0)
     inputs, labels = rng.standard_normal((50, 20)), rng.integers(3, size=50)
-    diagnosis = diagnose("skipinit", "relu", "20x20", inputs, labels, seeds=2, skip="2, scale=learned")
+    skip = "2, scale=learned, order=post"
+    diagnosis = diagnose("skipinit", "sigmoid", "20x20", inputs, labels, seeds=2, skip=skip)
     assert diagnosis.verdict != "trains"
     assert diagnosis.cure
