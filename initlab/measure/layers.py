@@ -20,7 +20,7 @@ from initlab.nn.activations import Activation
 from initlab.nn.arrays import FloatArray, IntArray
 from initlab.nn.layers import Layer, Nonlinearity, Residual, walk
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNormalization, LayerNormalization
+from initlab.nn.normalization import NORMALIZATIONS, BatchNormalization, LayerNormalization
 from initlab.tables import Table, aligned, html_table
 
 # In units of the steepest slope. A sigmoid's slope is that small where its value is within 0.013 of 0 or 1.
@@ -268,14 +268,11 @@ def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
             own[...] = array
 
 
-_Norm = BatchNormalization | LayerNormalization
-
-
 @dataclass(frozen=True)
 class _Place:
     """What stands around a hidden layer: the normalization in front of phi, and whether a skip passes it."""
 
-    norm: _Norm | None
+    norm: BatchNormalization | LayerNormalization | None
     is_bypassed: bool
 
 
@@ -286,7 +283,7 @@ def _places(layers: Sequence[Layer], is_branch: bool = False) -> Iterator[_Place
         if isinstance(layer, Residual):
             yield from _places(layer.branch, is_branch=True)
         elif isinstance(layer, Nonlinearity):
-            yield _Place(before if isinstance(before, _Norm) else None, is_inside)
+            yield _Place(before if isinstance(before, NORMALIZATIONS) else None, is_inside)
         before, is_inside = layer, is_inside or (is_branch and layer.is_affine)
 
 
@@ -301,7 +298,9 @@ def _describe(ensemble: Ensemble, row: int, layer: int, place: _Place, backward:
         activations=a,
         weights=ensemble.weights[below][row].copy(),
         normalizer=_samples_first(place.norm.std[row]) if place.norm else None,
-        is_normalized=any(isinstance(each, _Norm) for each, _ in walk(ensemble.layers, ensemble.sizes[:1])),
+        is_normalized=any(
+            isinstance(each, NORMALIZATIONS) for each, _ in walk(ensemble.layers, ensemble.sizes[:1])
+        ),
         is_bypassed=place.is_bypassed,
     )
     if not backward:

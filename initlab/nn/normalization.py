@@ -338,6 +338,9 @@ class LayerNormalization(_Normalization):
         return dy
 
 
+NORMALIZATIONS = (BatchNormalization, LayerNormalization)
+
+
 def normalization_of(rule: Norm) -> Layer:
     """The layer that a rule asks for."""
     return BatchNormalization(rule) if isinstance(rule, BatchNorm) else LayerNormalization(rule)
