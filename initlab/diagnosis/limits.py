@@ -16,11 +16,16 @@ Numbers = dict[str, float]
 
 # Fitted in a probe of 416 networks under gradient descent, of 14 activations: of 247 up to e^3, 210
 # classified 85 % of the test images after 500 steps; of 89 beyond e^8.5, none. experiments/diagnosis.py tries
-# the limits on other networks.
+# the limits on other perceptrons, and experiments/diagnosis_residual.py on networks with skip connections,
+# normalization and convolutions, to which nothing was fitted.
 TRAINS, FAILS = 3.0, 8.0
 # Optimizers that divide each gradient by its own size forgive gradients of e^13.7, as far as others do e^8.
 _FORGIVENESS = FAILS / 13.7
 ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
+# With these, half of the networks with skip connections, normalization or convolutions trained at severities
+# from 8 to 36. Adam's eps of 1e-8 sets an end, by reason: a smaller gradient is no longer divided by its own
+# size, and its mean square is e^-36.8.
+_EPS_FAILS = -2 * math.log(1e-8)
 
 FACTOR_LIMIT = math.exp(TRAINS)
 FACTOR_REASON = f"a factor of e^{TRAINS:g} = {FACTOR_LIMIT:.0f}; most networks within it train"
@@ -164,17 +169,31 @@ def _log_size(factor: float) -> float:
     return abs(math.log(factor)) if 0 < factor < math.inf else math.inf
 
 
-def verdict_on(size: float, is_fatal: bool) -> str:
+def failing_limit(optimizer: str, is_perceptron: bool) -> float:
+    """The severity beyond which a network does not train.
+
+    Args:
+        optimizer: its name.
+        is_perceptron: whether the network has dense layers alone, one behind the other.
+
+    >>> failing_limit("adam", True), round(failing_limit("adam", False), 1), failing_limit("sgd", False)
+    (8.0, 36.8, 8.0)
+    """
+    return _EPS_FAILS if optimizer in ADAPTIVE and not is_perceptron else FAILS
+
+
+def verdict_on(size: float, is_fatal: bool, limit: float = FAILS) -> str:
     """ "trains", "in doubt" or "does not train".
 
     Args:
         size: the severity, the largest over all layers.
         is_fatal: whether a layer has a fatal symptom.
+        limit: from which size on a network does not train; see `failing_limit`.
 
     >>> [verdict_on(size, False) for size in (0.5, 5.0, 20.0)]
     ['trains', 'in doubt', 'does not train']
     """
-    if is_fatal or size > FAILS:
+    if is_fatal or size > limit:
         return "does not train"
     return "trains" if size <= TRAINS else "in doubt"
 

@@ -23,6 +23,7 @@ from initlab.diagnosis.limits import (
     SYMPTOMS,
     Numbers,
     Symptom,
+    failing_limit,
     layer_numbers,
     ratio,
     severity,
@@ -30,7 +31,7 @@ from initlab.diagnosis.limits import (
     verdict_on,
     words_of,
 )
-from initlab.diagnosis.record import not_validated, record_of
+from initlab.diagnosis.record import record_of, record_of_others
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
@@ -42,7 +43,7 @@ from initlab.nn.architecture import Skip, SkipLike, as_skip, hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm, LayerNorm, Norm, NormLike, as_norm
+from initlab.nn.normalization import BatchNorm, Norm, NormLike, as_norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.tables import html_table
@@ -209,7 +210,8 @@ class Diagnosis:
     @property
     def verdict(self) -> str:
         """ "trains", "in doubt" or "does not train"."""
-        return verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
+        is_fatal = any(symptom.fatal for symptom in self.symptoms)
+        return verdict_on(self.severity, is_fatal, failing_limit(self.optimizer, self.is_perceptron))
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self.summary(), strict=True)]
@@ -259,20 +261,22 @@ class Diagnosis:
         low, high = (f"{end(self.severities):.1f}" for end in (min, max))
         return "" if low == high else f", single networks {low} to {high}"
 
-    def _beyond_perceptrons(self) -> list[str]:
-        """What the network has besides dense layers."""
-        has = {
-            "Batch Normalization": isinstance(self.batch_norm, BatchNorm),
-            "Layer Normalization": isinstance(self.batch_norm, LayerNorm),
-            "skip connections": self.skip is not None,
-            "convolutions or pooling": not all(isinstance(size, int) for size in self.sizes),
-        }
-        return [part for part, is_there in has.items() if is_there]
+    @property
+    def is_perceptron(self) -> bool:
+        """Whether the network has dense layers alone, one behind the other."""
+        is_dense = all(isinstance(size, int) for size in self.sizes)
+        return is_dense and self.batch_norm is None and self.skip is None
+
+    def _record(self) -> str:
+        """How often such a verdict was right, as a sentence."""
+        if self.is_perceptron:
+            return record_of(self.verdict, self.optimizer)
+        pools = [size for size in self.sizes if isinstance(size, str) and not size.startswith("conv")]
+        return record_of_others(self.verdict, self.optimizer, has_pooling=bool(pools))
 
     def conclusions(self) -> list[str]:
         """How often such a verdict was right, each symptom with its effect, and the cure; a sentence each."""
-        parts = self._beyond_perceptrons()
-        lines = [not_validated(parts) if parts else record_of(self.verdict, self.optimizer)]
+        lines = [self._record()]
         lines += [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
