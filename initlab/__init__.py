@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from initlab.nn.network import Ensemble
     from initlab.nn.optimizers import Optimizer
     from initlab.own_code import activation, scheme
+    from initlab.pages.explore import explore
     from initlab.pages.report import report
     from initlab.plotting.depth import depth_figure
     from initlab.plotting.histograms import histogram_figure
@@ -62,6 +63,7 @@ _HOMES = {
     "depth_profiles": "initlab.measure.depth",
     "diagnose": "initlab.diagnosis.verdict",
     "explain": "initlab.theory.explain",
+    "explore": "initlab.pages.explore",
     "figure_style": "initlab.plotting.style",
     "gain": "initlab.theory.gains",
     "gains": "initlab.theory.gains",
@@ -116,6 +118,7 @@ __all__ = [  # noqa: RUF022  the order of a notebook: train, look, predict, reco
     "run_experiment",
     "load_results",
     "report",
+    "explore",
     "Claim",
 ]
 

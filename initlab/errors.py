@@ -123,9 +123,9 @@ def unknown_name(kind: str, given: str, accepted: Iterable[str], lists: str = ""
     brief = bool(lists) and len(names) > _FEW
     nearest = similar(given, names, _NEAREST if brief else 1)
     hint = f"; did you mean {alternatives(map(repr, nearest))}? " if nearest else "; "
-    known = "Known" if nearest else "known"
+    introduction = "Known" if nearest else "known"
     return f"unknown {kind} {shortened(given)}{hint}" + (
-        f"`{lists}` lists all" if brief else f"{known}: {_listed(names)}"
+        f"`{lists}` lists all" if brief else f"{introduction}: {_listed(names)}"
     )
 
 

@@ -64,8 +64,8 @@ class Registry(dict[str, Entry]):
     def __missing__(self, name: str) -> Entry:
         if name in self._own:
             return self._own[name]
-        known = [*self, *(own_code.installed(self.kind) if self._adopt else ())]
-        raise UsageError(unknown_name(self.kind, str(name), known, self.lists))
+        names = [*self, *(own_code.installed(self.kind) if self._adopt else ())]
+        raise UsageError(unknown_name(self.kind, str(name), names, self.lists))
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in self._own

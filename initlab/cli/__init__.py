@@ -19,6 +19,7 @@ from initlab.cli import histogram
 from initlab.cli import depth
 from initlab.cli import plot
 from initlab.cli import report
+from initlab.cli import explore
 from initlab.cli import diagnosis
 from initlab.cli import schemes
 from initlab.cli import records
@@ -33,6 +34,7 @@ __all__ = [
     "data",
     "depth",
     "diagnosis",
+    "explore",
     "gallery",
     "histogram",
     "main",

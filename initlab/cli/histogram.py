@@ -171,12 +171,23 @@ def histogram(
     panels = networks.measure()
     written = _draw(panels, drawing, title, f"{QUANTITIES[what].title} {networks.when}")
     if as_json:
-        print_json({"layers": [{"label": panel.label, **panel.numbers()} for panel in panels]})
+        print_json({"layers": list(map(_plain, panels))})
     else:
         _print_panels(panels)
     for message in networks.remarks():
         say(message)
     say(f"Written: {', '.join(map(str, written))}")
+
+
+def _plain(panel: "Panel") -> dict[str, Any]:
+    """The panel for programs, with its bars."""
+    predicted = panel.predicted
+    shares = predicted.shares if predicted else None
+    bars = {
+        "counts": panel.histogram.counts.tolist(),
+        "predicted_shares": None if shares is None else shares.tolist(),
+    }
+    return {"label": panel.label, **panel.numbers(), **bars}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -191,10 +191,23 @@ def fail(message: str, code: int) -> None:
 
 
 class Bar:
-    """A progress bar on standard error, if that is a terminal."""
+    """A progress bar on standard error, if that is a terminal.
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
+    Args:
+        shown: whether there is one.
+        unit: of what is counted.
+        doing: what is done with it.
+        remark: a sentence for those who interrupt it.
+    """
+
+    def __init__(
+        self,
+        shown: bool,
+        unit: str = "run",
+        doing: str = "training",
+        remark: str = " They are recorded; the same command goes on.",
+    ) -> None:
+        self.shown, self.unit, self.doing, self.remark = shown, unit, doing, remark
         self.bar: Any = None
         self.done = self.total = 0
 
@@ -205,8 +218,7 @@ class Bar:
         if self.bar is not None:
             self.bar.close()
         if self.shown and self.total and kind in (KeyboardInterrupt, SystemExit):
-            done = f"{self.done} of {self.total} runs"
-            say(f"Interrupted after {done}. They are recorded; the same command goes on.")
+            say(f"Interrupted after {self.done} of {self.total} {self.unit}s.{self.remark}")
 
     def update(self, done: int, total: int) -> None:
         """Show so many of all runs as done.
@@ -219,7 +231,9 @@ class Bar:
 
         self.done, self.total = done, total
         if self.bar is None:
-            self.bar = tqdm(total=total, unit="run", desc="training", disable=None if self.shown else True)
+            self.bar = tqdm(
+                total=total, unit=self.unit, desc=self.doing, disable=None if self.shown else True
+            )
         self.bar.total = total  # which grows where one round of runs follows another
         self.bar.update(done - self.bar.n)
 

@@ -74,13 +74,13 @@ Stamp = tuple[str, int, int, int]
 
 def stamps(folder: Path) -> tuple[Stamp, ...]:
     """Name, inode, size and time of change of each file that `read_folder` may read; they tell a change."""
-    found = []
+    states = []
     for stem, _ in PARTS.values():
         for path in (folder / stem, folder / f"{stem}.gz"):
             with suppress(OSError):
                 state = path.stat()
-                found.append((path.name, state.st_ino, state.st_size, state.st_mtime_ns))
-    return tuple(found)
+                states.append((path.name, state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(states)
 
 
 def joint_sha256(digests: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ All numbers are medians over the seeds. The verdict is about some hundred steps 
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from itertools import chain
@@ -346,6 +346,36 @@ def diagnose(
     ['healthy'] trains None
     ['vanishing'] does not train auto
     """
+    how: dict[str, Any] = {"seeds": seeds, "batch_norm": batch_norm, "skip": skip, "optimizer": optimizer}
+    return diagnose_each([scheme], activation, hidden, inputs, labels, **how, cure=cure)[0]
+
+
+def diagnose_each(
+    schemes: Sequence[SchemeLike],
+    activation: ActivationName,
+    hidden: str | Sequence[int | str],
+    inputs: FloatArray,
+    labels: IntArray,
+    *,
+    seeds: int = 5,
+    batch_norm: NormLike | None = None,
+    skip: SkipLike | None = None,
+    optimizer: str = "sgd",
+    cure: bool = True,
+) -> list[Diagnosis]:
+    """The diagnosis of each scheme in networks of one shape, as by `diagnose`; a cure is tried once for all.
+
+    Args:
+        schemes: each of all weights, as for `diagnose`.
+        activation, hidden, inputs, labels, seeds, batch_norm, skip, optimizer, cure: as for `diagnose`.
+
+    Raises:
+        UsageError: as `diagnose`.
+
+    >>> inputs, labels = np.random.default_rng(0).standard_normal((100, 50)), np.arange(100) % 10
+    >>> [each.verdict for each in diagnose_each(["he", "std=0.01"], "relu", "50x10", inputs, labels)]
+    ['trains', 'does not train']
+    """
     name = ACTIVATIONS.resolve(activation)
     OPTIMIZERS[optimizer]  # an unknown name is told here
     units = hidden_sizes(hidden)
@@ -353,20 +383,24 @@ def diagnose(
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(name, inputs, labels, seeds, optimizer)
-    network = _Shape(units, as_norm(batch_norm), as_skip(skip))
+    network = _Shape(tuple(units), as_norm(batch_norm), as_skip(skip))
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
-        diagnosis = patient.diagnosis(Initialization.of(scheme), network)
-        if not cure or diagnosis.verdict == "trains":
-            return diagnosis
-        return replace(diagnosis, cure=_find_cure(patient, diagnosis.scheme, network))
+        return [_cured(patient, Initialization.of(scheme), network, cure) for scheme in schemes]
+
+
+def _cured(patient: "_Patient", start: Initialization, network: "_Shape", cure: bool) -> Diagnosis:
+    diagnosis = patient.diagnosis(start, network)
+    if not cure or diagnosis.verdict == "trains":
+        return diagnosis
+    return replace(diagnosis, cure=_find_cure(patient, diagnosis.scheme, network))
 
 
 @dataclass(frozen=True)
 class _Shape:
     """The hidden layers of a network, their normalization, and its skip connections."""
 
-    units: Sequence[int | str]
+    units: tuple[int | str, ...]
     norm: Norm | None
     skip: Skip | None
 
@@ -380,6 +414,7 @@ class _Patient:
     labels: IntArray
     seeds: int
     optimizer: str
+    tried: "dict[tuple[Initialization, _Shape], Diagnosis]" = field(default_factory=dict)
 
     @np.errstate(all="ignore")  # signals that overflow are a result
     def diagnosis(self, start: Initialization, network: _Shape) -> Diagnosis:
@@ -421,12 +456,17 @@ class _Patient:
         for proposal in proposals:
             if proposal.scheme.is_data_dependent and network.norm is not None:
                 continue  # both rescale the layers
-            diagnosis = self.diagnosis(Initialization.of(proposal.scheme), network)
+            diagnosis = self._once(Initialization.of(proposal.scheme), network)
             if diagnosis.verdict == "trains":
                 healthy.append((diagnosis.severity, proposal))
                 if diagnosis.severity <= _GOOD_ENOUGH:
                     break
         return min(healthy, key=lambda pair: pair[0], default=None)
+
+    def _once(self, start: Initialization, network: _Shape) -> Diagnosis:
+        if (start, network) not in self.tried:
+            self.tried[start, network] = self.diagnosis(start, network)
+        return self.tried[start, network]
 
 
 def _find_cure(patient: _Patient, scheme: Scheme, network: _Shape) -> Cure | None:

@@ -94,9 +94,9 @@ def results_of(step: Step, operands: Sequence[Any]) -> list[Any]:
         operands: a value for each of `step.takes`.
     """
     primitive = step.equation.primitive
-    found = primitive.get_bind_params(step.equation.params)
+    bound = primitive.get_bind_params(step.equation.params)
     # Older versions of JAX give the functions that a primitive takes apart from its parameters.
-    functions, parameters = found if isinstance(found, tuple) else ((), found)
+    functions, parameters = bound if isinstance(bound, tuple) else ((), bound)
     results = primitive.bind(*functions, *operands, **parameters)
     return list(results) if primitive.multiple_results else [results]
 

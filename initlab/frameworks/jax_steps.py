@@ -32,8 +32,8 @@ def first_steps_in_jax(
     value, gradients = compute(start, inputs, own)
 
     def gradients_at(values: Arrays) -> Arrays:
-        found: Arrays = compute(values, inputs, own)[1]
-        return found
+        gradients: Arrays = compute(values, inputs, own)[1]
+        return gradients
 
     return first_steps(
         float(value), gradients, compute(start, inputs, others)[1], start, gradients_at, optimizer

@@ -227,9 +227,9 @@ class _Reader:
         """Whether a vector of parameters is added to the result of a layer."""
         if any(sum(size > 1 for size in np.shape(self.parameters[name])) > 1 for name in names):
             return False
-        known = self.known[numbers[0]]
-        is_sum = step.kind == "add" and len(numbers) == 1 and not known.steps and known.place != BATCH
-        return is_sum and self.drafts[known.place].kind in ("linear", "conv1d", "conv2d", "conv3d")
+        value = self.known[numbers[0]]
+        is_sum = step.kind == "add" and len(numbers) == 1 and not value.steps and value.place != BATCH
+        return is_sum and self.drafts[value.place].kind in ("linear", "conv1d", "conv2d", "conv3d")
 
     def _read_in_group(self, step: Step, numbers: Sequence[int], names: frozenset[str], group: str) -> None:
         """Add a step to the one operation of its scope."""
@@ -262,14 +262,14 @@ class _Reader:
 
     def _settled(self, number: int) -> int:
         """The operation that gives a value; a function that was pending becomes one."""
-        known = self.known[number]
-        if not known.steps:
-            return known.place
+        value = self.known[number]
+        if not value.steps:
+            return value.place
         if not _is_float(self.values[number]):
-            return known.place
-        _, path, _ = _scope_of(known.steps[-1])
-        kind = self._name_of_function(known, number)
-        self.drafts.append(_Draft(kind, path, set(), {known.place}, number, known.steps))
+            return value.place
+        _, path, _ = _scope_of(value.steps[-1])
+        kind = self._name_of_function(value, number)
+        self.drafts.append(_Draft(kind, path, set(), {value.place}, number, value.steps))
         self.known[number] = _Known(len(self.drafts) - 1)
         return len(self.drafts) - 1
 
@@ -295,16 +295,18 @@ class _Reader:
             values.update(zip(step.gives, results_of(step, operands), strict=True))
         return values[number]
 
-    def _name_of_function(self, known: _Known, number: int) -> str:
+    def _name_of_function(self, value: _Known, number: int) -> str:
         """The name of a function of ours that has its values; "mul" for a linear one, else "function"."""
-        shape = np.shape(self._taken(known.steps))
+        shape = np.shape(self._taken(value.steps))
         z = np.resize(np.linspace(-4, 4, 81), shape)
-        found = np.asarray(self._apply(known.steps, number, jnp.asarray(z, jnp.float32)), np.float64)
-        slope = found.ravel()[1:] - found.ravel()[:-1] if found.size > 1 else found
-        if found.size > 2 and np.ptp(slope[:79]) < 1e-5:
+        outputs = np.asarray(self._apply(value.steps, number, jnp.asarray(z, jnp.float32)), np.float64)
+        slope = outputs.ravel()[1:] - outputs.ravel()[:-1] if outputs.size > 1 else outputs
+        if outputs.size > 2 and np.ptp(slope[:79]) < 1e-5:
             return "mul"
         with np.errstate(all="ignore"):
-            errors = {name: np.abs(own.function(z, None) - found).max() for name, own in ACTIVATIONS.items()}
+            errors = {
+                name: np.abs(own.function(z, None) - outputs).max() for name, own in ACTIVATIONS.items()
+            }
         best = min(errors, key=lambda name: errors[name] if np.isfinite(errors[name]) else np.inf)
         return _THEIRS.get(best, best) if errors[best] < _SAME_FUNCTION else "function"
 
@@ -374,9 +376,9 @@ class _Reader:
 
 def _scope_of(step: Step) -> tuple[str, str, str]:
     """The kind, the path and the number of the innermost scope of ours; empty without one."""
-    found = _SCOPE.findall(step.scope)
-    grouped = next((each for each in found if each[1]), None)
-    number, kind, path = grouped or (found[-1] if found else ("", "", ""))
+    scopes = _SCOPE.findall(step.scope)
+    grouped = next((each for each in scopes if each[1]), None)
+    number, kind, path = grouped or (scopes[-1] if scopes else ("", "", ""))
     return kind, path, number
 
 

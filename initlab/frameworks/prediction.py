@@ -86,13 +86,13 @@ class _Theory:
 
     def squares(self) -> dict[int, float]:
         """Of all results, from the batch on."""
-        known = {BATCH: self.trace.input_square}
+        squares = {BATCH: self.trace.input_square}
         for operation in self.trace.operations:
-            known[operation.index] = self._square(operation, known)
-        return known
+            squares[operation.index] = self._square(operation, squares)
+        return squares
 
-    def _square(self, operation: Operation, known: Mapping[int, float]) -> float:
-        taken = [known[source] for source in operation.sources]
+    def _square(self, operation: Operation, squares: Mapping[int, float]) -> float:
+        taken = [squares[source] for source in operation.sources]
         if operation.kind in LAYERS and len(taken) == 1:
             return self._gain(operation) * taken[0] + self._vectors(operation, BIASES)
         if operation.kind in NONLINEAR and len(taken) == 1:
@@ -108,14 +108,14 @@ class _Theory:
         stages = self.trace.stages
         if not stages:
             return {}
-        known = {stages[-1].index: 1.0}
+        gradients = {stages[-1].index: 1.0}
         for operation in reversed(self.trace.operations[: stages[-1].index]):
             parts = [
-                self._passed(each, squares) * known.get(each.index, 0.0)
+                self._passed(each, squares) * gradients.get(each.index, 0.0)
                 for each in self.trace.consumers[operation.index]
             ]
-            known[operation.index] = sum(parts)
-        return known
+            gradients[operation.index] = sum(parts)
+        return gradients
 
     def _passed(self, operation: Operation, squares: Mapping[int, float]) -> float:
         """The factor of |d|^2 from an operation's result to what it takes."""

@@ -168,8 +168,8 @@ def first_steps(
     is_adaptive = optimizer in ADAPTIVE
     pull = 0.0
     for name in own:
-        apart = own[name] - others[name]
-        pull += float(abs(apart).sum()) if is_adaptive else _square(apart)
+        difference = own[name] - others[name]
+        pull += float(abs(difference).sum()) if is_adaptive else _square(difference)
     if not math.isfinite(pull):  # exchanged targets overflow
         return FirstSteps(loss=loss, pull=0.0, highest=0.0, optimizer=optimizer)
     curvature, slope = _along(own, parameters, gradients_at, _sign if is_adaptive else _same)

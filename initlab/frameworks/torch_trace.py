@@ -308,12 +308,12 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]
         return tuple(sorted({place for tensor in taken if (place := self._place(tensor)) is not None}))
 
     def _place(self, tensor: Tensor) -> int | None:
-        known = self._places.get(id(tensor))
-        return known[1] if known and known[0]() is tensor else None
+        entry = self._places.get(id(tensor))
+        return entry[1] if entry and entry[0]() is tensor else None
 
     def _parameters(self, tensor: Tensor) -> frozenset[str]:
-        known = self._names.get(id(tensor))
-        return known[1] if known and known[0]() is tensor else frozenset()
+        entry = self._names.get(id(tensor))
+        return entry[1] if entry and entry[0]() is tensor else frozenset()
 
     def _note(
         self,

@@ -155,11 +155,11 @@ class Trace:
     @cached_property
     def consumers(self) -> dict[int, list[Operation]]:
         """Of each operation, those that take its result."""
-        found: dict[int, list[Operation]] = {operation.index: [] for operation in self.operations}
+        consumers: dict[int, list[Operation]] = {operation.index: [] for operation in self.operations}
         for operation in self.operations:
             for source in set(operation.sources) - {BATCH}:
-                found[source].append(operation)
-        return found
+                consumers[source].append(operation)
+        return consumers
 
     @property
     def attentions(self) -> list[Operation]:
@@ -199,14 +199,14 @@ class Trace:
 
     def _ancestors(self, index: int) -> set[int]:
         """An operation, and all that it depends on."""
-        found: set[int] = set()
+        ancestors: set[int] = set()
         waiting = [index]
         while waiting:
             current = waiting.pop()
-            if current != BATCH and current not in found:
-                found.add(current)
+            if current != BATCH and current not in ancestors:
+                ancestors.add(current)
                 waiting += self.operations[current].sources
-        return found
+        return ancestors
 
     @cached_property
     def stages(self) -> list[Operation]:

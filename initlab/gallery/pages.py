@@ -68,7 +68,9 @@ class Page:
             "title": self.title,
             "question": self.question,
             "finding": self.finding,
+            "about": self.about,
             "settings": dict(self.settings.items()),
+            "figures": dict(self.captions),
             "tables": dict(self.tables),
             "claims": [_plain(outcome) for outcome in self.outcomes],
         }
@@ -118,7 +120,7 @@ def _numbers(finding: Finding, unit: str) -> str:
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
     claim = outcome.claim
-    texts = ("name", "statement", "source", "quantity", "range", "reason", "otherwise", "lesson")
+    texts = ("name", "statement", "source", "quantity", "range", "reason", "otherwise", "lesson", "unit")
     return {
         **{name: getattr(claim, name) for name in texts},
         "verdict": outcome.verdict,

@@ -12,6 +12,7 @@ de:
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ class Source(BaseModel):
     author: str = ""
     statements: list[Statement]
 
+    @property
+    def about(self) -> str:
+        """Its language and author."""
+        return "; by ".join(filter(None, (self.language, self.author)))
+
 
 def read_sources(path: Path) -> dict[str, Source]:
     """All sources by their keys; none where there is no such file.
@@ -75,6 +81,49 @@ def read_sources(path: Path) -> dict[str, Source]:
         raise UsageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A claim that checks a statement.
+
+    Attributes:
+        exhibit, claim: their names.
+        verdict: on the claim; None where the exhibit has not been reproduced.
+    """
+
+    exhibit: str
+    claim: str
+    verdict: str | None
+
+    @property
+    def title(self) -> str:
+        """The claim's name in words."""
+        return self.claim.replace("_", " ")
+
+
+Verdicts = Mapping[str, Mapping[str, str]]  # of each claim by its name, for each exhibit by its name
+
+
+def answers(statement: Statement, verdicts: Verdicts) -> list[Answer]:
+    """The claims that check a statement, with their verdicts.
+
+    Args:
+        statement: of a source.
+        verdicts: of all claims.
+
+    Raises:
+        UsageError: for a claim that its exhibit does not have.
+    """
+    return [_answer(name, statement, verdicts) for name in statement.claims]
+
+
+def _answer(name: str, statement: Statement, verdicts: Verdicts) -> Answer:
+    exhibit, _, claim = name.partition(".")
+    if exhibit in verdicts and claim not in verdicts[exhibit]:
+        names = [f"{exhibit}.{each}" for exhibit, claims in verdicts.items() for each in claims]
+        raise UsageError(f"{statement.says!r}: {unknown_name('claim', name, names)}")
+    return Answer(exhibit, claim, verdicts.get(exhibit, {}).get(claim))
+
+
 def tables(sources: Mapping[str, Source], exhibits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The lines of a Markdown table for each source, with links to the claims and their verdicts.
 
@@ -85,31 +134,26 @@ def tables(sources: Mapping[str, Source], exhibits: Mapping[str, Mapping[str, An
     Raises:
         UsageError: for a claim that its exhibit does not have.
     """
-    claims = {
-        f"{name}.{claim['name']}": claim for name, exhibit in exhibits.items() for claim in exhibit["claims"]
+    verdicts = {
+        name: {claim["name"]: claim["verdict"] for claim in exhibit["claims"]}
+        for name, exhibit in exhibits.items()
     }
     for source in sources.values():
-        about = "; by ".join(filter(None, (source.language, source.author)))
-        yield from (f"### {source.title}", "", f"{about}.", "", "| it says | claims |", "|---|---|")
-        yield from (f"| {_cell(s.says)} | {_checks(s, claims, exhibits)} |" for s in source.statements)
+        yield from (f"### {source.title}", "", f"{source.about}.", "", "| it says | claims |", "|---|---|")
+        yield from (f"| {_cell(s.says)} | {_checks(s, verdicts)} |" for s in source.statements)
         yield ""
 
 
-def _checks(
-    statement: Statement, claims: Mapping[str, Mapping[str, Any]], exhibits: Mapping[str, Any]
-) -> str:
+def _checks(statement: Statement, verdicts: Verdicts) -> str:
     """The claims that check a statement; else why there are none."""
-    links = []
-    for name in statement.claims:
-        exhibit, _, claim = name.partition(".")
-        if exhibit not in exhibits:
-            links.append(f"{claim.replace('_', ' ')}: not reproduced here")
-        elif name not in claims:
-            raise UsageError(f"{statement.says!r}: {unknown_name('claim', name, claims)}")
-        else:
-            verdict = claims[name]["verdict"]
-            links.append(f"[{claim.replace('_', ' ')}]({exhibit}/README.md): {verdict}")
+    links = map(_link, answers(statement, verdicts))
     return "; ".join(links) or f"not measured: {_cell(statement.why)}"
+
+
+def _link(answer: Answer) -> str:
+    if answer.verdict is None:
+        return f"{answer.title}: not reproduced here"
+    return f"[{answer.title}]({answer.exhibit}/README.md): {answer.verdict}"
 
 
 def _cell(text: str) -> str:

@@ -81,5 +81,5 @@ def mup(
     """
     require(base >= 1, f"base must be 1 or more, not {base}")
     require(scale >= 0, f"scale must be 0 or more, not {scale:g}")
-    known: Place = "hidden" if place == OWN else place
-    return normal(rng, shape, std=math.sqrt(_variance(shape, base, scale, known)))
+    kind: Place = "hidden" if place == OWN else place
+    return normal(rng, shape, std=math.sqrt(_variance(shape, base, scale, kind)))

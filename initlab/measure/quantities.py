@@ -7,6 +7,7 @@ predicts of them.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,11 +52,16 @@ class Theory:
 
     Attributes:
         layers: for infinite width.
-        spreads: for this width; empty where they are not known.
+        spread: gives `spreads`.
     """
 
     layers: Sequence[LayerPrediction]
-    spreads: Sequence[Spread]
+    spread: Callable[[], Sequence[Spread]]
+
+    @cached_property
+    def spreads(self) -> Sequence[Spread]:
+        """For this width; empty where they are not known. Only some quantities ask, and they take long."""
+        return self.spread()
 
     @classmethod
     def of(
@@ -81,7 +87,7 @@ class Theory:
         units = [size for size in sizes if isinstance(size, int)]
         # The formulas of finite width are those of perceptrons without biases.
         plain = len(units) == len(sizes) and not (start.bias or norm or skip)
-        return cls(layers, predict_spreads(start, units, activation, samples) if plain else [])
+        return cls(layers, lambda: predict_spreads(start, units, activation, samples) if plain else [])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,8 +169,8 @@ def _read_layer(text: str) -> tuple[str, dict[str, Any]]:
         return "dense", {"units": int(text)}
     name, _, rest = text.partition("(")
     if name.strip() not in HIDDEN_LAYERS:
-        known = ("100", *(f"{known}(...)" for known in HIDDEN_LAYERS))
-        raise UsageError(unknown_name("layer", name.strip(), known))
+        examples = ("100", *(f"{kind}(...)" for kind in HIDDEN_LAYERS))
+        raise UsageError(unknown_name("layer", name.strip(), examples))
     problem = f"cannot read the layer {shortened(text)}"
     closed = rest.count("(") < rest.count(")") if rest else True
     require(closed, f"{problem}: a bracket is open; in a config, quotes keep a text with commas together")

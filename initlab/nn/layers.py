@@ -290,8 +290,8 @@ class Residual(Layer):
     """
 
     def __init__(self, branch: Sequence[Layer], scale: float | Literal["learned"] = 1.0) -> None:
-        known = scale == "learned" or (isinstance(scale, Real) and not isinstance(scale, bool))
-        require(known, f"scale of a branch must be a number, or learned, not {scale!r}")
+        valid = scale == "learned" or (isinstance(scale, Real) and not isinstance(scale, bool))
+        require(valid, f"scale of a branch must be a number, or learned, not {scale!r}")
         self.branch, self.scale = unattached(branch), scale
         self.outputs: FloatArray = EMPTY
         self._dbranch: FloatArray = EMPTY

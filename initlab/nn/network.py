@@ -274,13 +274,13 @@ class Ensemble:
         >>> list(Ensemble.zeros(1, [3, 2]).arrays())
         ['weights_0', 'biases_0']
         """
-        seen: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         named: dict[str, FloatArray] = {}
         for layer, _ in walk(self.layers, self.sizes[:1]):
             arrays = (*layer.parameters, *layer.state())
             for name, array in zip((*layer.parameter_names, *layer.state_names), arrays, strict=True):
-                named[f"{name}_{seen[name]}"] = array
-                seen[name] += 1
+                named[f"{name}_{counts[name]}"] = array
+                counts[name] += 1
         return named
 
     def set_arrays(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -4,10 +4,8 @@ The specification is the same for both: the browser adds the reader's choices (a
 are shown), and the SVG stands in print and where no script runs.
 """
 
-import base64
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -15,41 +13,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure as MatplotlibFigure
 
 from initlab.nn.arrays import FloatArray
+from initlab.pages.pictures import chart_picture, figure_picture
+from initlab.pages.specifications import MOST_BANDS, Spec, curves_spec, intervals_spec, replaced
 from initlab.plotting.conditions import MOST_NAMED
 from initlab.plotting.loss import axis_top, loss_figure, seed_curves
-from initlab.plotting.style import Look, distinct_looks, figure_style, render
+from initlab.plotting.style import Look, distinct_looks
 from initlab.plotting.tracking import Value, seed_values
 from initlab.tables import plain
 from initlab.training.history import Condition
 from initlab.training.tracking import TRACKED
 
 MOST_POINTS = 500  # of a curve: as many as a wide screen shows side by side
-_MOST_IN_ALL = 40_000  # of all curves of a view: about a megabyte, drawn in half a second
+_MOST_IN_ALL = 20_000  # of all curves of a view: half a megabyte, drawn within a second
 _FEWEST = 20
-_LARGEST_SVG = 1_000_000  # bytes; of hundreds of curves it would outweigh the page
-MOST_BANDS = 12  # more bands would cover each other
 _MOST_LAYERS = 4  # whose numbers can be chosen; of more, these are spread over the depth
 _LOG_FROM = 100.0  # a ratio of the largest to the smallest value, from which an axis is logarithmic
-_SHAPES = {
-    "o": "circle",
-    "s": "square",
-    "D": "diamond",
-    "^": "triangle-up",
-    "v": "triangle-down",
-    "<": "triangle-left",
-    ">": "triangle-right",
-    "P": "cross",
-    "X": "M-.9,-.5L-.5,-.9L0,-.4L.5,-.9L.9,-.5L.4,0L.9,.5L.5,.9L0,.4L-.5,.9L-.9,.5L-.4,0Z",
-    "*": "M0,-1L.25,-.3L1,-.3L.4,.12L.6,.9L0,.4L-.6,.9L-.4,.12L-1,-.3L-.25,-.3Z",
-    "p": "M0,-1L.95,-.31L.59,.81L-.59,.81L-.95,-.31Z",
-    "h": "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z",
-    "d": "M0,-1L.6,0L0,1L-.6,0Z",
-}
-_DASHES = {"-": [1, 0], "--": [6, 3], "-.": [6, 3, 1.5, 3], ":": [1.5, 2.5]}
-Spec = dict[str, Any]
 Steps = npt.NDArray[Any]
 
 
@@ -113,12 +93,14 @@ class Chart:
         }
 
 
-def loss_chart(conditions: Sequence[Condition]) -> Chart:
-    """Training loss against the step, as `plotting.loss.loss_figure` draws it for print.
+def loss_chart(conditions: Sequence[Condition]) -> Chart | None:
+    """Training loss against the step, as `loss_figure` draws it for print; None where every network diverged.
 
     Args:
         conditions: of which at least one has a history.
     """
+    if not any(condition.finished for condition in conditions):
+        return None
     most = _most_points(sum(bool(condition.finished) for condition in conditions))
     curves = [
         _curve(i, *seed_curves(condition), most)
@@ -161,7 +143,7 @@ def layer_chart(conditions: Sequence[Condition]) -> Chart | None:
     chart = _curve_chart("Layers through training", shown, [view for view in views if view.curves], "")
     if len(shown) < len(conditions):
         chart.notes.append(f"The first {len(shown)} of {len(conditions)} conditions.")
-    return _with_svg(chart)
+    return replace(chart, svg=chart_picture(filled(chart)))
 
 
 def _accuracy(entry: dict[str, Any]) -> float:
@@ -186,7 +168,7 @@ def _curve_chart(title: str, conditions: Sequence[Condition], views: list[View],
     looks = distinct_looks([condition.scheme for condition in conditions])
     labels = [plain(condition.label) for condition in conditions]
     notes = _curve_notes(conditions, views)
-    spec = _curves_spec(looks)
+    spec = curves_spec(looks)
     return Chart(
         kind="curves", title=title, spec=spec, labels=labels, looks=looks, views=views, svg=svg, notes=notes
     )
@@ -266,68 +248,6 @@ def _marks(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     ]
 
 
-def _scales(looks: Sequence[Look]) -> dict[str, Spec]:
-    """The channels that tell conditions apart: colour, dash and shape, by their places."""
-    ranges = {
-        "color": [look.color for look in looks],
-        "strokeDash": [_DASHES[look.dash] for look in looks],
-        "shape": [_SHAPES.get(look.marker, "circle") for look in looks],
-    }
-    places = list(range(len(looks)))
-    return {
-        channel: {
-            "field": "c",
-            "type": "nominal",
-            "legend": None,
-            "scale": {"domain": places, "range": values},
-        }
-        for channel, values in ranges.items()
-    }
-
-
-def _curves_spec(looks: Sequence[Look]) -> Spec:
-    """Bands, lines, a few markers, marks of divergence, and the reader's cursor, one over the other."""
-    scales = _scales(looks)
-    x = {"field": "step", "type": "quantitative", "title": "training step", "scale": {"nice": False}}
-    y = {"field": "mean", "type": "quantitative", "title": "", "scale": {"zero": False}}
-    band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": scales["color"]}
-    line = {"x": x, "y": y, "color": scales["color"], "strokeDash": scales["strokeDash"]}
-    point = {"x": x, "y": y, "color": scales["color"], "shape": scales["shape"]}
-    mark = {"x": x, "y": {"value": 6}, "color": scales["color"]}
-    layers: list[Spec] = [
-        {"mark": {"type": "area", "opacity": 0.18, "clip": True}, "encoding": band},
-        {"mark": {"type": "line", "strokeWidth": 1.8, "clip": True}, "encoding": line},
-        {
-            "transform": [{"filter": "datum.marked"}],
-            "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1, "clip": True},
-            "encoding": point,
-        },
-    ]
-    if len(looks) > MOST_BANDS:
-        layers = layers[1:2]
-    layers[-1]["params"] = [{"name": "zoom", "select": _ZOOM, "bind": "scales"}]
-    shown = [{"filter": "indexof(hidden, datum.c) < 0"}]
-    cross = {"type": "point", "shape": _SHAPES["X"], "filled": True, "size": 60, "opacity": 1, "clip": True}
-    return {
-        "width": 640,
-        "height": 340,
-        "params": [{"name": "hidden", "value": []}],
-        "layer": [
-            {"data": {"name": "curves"}, "transform": shown, "layer": layers},
-            {"data": {"name": "marks"}, "transform": shown, "mark": cross, "encoding": mark},
-            {
-                "data": {"name": "cursor"},
-                "mark": {"type": "point", "size": 120, "strokeWidth": 2, "opacity": 1, "clip": True},
-                "encoding": {"x": x, "y": y, "color": scales["color"]},
-            },
-        ],
-    }
-
-
-# Without a key the wheel scrolls the page.
-_ZOOM = {"type": "interval", "zoom": "wheel![event.ctrlKey]"}
-
-
 def curve_rows(view: View) -> Iterator[dict[str, Any]]:
     """The points of a view, one a row, as the specification reads them; so does the browser's script.
 
@@ -362,13 +282,13 @@ def accuracy_chart(conditions: Sequence[Condition]) -> Chart | None:
     chart = Chart(
         kind="intervals",
         title="Test accuracy",
-        spec=_intervals_spec(looks, [row["label"] for row in rows]),
+        spec=intervals_spec(looks, [row["label"] for row in rows]),
         labels=[row["label"] for row in rows],
         looks=looks,
         rows=rows,
         notes=notes,
     )
-    return _with_svg(chart)
+    return replace(chart, svg=chart_picture(filled(chart)))
 
 
 def _interval_row(place: int, condition: Condition) -> dict[str, Any]:
@@ -377,62 +297,6 @@ def _interval_row(place: int, condition: Condition) -> dict[str, Any]:
     note = f"{diverged} of {len(condition.histories)} diverged" if diverged else ""
     numbers = dict(zip(("mean", "low", "high"), ends, strict=True))
     return {"c": place, "label": plain(condition.label), **numbers, "note": note}
-
-
-def _intervals_spec(looks: Sequence[Look], labels: Sequence[str]) -> Spec:
-    scales = _scales(looks)
-    y = {
-        "field": "c",
-        "type": "ordinal",
-        "title": None,
-        "axis": {"labelExpr": "labels[datum.value]", "labelLimit": 150, "grid": True},
-    }
-    x = {"type": "quantitative", "scale": {"zero": False, "nice": True}}
-    tooltip = [
-        {"field": "label", "title": "condition"},
-        *({"field": name, "format": ".4f"} for name in ("mean", "low", "high")),
-    ]
-    line = {"x": {**x, "field": "low", "title": "test accuracy"}, "x2": {"field": "high"}, "y": y}
-    point = {"x": {**x, "field": "mean"}, "y": y, "color": scales["color"], "shape": scales["shape"]}
-    return {
-        "width": 640,
-        "height": 26 * len(labels) + 40,
-        "params": [{"name": "labels", "value": list(labels)}],
-        "data": {"name": "rows"},
-        "layer": [
-            {
-                "transform": [{"filter": "isValid(datum.mean)"}],
-                "mark": {"type": "rule", "strokeWidth": 2},
-                "encoding": {**line, "color": scales["color"], "tooltip": tooltip},
-            },
-            {
-                "transform": [{"filter": "isValid(datum.mean)"}],
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-                "encoding": {**point, "tooltip": tooltip},
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 6, "dy": -8, "fontSize": 10},
-                "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "note"}},
-            },
-        ],
-    }
-
-
-def _with_svg(chart: Chart) -> Chart:
-    """The chart with the picture of its first view, which has a legend of its own."""
-    import vl_convert
-
-    spec = filled(chart)
-    svg = _renumbered(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
-    return replace(chart, svg=picture(svg.encode()))
-
-
-def _renumbered(svg: str) -> str:
-    """The picture with its own numbers of clip paths, which Vega counts on from one picture to the next."""
-    numbers: dict[str, int] = {}
-    return re.sub(
-        r"\b(clip|gradient_)(\d+)\b", lambda m: f"{m[1]}{numbers.setdefault(m[0], len(numbers))}", svg
-    )
 
 
 def filled(chart: Chart) -> Spec:
@@ -445,7 +309,7 @@ def filled(chart: Chart) -> Spec:
         return {**chart.spec, "datasets": {"rows": chart.rows}, "background": "white"}
     view = chart.views[0]
     datasets = {"curves": list(curve_rows(view)), "marks": view.marks, "cursor": []}
-    spec = _replaced(chart.spec, "legend", {"title": None, "labelExpr": "labels[datum.value]"})
+    spec = replaced(chart.spec, "legend", {"title": None, "labelExpr": "labels[datum.value]"})
     _name_axis(spec, view)
     labels = {"name": "labels", "value": chart.labels}
     return {**spec, "params": [*spec["params"], labels], "datasets": datasets, "background": "white"}
@@ -457,31 +321,3 @@ def _name_axis(spec: Any, view: View) -> None:
         layer["encoding"]["y"] = {**layer["encoding"]["y"], "title": view.name, "scale": scale}
     cursor = spec["layer"][-1]["encoding"]
     cursor["y"] = {**cursor["y"], "title": view.name, "scale": scale}
-
-
-def _replaced(tree: Any, name: str, value: Any) -> Any:
-    """A copy of the tree in which each key of a name has another value."""
-    if isinstance(tree, Mapping):
-        return {key: value if key == name else _replaced(item, name, value) for key, item in tree.items()}
-    return [_replaced(item, name, value) for item in tree] if isinstance(tree, list) else tree
-
-
-def picture(content: bytes, kind: str = "svg+xml") -> str:
-    """A picture as a `data:` address: an image runs no script, and shares no names with the page.
-
-    Args:
-        content: of its file.
-        kind: of the file, as in its media type.
-    """
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def figure_picture(draw: Callable[[], MatplotlibFigure]) -> str:
-    """A figure of ours as a `data:` address: an SVG, or, where that would be very large, a PNG.
-
-    Args:
-        draw: makes the figure.
-    """
-    with figure_style(svg_text=True):
-        svg = render(draw(), "svg")
-        return picture(svg) if len(svg) <= _LARGEST_SVG else picture(render(draw(), "png"), "png")

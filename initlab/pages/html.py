@@ -1,11 +1,12 @@
-"""The file of a page: sections -> `report.html` filled in, with its style, its data and its two scripts.
+"""The file of a page: values -> a template filled in, with its style, its data and its scripts.
 
-The page asks no network, and whatever a label holds is text: templates escape, data cannot end its script,
-and the Content-Security-Policy lets nothing run but the two scripts, which it names by their digests.
+A page asks no network, and whatever a text of a person holds is text: templates escape, data cannot end its
+script, and the Content-Security-Policy lets nothing run but the scripts, which it names by their digests.
 """
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -13,71 +14,99 @@ from pathlib import Path
 from typing import Any
 
 from initlab import __version__
-from initlab.pages.sections import Section
 from initlab.tables import plain
 
 _HERE = Path(__file__).parent
 
 
-def rendered(title: str, sections: Sequence[Section], together: Section | None) -> str:
-    """The text of the page.
+def page(
+    template: str,
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    images: str,
+    connects: bool = False,
+    **values: Any,
+) -> str:
+    """The text of a page.
 
     Args:
-        title: of the page.
-        sections: one for each experiment.
-        together: what they have in common, if they are several.
+        template: its file in this folder.
+        styles: files of this folder, after `page.css`.
+        scripts: their text.
+        images: where pictures may come from: "data:", or "'self'" for the files beside the page.
+        connects: whether scripts may ask the server that the page came from.
+        values: that the template names.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    def as_text(value: Any) -> Any:
-        """Every text that a template shows, with its lines, but without what turns them around."""
-        if isinstance(value, Markup) or not isinstance(value, str):
-            return "-" if value is None else value
-        return "\n".join(map(plain, value.split("\n")))
+    text: str = (
+        _environment()
+        .get_template(template)
+        .render(
+            version=__version__,
+            policy=Markup(_policy(scripts, images, connects)),
+            style=Markup("".join(map(own_text, ("page.css", *styles)))),
+            scripts=list(map(Markup, scripts)),
+            **values,
+        )
+    )
+    return text
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
-        finalize=as_text,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    every = [*([together] if together else []), *sections]
-    charts = [chart.data() for each in every for chart in each.charts]
-    scripts = [_libraries(), (_HERE / "report.js").read_text("utf-8")]
-    template = environment.get_template("report.html")
-    page: str = template.render(
-        title=title,
-        version=__version__,
-        sections=every,
-        policy=Markup(_policy(scripts)),
-        style=Markup((_HERE / "report.css").read_text("utf-8")),
-        data=Markup(json_text(charts)),
-        scripts=list(map(Markup, scripts)),
+    environment.filters["prose"] = prose
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Every text that a template shows, with its lines, but without what turns them around."""
+    from markupsafe import Markup
+
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return "-" if value is None else value
+    return "\n".join(map(plain, value.split("\n")))
+
+
+def prose(text: str) -> Any:
+    """A sentence, in which what stands between backticks is code; all of it is escaped.
+
+    >>> print(prose("run `initlab run <name>`"))
+    run <code>initlab run &lt;name&gt;</code>
+    """
+    from markupsafe import Markup, escape
+
+    # Parts at odd places stood between two backticks.
+    parts = map(escape, re.split(r"`([^`]+)`", _shown(text)))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )
-    return page
 
 
 @cache
-def _libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script."""
-    import vl_convert
-
-    bundle: Any = vl_convert.javascript_bundle  # whose stub asks for an argument that has a default
-    script = str(bundle())
-    assert "</script" not in script.lower()
-    assert "<!--" not in script
-    return script
+def own_text(name: str) -> str:
+    """The text of a file of this folder."""
+    return (_HERE / name).read_text("utf-8")
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def _policy(scripts: Sequence[str], images: str, connects: bool) -> str:
     digests = [b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # Styles may stand in elements: Vega sets those of its canvas and its hints.
-    rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:"
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    # Styles may stand in elements: Vega sets those of its charts and its hints.
+    rules = f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src {images}"
+    rules += "; connect-src 'self'" * connects
     return f"{rules}; base-uri 'none'; form-action 'none'"
 
 

@@ -44,21 +44,40 @@
     return JSON.parse(JSON.stringify(spec), (key, value) => dark.matches && value === "#000000" ? "#ffffff" : value);
   }
 
-  function embed(plot, spec) {
-    const options = { mode: "vega-lite", ast: true, actions: false, defaultStyle: false, renderer: "canvas",
+  // The frame of a chart has its name, the tables its numbers: a screen reader needs no word for each mark.
+  async function embed(plot, spec) {
+    const options = { mode: "vega-lite", ast: true, actions: false, defaultStyle: false, renderer: "svg",
       config: colours(), tooltip: { disableDefaultStyle: true } };
-    return vegaEmbed(plot, spec, options);
+    const result = await vegaEmbed(plot, spec, options);
+    plot.querySelector("svg").ariaHidden = true;
+    return result;
   }
 
   function widthOf(figure) {
     return Math.max(220, Math.min(960, figure.clientWidth)) - 16;
   }
 
-  class Curves {
+  class Drawn {
     constructor(figure, chart) {
       this.figure = figure;
       this.chart = chart;
       this.plot = figure.querySelector(".plot");
+      this.drawing = Promise.resolve();
+    }
+
+    // One drawing after the other, so that the last one stands.
+    draw() {
+      this.drawing = this.drawing.then(async () => {
+        if (this.result) this.result.finalize();
+        this.result = await embed(this.plot, this.spec());
+      });
+      return this.drawing;
+    }
+  }
+
+  class Curves extends Drawn {
+    constructor(figure, chart) {
+      super(figure, chart);
       this.reading = figure.querySelector(".reading");
       this.boxes = [...figure.querySelectorAll(".legend input")];
       this.view = chart.views[0];
@@ -144,10 +163,6 @@
       return low < high ? [low, high] : this.isLog ? [low / 2, 2 * low] : [low - 1, low + 1];
     }
 
-    async draw() {
-      if (this.result) this.result.finalize();
-      this.result = await embed(this.plot, this.spec());
-    }
 
     shown() {
       const hidden = new Set(this.hidden());
@@ -156,9 +171,9 @@
 
     // The nearest point of a shown curve.
     point(event) {
-      const canvas = this.plot.querySelector("canvas");
-      if (!this.result || !canvas) return;
-      const box = canvas.getBoundingClientRect();
+      const svg = this.plot.querySelector("svg");
+      if (!this.result || !svg) return;
+      const box = svg.getBoundingClientRect();
       const view = this.result.view;
       const [left, top] = view.origin();
       const step = view.scale("x").invert(event.clientX - box.left - left);
@@ -206,46 +221,45 @@
     return low > 0 && step - steps[low - 1] < steps[low] - step ? low - 1 : low;
   }
 
-  class Intervals {
-    constructor(figure, chart) {
-      this.figure = figure;
-      this.chart = chart;
-      this.plot = figure.querySelector(".plot");
-    }
-
-    async draw() {
-      if (this.result) this.result.finalize();
+  class Intervals extends Drawn {
+    spec() {
       const spec = adapted(this.chart.spec);
       spec.autosize = { type: "fit", contains: "padding" };
       spec.width = widthOf(this.figure);
       spec.datasets = { rows: this.chart.rows };
-      this.result = await embed(this.plot, spec);
+      return spec;
     }
   }
 
-  const drawn = [...document.querySelectorAll("[data-chart]")].map((figure) => {
+  const figures = [...document.querySelectorAll("[data-chart]")].map((figure) => {
     const chart = charts[Number(figure.dataset.chart)];
-    figure.querySelectorAll("[hidden]").forEach((node) => { node.hidden = false; });
-    figure.classList.add("drawn");
     return chart.kind === "curves" ? new Curves(figure, chart) : new Intervals(figure, chart);
   });
-  const drawAll = () => drawn.forEach((chart) => chart.draw());
-  dark.addEventListener("change", drawAll);
+
+  // The picture stands until the chart is there.
+  async function drawFirst(chart) {
+    await chart.draw();
+    chart.figure.querySelectorAll("[hidden]").forEach((node) => { node.hidden = false; });
+    chart.figure.classList.add("drawn");
+  }
+
+  const drawAgain = () => figures.forEach((chart) => { if (chart.result) chart.draw(); });
+  dark.addEventListener("change", drawAgain);
   let width = innerWidth;
   let later;
   addEventListener("resize", () => {
     if (innerWidth === width) return;
     width = innerWidth;
     clearTimeout(later);
-    later = setTimeout(drawAll, 150);
+    later = setTimeout(drawAgain, 150);
   });
-  // Of a long page the first charts are drawn at once, the others as they come near.
+  // Charts are drawn as they come near, once the page with its pictures is shown.
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       near.unobserve(entry.target);
-      drawn[Number(entry.target.dataset.chart)].draw();
+      setTimeout(() => drawFirst(figures[Number(entry.target.dataset.chart)]));
     }
   }, { rootMargin: "800px" });
-  drawn.forEach((chart, i) => { if (i < 3) chart.draw(); else near.observe(chart.figure); });
+  figures.forEach((chart) => near.observe(chart.figure));
 })();

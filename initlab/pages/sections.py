@@ -9,8 +9,10 @@ from typing import Any
 
 from initlab.diagnosis.verdict import Diagnosis
 from initlab.errors import UsageError
-from initlab.pages.charts import Chart, accuracy_chart, figure_picture, layer_chart, loss_chart
+from initlab.pages.charts import Chart, accuracy_chart, layer_chart, loss_chart
+from initlab.pages.pictures import figure_picture
 from initlab.pages.sentences import compared, outcomes
+from initlab.pages.tables import PageTable
 from initlab.plotting.loss import finding
 from initlab.runner.boundary_tables import boundary_table
 from initlab.runner.cases import cases_of
@@ -19,30 +21,14 @@ from initlab.runner.results import Results
 from initlab.runner.tables import group_rows, summary_rows, tracked_rows
 from initlab.runner.untrained import check_histogram, draw_histogram
 from initlab.runner.yaml_text import write_yaml
+from initlab.training.histories import Histories
 from initlab.training.history import Condition
+from initlab.training.tables import condition_table
 
 _SAMPLES, _SEEDS = 300, 5  # of a diagnosis, as of `initlab diagnose`
 _MOST_DIAGNOSES = 8  # each takes up to some seconds
 _MOST_ROWS = 2000  # of a table, about 200 kB
 _CURVE_ROWS = 12  # of the table of a curve: enough to follow it without seeing it
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageTable:
-    """A table of a page.
-
-    Attributes:
-        title: what it holds.
-        header, rows: its cells.
-        note: what is left out, or how it is read.
-        folded: whether it is closed at first.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Any]]
-    note: str = ""
-    folded: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +44,7 @@ class Section:
         no_histogram: why not.
         diagnoses: of the different networks before training.
         diagnosed: how they were made, and how many are left out.
+        origin: where and by what the runs were trained.
         config: that states every value.
         again: the command that trains it anew.
     """
@@ -71,6 +58,7 @@ class Section:
     no_histogram: str = ""
     diagnoses: Sequence[Diagnosis] = ()
     diagnosed: str = ""
+    origin: PageTable | None = None
     config: str = ""
     again: str = ""
 
@@ -100,8 +88,31 @@ def section(results: Results) -> Section:
         no_histogram=no_histogram,
         diagnoses=diagnoses,
         diagnosed=diagnosed,
+        origin=_origin(results),
         config=write_yaml(results.experiment.resolved()),
         again=f"initlab run {shlex.quote(f'{name}.yaml')}",
+    )
+
+
+def histories_section(histories: Histories) -> Section:
+    """The section of networks that were trained without a config; what they are is not known.
+
+    Args:
+        histories: of `train`.
+    """
+    conditions = histories.conditions()
+    charts = _charts(conditions)
+    header, *rows = condition_table(conditions)
+    runs = [history.row() for history in histories]
+    return Section(
+        name="Training",
+        sentences=[f"{finding(conditions)}."],
+        tables=[
+            _table("Results", ["condition", *header[1:]], rows, folded=False),
+            _table("Networks", list(runs[0]), [list(run.values()) for run in runs]),
+            *(_curve_table(chart) for chart in charts if chart.kind == "curves"),
+        ],
+        charts=charts,
     )
 
 
@@ -174,7 +185,6 @@ def _tables(results: Results, charts: Sequence[Chart]) -> Iterator[PageTable]:
     header, rows = tracked_rows(results.conditions)
     if rows:
         yield _table("Tracked layers", header, rows, file="layers.csv")
-    yield _origin(results)
 
 
 def _table(
@@ -236,31 +246,33 @@ _COLUMNS = ("step", "mean", "low", "high")
 
 
 def _origin(results: Results) -> PageTable:
-    """Where and by what the runs were trained, without the name of the machine."""
+    """Where and by what the runs were trained, without the name of the machine: a column for each session."""
     sessions, session_of = results.store.sessions(), results.store.runs.sessions()
     counts = Counter(session_of.get(run.id, "") for run in results.runs)
-    rows = [_session_row(sessions.get(key, {}), count) for key, count in sorted(counts.items())]
-    header = ["trained", "runs", "initlab", "Python", "NumPy", "BLAS", "processor", "cores", "system"]
-    return _table("Origin", [*header, "commit", "changed since", "command"], rows, folded=False)
+    keys = sorted(counts)
+    columns = [_session_facts(sessions.get(key, {})) for key in keys]
+    rows = [[fact, *(column[fact] for column in columns)] for fact in columns[0]]
+    header = ["fact", *(f"{counts[key]:,} run{'s' * (counts[key] != 1)}" for key in keys)]
+    return _table("Origin", header, rows)
 
 
-def _session_row(session: dict[str, Any], runs: int) -> list[Any]:
+def _session_facts(session: dict[str, Any]) -> dict[str, Any]:
     fingerprint = session.get("fingerprint")
     machine = fingerprint if isinstance(fingerprint, dict) else {}
     blas = machine.get("blas")
-    return [
-        session.get("started", "unknown"),
-        runs,
-        *(session.get(key) for key in ("initlab", "python")),
-        machine.get("numpy"),
-        ", ".join(map(str, blas)) if isinstance(blas, list) else blas,
-        machine.get("processor"),
-        session.get("cores"),
-        session.get("system"),
-        session.get("git_commit"),
-        _digest(session.get("git_diff")),
-        _command(session.get("command")),
-    ]
+    return {
+        "trained": session.get("started", "unknown"),
+        "initlab": session.get("initlab"),
+        "Python": session.get("python"),
+        "NumPy": machine.get("numpy"),
+        "BLAS": ", ".join(map(str, blas)) if isinstance(blas, list) else blas,
+        "processor": machine.get("processor"),
+        "cores": session.get("cores"),
+        "system": session.get("system"),
+        "commit": session.get("git_commit"),
+        "changed since": _digest(session.get("git_diff")),
+        "command": _command(session.get("command")),
+    }
 
 
 def _digest(diff: Any) -> str | None:

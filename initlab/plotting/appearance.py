@@ -74,8 +74,8 @@ class Appearance:
             UsageError: for an unknown style or size.
         """
         named = style if isinstance(style, str) else ""
-        known = not isinstance(style, str) or style in STYLES
-        require(known, unknown_name("style", str(style), STYLES))
+        exists = not isinstance(style, str) or style in STYLES
+        require(exists, unknown_name("style", str(style), STYLES))
         wanted = _SIZE_OF.get(named) if size is None else size
         width, height = (None, None) if wanted is None else read_size(wanted)
         return cls(style=style, width=width, height=height, svg_text=svg_text)

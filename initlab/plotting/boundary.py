@@ -202,10 +202,10 @@ def _mark_ends(
 
 def _explain(axes: Axes, bands: Sequence[Band], names: BandNames) -> None:
     """The legend, with what the marks mean."""
-    found = {edge.holds for band in bands for edge in band.edges}
+    outcomes = {edge.holds for band in bands for edge in band.edges}
     notes = ["one seed" if names.seeds == 1 else f"median of {names.seeds} seeds"]
     notes += ["bars: the resolution" if names.seeds == 1 else "bars: 95 % interval"]
     notes += [f"shaded: {names.outcome}"]
-    notes += ["cross: at no value tried, in some seed"] * ("nowhere" in found)
-    notes += ["circle: at all values tried, in some seed"] * ("everywhere" in found)
+    notes += ["cross: at no value tried, in some seed"] * ("nowhere" in outcomes)
+    notes += ["circle: at all values tried, in some seed"] * ("everywhere" in outcomes)
     beside(axes, title=plain("\n".join(notes)))

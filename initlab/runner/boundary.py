@@ -127,8 +127,8 @@ def flips(tried: Tried) -> list[tuple[int, int]]:
     >>> flips({0: False, 4: True, 8: None, 9: True, 10: False})
     [(0, 4), (9, 10)]
     """
-    known = sorted(position for position, outcome in tried.items() if outcome is not None)
-    return [(a, b) for a, b in pairwise(known) if tried[a] != tried[b]]
+    positions = sorted(position for position, outcome in tried.items() if outcome is not None)
+    return [(a, b) for a, b in pairwise(positions) if tried[a] != tried[b]]
 
 
 def next_positions(lattice: Lattice, tried: Tried) -> list[int]:
@@ -140,8 +140,8 @@ def next_positions(lattice: Lattice, tried: Tried) -> list[int]:
         lattice: of the search.
         tried: so far.
 
-    >>> found = lattice(1, 8, log=True, within=2, points=2)
-    >>> next_positions(found, {}), next_positions(found, {0: False, 3: True})
+    >>> rates = lattice(1, 8, log=True, within=2, points=2)
+    >>> next_positions(rates, {}), next_positions(rates, {0: False, 3: True})
     ([0, 3], [1])
     """
     if not has_begun(lattice, tried):
@@ -208,14 +208,14 @@ class Outcome:
         return value > self.level if self.sign == ">" else value < self.level
 
 
-def sides(tried: Tried, found: Sequence[tuple[int, int]]) -> list[str]:
+def sides(tried: Tried, flips: Sequence[tuple[int, int]]) -> list[str]:
     """On which side of each flip the outcome holds.
 
     Args:
         tried: all outcomes.
-        found: its flips.
+        flips: of the outcome, as neighbours on both sides.
 
     >>> sides({0: False, 1: True, 2: False}, [(0, 1), (1, 2)])
     ['above', 'below']
     """
-    return ["above" if tried[b] else "below" for _, b in found]
+    return ["above" if tried[b] else "below" for _, b in flips]

@@ -291,15 +291,15 @@ def _own_schema() -> list[Any]:
 
 def _ids(connection: sqlite3.Connection) -> list[str]:
     """Of all rows that can be reached, from both ends where something in between is damaged."""
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for order in ("ASC", "DESC"):
         try:
             for (name,) in connection.execute(f"SELECT id FROM record ORDER BY id {order}"):
-                found[str(name)] = None
+                ids[str(name)] = None
             break
         except _DAMAGE:
             continue
-    return sorted(found)
+    return sorted(ids)
 
 
 def _setting(connection: sqlite3.Connection, digest: bytes) -> tuple[str, dict[str, Any]] | None:
@@ -412,7 +412,7 @@ def _sqlite_errors(path: Path, verb: str = "write") -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        known = [words for name, words in _IN_WORDS.items() if _name(error).startswith(name)]
-        raise StorageError(f"{path}: cannot {verb}: {known[0] if known else error}") from error
+        reasons = [words for name, words in _IN_WORDS.items() if _name(error).startswith(name)]
+        raise StorageError(f"{path}: cannot {verb}: {reasons[0] if reasons else error}") from error
     except OSError as error:
         raise StorageError(f"{error.filename or path}: cannot {verb}: {error.strerror or error}") from error

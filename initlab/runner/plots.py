@@ -60,10 +60,10 @@ def plot(results: Sequence[Results], chosen: Plot) -> "Figure":
     from initlab.plotting.sweep import lines_figure, map_figure
 
     rows = [row for each in results for row in rows_of(each)]
-    found, names = _arranged(rows, [each.experiment for each in results], chosen)
+    values, names = _arranged(rows, [each.experiment for each in results], chosen)
     if chosen.heat:
-        return map_figure(found, names, chosen.title)
-    return lines_figure(found, names, chosen.log, chosen.title)
+        return map_figure(values, names, chosen.title)
+    return lines_figure(values, names, chosen.log, chosen.title)
 
 
 def check_plot(experiment: Experiment, chosen: Plot) -> None:
@@ -95,8 +95,8 @@ def _arranged(
     for place in filter(None, (x, key)):
         missing = [str(row["init"]) for row in rows if row.get(place) is None and place not in swept]
         require(not missing, f"{place} is nothing that all runs have, as that of {', '.join(missing[:1])}")
-    found = cells(rows, x, chosen.y, key, [name for name in swept if name not in (x, key)])
-    return found, Names(x=short_name(x), y=chosen.y.replace("_", " "), group=short_name(key or ""))
+    values = cells(rows, x, chosen.y, key, [name for name in swept if name not in (x, key)])
+    return values, Names(x=short_name(x), y=chosen.y.replace("_", " "), group=short_name(key or ""))
 
 
 def rows_of(results: Results) -> Iterator[dict[str, Any]]:

@@ -91,21 +91,21 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         rounds.append(missing(new, store, retry_failed=choice.retry_failed, force=choice.force))
         return rounds[-1].records
 
-    known, _ = follow(experiment, read)
+    reached, _ = follow(experiment, read)
     todo = [run for part in rounds for run in part.runs]
     check_data(todo)
     groups = plan(todo, choice.workers)
     if choice.dask is None:
         check_memory(groups, choice.workers)
     return Preview(
-        runs=known.runs,
+        runs=reached.runs,
         missing={run.id for run in todo},
         reasons=[reason for part in rounds for reason in part.reasons],
         cohorts=groups,
         weight_bytes=sum(map(weight_bytes, todo)),
         seconds=_estimate(groups, choice.workers) if groups else 0.0,
-        most=known.most,
-        grid=known.grid,
+        most=reached.most,
+        grid=reached.grid,
     )
 
 

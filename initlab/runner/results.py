@@ -189,6 +189,20 @@ class Results:
         else:
             self.store.remove_table("layers")
 
+    def report(self, target: str | Path | None = None) -> str:
+        """One HTML page of these results, which a notebook shows; see `initlab.report`.
+
+        Args:
+            target: the file to write, in an existing folder; none by default.
+
+        Raises:
+            UsageError: without the packages of the extra `report`.
+            StorageError: when the file cannot be written.
+        """
+        import initlab  # pages stand floors above; the front door of the package leads there
+
+        return initlab.report(self, target)
+
     def __repr__(self) -> str:
         return group_table(self.groups) if self.boundaries is None else boundary_text(self.boundaries)
 

@@ -41,12 +41,12 @@ class Selection:
         """
         runs = [run for run in results.runs if results.records[run.id].history is not None]
         for text in self.inits:
-            known = {run.settings.init.label or str(run.settings.init) for run in runs}
-            require(any(_has_init(run, text) for run in runs), unknown_name("init", text, known))
+            labels = {run.settings.init.label or str(run.settings.init) for run in runs}
+            require(any(_has_init(run, text) for run in runs), unknown_name("init", text, labels))
         names = [ACTIVATIONS.resolve(name) for name in self.activations]
         for name in names:
-            known = {run.settings.network.activation for run in runs}
-            require(name in known, unknown_name("activation of these runs", name, known))
+            activations = {run.settings.network.activation for run in runs}
+            require(name in activations, unknown_name("activation of these runs", name, activations))
         return _with_seed(
             [
                 run

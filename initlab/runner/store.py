@@ -155,8 +155,8 @@ class Store:
 
     def sessions(self) -> dict[str, Any]:
         """The sessions in `provenance.json`, by their keys."""
-        found = read_object(self.folder / "provenance.json")
-        return {key: session for key, session in found.items() if isinstance(session, dict)}
+        sessions = read_object(self.folder / "provenance.json")
+        return {key: session for key, session in sessions.items() if isinstance(session, dict)}
 
     def open_session(self, session: dict[str, Any]) -> str:
         """Add a training session to `provenance.json`; returns its key."""

@@ -1,6 +1,7 @@
 """A list of histories, as a table on the screen and in a notebook, as arrays, and as a DataFrame."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,20 @@ class Histories(list[History]):
             UsageError: when pandas is not installed.
         """
         return data_frame(history.row() for history in self)
+
+    def report(self, target: str | Path | None = None) -> str:
+        """One HTML page of these histories, which a notebook shows; see `initlab.report`.
+
+        Args:
+            target: the file to write, in an existing folder; none by default.
+
+        Raises:
+            UsageError: without the packages of the extra `report`.
+            StorageError: when the file cannot be written.
+        """
+        import initlab  # pages stand floors above; the front door of the package leads there
+
+        return initlab.report(self, target)
 
     def __repr__(self) -> str:
         return screen_table(self.conditions()) if self else "no histories"
