@@ -1,9 +1,9 @@
 """The limits of a healthy layer, and the symptom beyond each: the numbers of a layer -> what ails it.
 
 Three numbers of a layer are factors, which are 1 where the layer keeps what it receives: signal, gradient and
-difference. The *severity* of a network is the largest |ln| of them over all layers. Up to `TRAINS` a network
-trains, beyond `FAILS` it does not, and between the two it is in doubt. To add a symptom, write an entry of
-`SYMPTOMS`.
+difference. The *severity* of a network is the largest |ln| of them over all layers that no skip connection
+leads around. Up to `TRAINS` a network trains, beyond `FAILS` it does not (see `failing_limit`), and between
+the two it is in doubt. To add a symptom, write an entry of `SYMPTOMS`.
 """
 
 import math
