@@ -480,6 +480,17 @@ def test_diagnose_prints_questions_and_a_cure_that_it_tries(initlab_here):
     assert second.startswith("After 40 steps from auto, at rate ")
     assert "\nlayer " in longer
     assert "Are most units not saturated?" in longer
+    assert "bypassed" not in longer
+
+
+def test_diagnose_says_which_layers_it_does_not_judge(initlab_here):
+    options = ["--init", "fixup", "--hidden", "20x4", "--skip", "2", "--layers"]
+    lines = initlab_here("diagnose", *options).stdout.splitlines()
+    assert "sgd: trains" in " ".join(lines[:2])
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith("layer ")) :]
+    layers = {line.split()[0]: line.split()[-1] for line in table if line[:1].isdigit()}
+    assert layers == {"1": "healthy", "2": "bypassed", "3": "healthy", "4": "healthy"}
+    assert "bypassed: a skip connection leads around the layer, which is not judged." in lines
 
 
 def test_diagnose_for_programs(initlab_here):

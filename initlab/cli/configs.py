@@ -62,9 +62,11 @@ def show(
     from initlab.runner.config import load_experiment
     from initlab.runner.figures import check_figures
     from initlab.runner.reports import resolved_lines
+    from initlab.runner.suitability import check_schemes
 
     experiment = load_experiment(config, overrides or [], allow_code=allow_code)
     check_figures(experiment)
+    check_schemes(experiment)
     typer.echo("\n".join(resolved_lines(experiment)))
 
 

@@ -265,6 +265,8 @@ def _print_details(
             print_text(f"In brackets: what theory says of wide layers{pixels}.")
         for name, meaning in LAYER_NUMBERS.items():
             print_text(f"{name}: {meaning}.")
+        if any(layer.is_bypassed for layer in diagnosis.layers):
+            print_text("bypassed: a skip connection leads around the layer, which is not judged.")
         typer.echo("")
         _print_answers(diagnosis)
 

@@ -14,6 +14,7 @@ from initlab.diagnosis.limits import (
     Numbers,
     ratio,
     saturated_fraction,
+    signal_size,
     unit_gradient,
 )
 from initlab.measure.layers import LayerStatistics
@@ -22,7 +23,8 @@ NETWORK_NUMBERS = {
     "first_loss": "the cross-entropy before the first step, in units of ln(classes)",
     "most_saturated": "the fraction of saturated slopes in the layer that has the most of them",
     "signal_growth": "the largest signal of a layer, relative to the first layer's",
-    "gradient_ratio": "the largest mean square gradient of a layer over the smallest",
+    "gradient_ratio": "the largest mean square gradient of a layer over the smallest; layers that a skip "
+    "connection bypasses are left out",
     "mean_shift": "the largest |mean| of a layer's pre-activations, in units of their size over sqrt(n)",
     "variance_ratio": "the largest variance of a layer's activations over the smallest",
 }
@@ -91,12 +93,12 @@ def network_numbers(layers: Sequence[LayerStatistics], first_loss: float) -> Num
         layers: all hidden layers, measured with labels.
         first_loss: the cross-entropy in units of ln(classes).
     """
-    gradients = [unit_gradient(layer) for layer in layers]
+    gradients = [unit_gradient(layer) for layer in layers if not layer.is_bypassed]
     variances = [layer.std**2 for layer in layers]
     return {
         "first_loss": float(first_loss) if math.isfinite(first_loss) else math.inf,
         "most_saturated": max(saturated_fraction(layer) for layer in layers),
-        "signal_growth": max(ratio(layer.length, layers[0].length) for layer in layers),
+        "signal_growth": max(ratio(signal_size(layer), signal_size(layers[0])) for layer in layers),
         "gradient_ratio": ratio(max(gradients), min(gradients)),
         "mean_shift": max(_mean_shift(layer) for layer in layers),
         "variance_ratio": ratio(max(variances), min(variances)),

@@ -1,9 +1,9 @@
 """The limits of a healthy layer, and the symptom beyond each: the numbers of a layer -> what ails it.
 
 Three numbers of a layer are factors, which are 1 where the layer keeps what it receives: signal, gradient and
-difference. The *severity* of a network is the largest |ln| of them over all layers. Up to `TRAINS` a network
-trains, beyond `FAILS` it does not, and between the two it is in doubt. To add a symptom, write an entry of
-`SYMPTOMS`.
+difference. The *severity* of a network is the largest |ln| of them over all layers that no skip connection
+leads around. Up to `TRAINS` a network trains, beyond `FAILS` it does not (see `failing_limit`), and between
+the two it is in doubt. To add a symptom, write an entry of `SYMPTOMS`.
 """
 
 import math
@@ -16,19 +16,25 @@ Numbers = dict[str, float]
 
 # Fitted in a probe of 416 networks under gradient descent, of 14 activations: of 247 up to e^3, 210
 # classified 85 % of the test images after 500 steps; of 89 beyond e^8.5, none. experiments/diagnosis.py tries
-# the limits on other networks.
+# the limits on other perceptrons, and experiments/diagnosis_residual.py on networks with skip connections,
+# normalization and convolutions, to which nothing was fitted.
 TRAINS, FAILS = 3.0, 8.0
 # Optimizers that divide each gradient by its own size forgive gradients of e^13.7, as far as others do e^8.
 _FORGIVENESS = FAILS / 13.7
 ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
+# With these, half of the networks with skip connections, normalization or convolutions trained at severities
+# from 8 to 36. Adam's eps of 1e-8 sets an end, by reason: a smaller gradient is no longer divided by its own
+# size, and its mean square is e^-36.8.
+_EPS_FAILS = -2 * math.log(1e-8)
 
 FACTOR_LIMIT = math.exp(TRAINS)
 FACTOR_REASON = f"a factor of e^{TRAINS:g} = {FACTOR_LIMIT:.0f}; most networks within it train"
 
 LAYER_NUMBERS = {
-    "signal": "the mean square of the pre-activations, relative to the first layer's",
+    "signal": "the mean square of the pre-activations, relative to the first layer's; 1 in a normalized "
+    "network",
     "gradient": "the mean square of the pre-activations' gradients, relative to the last hidden layer's; "
-    "in images the sum over the places of a channel",
+    "in images the sum over the places of a channel; in a normalized network that of relative changes",
     "difference": "how much the samples differ in this layer (1 - cosine), relative to the inputs",
     "saturated": "the fraction of slopes below 5 % of the steepest, for functions with two bounds",
     "dead": "the fraction of units whose slope is 0 for every input",
@@ -163,17 +169,31 @@ def _log_size(factor: float) -> float:
     return abs(math.log(factor)) if 0 < factor < math.inf else math.inf
 
 
-def verdict_on(size: float, is_fatal: bool) -> str:
+def failing_limit(optimizer: str, is_perceptron: bool) -> float:
+    """The severity beyond which a network does not train.
+
+    Args:
+        optimizer: its name.
+        is_perceptron: whether the network has dense layers alone, one behind the other.
+
+    >>> failing_limit("adam", True), round(failing_limit("adam", False), 1), failing_limit("sgd", False)
+    (8.0, 36.8, 8.0)
+    """
+    return _EPS_FAILS if optimizer in ADAPTIVE and not is_perceptron else FAILS
+
+
+def verdict_on(size: float, is_fatal: bool, limit: float = FAILS) -> str:
     """ "trains", "in doubt" or "does not train".
 
     Args:
         size: the severity, the largest over all layers.
         is_fatal: whether a layer has a fatal symptom.
+        limit: from which size on a network does not train; see `failing_limit`.
 
     >>> [verdict_on(size, False) for size in (0.5, 5.0, 20.0)]
     ['trains', 'in doubt', 'does not train']
     """
-    if is_fatal or size > FAILS:
+    if is_fatal or size > limit:
         return "does not train"
     return "trains" if size <= TRAINS else "in doubt"
 
@@ -188,7 +208,7 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
     first, last = layers[0], layers[-1]
     return [
         {
-            "signal": ratio(layer.length, first.length),
+            "signal": ratio(signal_size(layer), signal_size(first)),
             "gradient": ratio(unit_gradient(layer), unit_gradient(last)),
             "difference": layer.dissimilarity / input_difference if input_difference else math.nan,
             "saturated": saturated_fraction(layer),
@@ -199,15 +219,22 @@ def layer_numbers(layers: Sequence[LayerStatistics], input_difference: float) ->
     ]
 
 
+def signal_size(layer: LayerStatistics) -> float:
+    """The mean square of the pre-activations; 1 where a normalization takes it away, unless it overflows."""
+    return 1.0 if layer.is_normalized and math.isfinite(layer.length) else layer.length
+
+
 def unit_gradient(layer: LayerStatistics) -> float:
     """The mean square gradient of a unit; for a channel of images, the sum over its places.
 
-    A kernel's gradient adds up those of all places, as many as 576 in a first layer: each may be small.
+    A kernel's gradient adds up those of all places, as many as 576 in a first layer: each may be small. Where
+    a normalization takes a layer's size away, the gradient is that of relative changes.
 
     Args:
         layer: measured with labels.
     """
-    return float(layer.gradient_std**2 * layer.pre_activations[0, 0].size)
+    std = layer.relative_gradient_std if layer.is_normalized else layer.gradient_std
+    return float(std**2 * layer.pre_activations[0, 0].size)
 
 
 def ratio(numerator: float, denominator: float) -> float:

@@ -1,36 +1,46 @@
-"""The record of the verdict: how many networks with each verdict trained, in experiments/diagnosis.py."""
-
-from collections.abc import Sequence
+"""The record of the verdict: how many networks with each verdict trained, in two experiments."""
 
 from initlab.diagnosis.limits import ADAPTIVE
 
-# Networks that trained, of all with that verdict, after the longer training; a test compares them with
-# results/diagnosis/confusion.csv.
+# Networks that trained, of all with that verdict, after the longer training; tests compare them with
+# results/diagnosis/confusion.csv and results/diagnosis_residual/confusion.csv.
 TRAINED = {
     "sgd": {"trains": (25, 34), "in doubt": (4, 16), "does not train": (0, 48)},
     "adam": {"trains": (30, 37), "in doubt": (5, 16), "does not train": (1, 49)},
 }
+# Of networks with skip connections, normalization or convolutions.
+TRAINED_OTHERS = {
+    "sgd": {"trains": (27, 27), "in doubt": (3, 5), "does not train": (0, 23)},
+    "adam": {"trains": (40, 40), "in doubt": (3, 6), "does not train": (0, 3)},
+}
 
 
 def record_of(verdict: str, optimizer: str) -> str:
-    """How often networks with a verdict trained, as a sentence without its full stop.
+    """How often perceptrons with a verdict trained, as a sentence without its full stop.
 
     Args:
         verdict: "trains", "in doubt" or "does not train".
         optimizer: its name; those in `ADAPTIVE` have the record of Adam, all others that of sgd.
     """
-    trained, count = TRAINED["adam" if optimizer in ADAPTIVE else "sgd"][verdict]
+    trained, count = TRAINED[_kind(optimizer)][verdict]
     return f"Of {count} networks drawn by chance that got this verdict, {trained} trained"
 
 
-def not_validated(parts: Sequence[str]) -> str:
-    """What the verdict on a network that is no perceptron rests on, as a sentence without its full stop.
+def record_of_others(verdict: str, optimizer: str, has_pooling: bool = False) -> str:
+    """How often other networks with a verdict trained, as a sentence without its full stop.
 
     Args:
-        parts: what the network has besides dense layers, as "skip connections".
-
-    >>> not_validated(["skip connections"])
-    'The limits of this verdict were found with perceptrons, and not validated for skip connections'
+        verdict: "trains", "in doubt" or "does not train".
+        optimizer: as for `record_of`.
+        has_pooling: whether the network that got it has pooling layers, as none of the record's has.
     """
-    listed = ", ".join(parts[:-1]) + " and " * (len(parts) > 1) + parts[-1]
-    return f"The limits of this verdict were found with perceptrons, and not validated for {listed}"
+    trained, count = TRAINED_OTHERS[_kind(optimizer)][verdict]
+    pooling = "; none of them had pooling layers" if has_pooling else ""
+    return (
+        f"Of {count} networks with skip connections, normalization or convolutions that got this verdict, "
+        f"drawn by chance, {trained} trained; the limits were fitted to perceptrons{pooling}"
+    )
+
+
+def _kind(optimizer: str) -> str:
+    return "adam" if optimizer in ADAPTIVE else "sgd"

@@ -23,6 +23,7 @@ from initlab.diagnosis.limits import (
     SYMPTOMS,
     Numbers,
     Symptom,
+    failing_limit,
     layer_numbers,
     ratio,
     severity,
@@ -30,7 +31,7 @@ from initlab.diagnosis.limits import (
     verdict_on,
     words_of,
 )
-from initlab.diagnosis.record import not_validated, record_of
+from initlab.diagnosis.record import record_of, record_of_others
 from initlab.diagnosis.summary import summary_rows
 from initlab.errors import UsageError
 from initlab.init.networks import initialize
@@ -42,7 +43,7 @@ from initlab.nn.architecture import Skip, SkipLike, as_skip, hidden_sizes
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
 from initlab.nn.losses import cross_entropy
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNorm, LayerNorm, Norm, NormLike, as_norm
+from initlab.nn.normalization import BatchNorm, Norm, NormLike, as_norm
 from initlab.nn.optimizers import OPTIMIZERS
 from initlab.own_code import shown
 from initlab.tables import html_table
@@ -67,7 +68,9 @@ class LayerDiagnosis:
         units: how many.
         std: of the activations, the median over the seeds.
         numbers: those named in `LAYER_NUMBERS`, medians over the seeds.
-        symptoms: the worst first; none in a healthy layer.
+        symptoms: the worst first; none in a healthy layer, or in one that is bypassed.
+        is_bypassed: whether a skip connection leads around it. What ails it then ails no other layer, and it
+            may have no gradient at first, as where a branch begins at zero.
     """
 
     layer: int
@@ -75,11 +78,12 @@ class LayerDiagnosis:
     std: float
     numbers: Numbers
     symptoms: list[Symptom]
+    is_bypassed: bool = False
 
     @property
     def words(self) -> list[str]:
-        """The words of its symptoms, or "healthy"."""
-        return words_of(self.symptoms)
+        """The words of its symptoms, or "healthy"; "bypassed" where nothing is judged."""
+        return ["bypassed"] if self.is_bypassed else words_of(self.symptoms)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +155,11 @@ class Diagnosis:
         return self.start.scheme
 
     @property
+    def judged(self) -> list[LayerDiagnosis]:
+        """The layers that all paths from the inputs to the loss pass."""
+        return [layer for layer in self.layers if not layer.is_bypassed]
+
+    @property
     def symptoms(self) -> dict[Symptom, list[int]]:
         """All symptoms, the worst first, each with the layers that have it."""
         layers = {
@@ -177,9 +186,13 @@ class Diagnosis:
             "skip": self.skip,
         }
         layers, correlations = predict_layers(**network), predict_correlations(**network)
-        gradients = [layer.gradient**2 * layer.hidden.z.square.size for layer in layers]
+        gradients = [
+            layer.gradient**2 * layer.hidden.z.square.size * (layer.hidden.size if self.batch_norm else 1.0)
+            for layer in layers
+        ]
+        sizes = [1.0 if self.batch_norm else layer.q for layer in layers]
         return {
-            "signal": [ratio(layer.q, layers[0].q) for layer in layers],
+            "signal": [ratio(size, sizes[0]) for size in sizes],
             "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
             "difference": [(1 - c) / ((1 - self.input_correlation) or math.nan) for c in correlations],
         }
@@ -192,12 +205,13 @@ class Diagnosis:
     @property
     def severity(self) -> float:
         """The largest |ln| of a layer's factors; see `limits.severity`."""
-        return max(severity(layer.numbers, self.optimizer) for layer in self.layers)
+        return max(severity(layer.numbers, self.optimizer) for layer in self.judged)
 
     @property
     def verdict(self) -> str:
         """ "trains", "in doubt" or "does not train"."""
-        return verdict_on(self.severity, any(symptom.fatal for symptom in self.symptoms))
+        is_fatal = any(symptom.fatal for symptom in self.symptoms)
+        return verdict_on(self.severity, is_fatal, failing_limit(self.optimizer, self.is_perceptron))
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self.summary(), strict=True)]
@@ -221,7 +235,8 @@ class Diagnosis:
 
     def summary(self) -> list[list[str]]:
         """For each question the answer, and the number of the layer where it is worst."""
-        return summary_rows([layer.numbers for layer in self.layers])
+        names = [f"layer {layer.layer}" for layer in self.judged]
+        return summary_rows([layer.numbers for layer in self.judged], names)
 
     @property
     def network(self) -> str:
@@ -246,20 +261,22 @@ class Diagnosis:
         low, high = (f"{end(self.severities):.1f}" for end in (min, max))
         return "" if low == high else f", single networks {low} to {high}"
 
-    def _beyond_perceptrons(self) -> list[str]:
-        """What the network has besides dense layers."""
-        has = {
-            "Batch Normalization": isinstance(self.batch_norm, BatchNorm),
-            "Layer Normalization": isinstance(self.batch_norm, LayerNorm),
-            "skip connections": self.skip is not None,
-            "convolutions or pooling": not all(isinstance(size, int) for size in self.sizes),
-        }
-        return [part for part, is_there in has.items() if is_there]
+    @property
+    def is_perceptron(self) -> bool:
+        """Whether the network has dense layers alone, one behind the other."""
+        is_dense = all(isinstance(size, int) for size in self.sizes)
+        return is_dense and self.batch_norm is None and self.skip is None
+
+    def _record(self) -> str:
+        """How often such a verdict was right, as a sentence."""
+        if self.is_perceptron:
+            return record_of(self.verdict, self.optimizer)
+        pools = [size for size in self.sizes if isinstance(size, str) and not size.startswith("conv")]
+        return record_of_others(self.verdict, self.optimizer, has_pooling=bool(pools))
 
     def conclusions(self) -> list[str]:
         """How often such a verdict was right, each symptom with its effect, and the cure; a sentence each."""
-        parts = self._beyond_perceptrons()
-        lines = [not_validated(parts) if parts else record_of(self.verdict, self.optimizer)]
+        lines = [self._record()]
         lines += [
             f"{symptom.word} in {layer_range(layers)} ({symptom.bound}): {symptom.effect}"
             for symptom, layers in self.symptoms.items()
@@ -416,6 +433,7 @@ class _Patient:
         networks = measure_layers(ensemble, self.inputs, self.labels)
         difference = dissimilarity(self.inputs.astype(np.float64))
         numbers = [layer_numbers(layers, difference) for layers in networks]
+        layers = _layers(networks, numbers)
         return Diagnosis(
             start=start,
             activation=self.activation,
@@ -427,8 +445,8 @@ class _Patient:
             optimizer=self.optimizer,
             batch_norm=network.norm,
             skip=network.skip,
-            layers=_layers(networks, numbers),
-            severities=[max(severity(layer, self.optimizer) for layer in own) for own in numbers],
+            layers=layers,
+            severities=[_severity(layers, own, self.optimizer) for own in numbers],
             answers=_answers(networks, _first_losses(ensemble, self.labels)),
         )
 
@@ -488,10 +506,17 @@ def _layers(
             units=layer.pre_activations.shape[1],
             std=float(stds[i]),
             numbers=numbers[i],
-            symptoms=symptoms_of(numbers[i]),
+            symptoms=[] if layer.is_bypassed else symptoms_of(numbers[i]),
+            is_bypassed=layer.is_bypassed,
         )
         for i, layer in enumerate(networks[0])
     ]
+
+
+def _severity(layers: Sequence[LayerDiagnosis], numbers: Sequence[Numbers], optimizer: str) -> float:
+    """That of one network: the largest of its judged layers."""
+    pairs = zip(layers, numbers, strict=True)
+    return max(severity(own, optimizer) for layer, own in pairs if not layer.is_bypassed)
 
 
 def _answers(networks: Sequence[Sequence[LayerStatistics]], first_losses: FloatArray) -> list[Answer]:

@@ -21,7 +21,13 @@ Adapt = TypeVar("Adapt", bound=Callable[..., int])
 
 
 def data_dependent(
-    name: str, *, formula: str, source: str, base: str, check: Callable[..., None]
+    name: str,
+    *,
+    formula: str,
+    source: str,
+    base: str,
+    check: Callable[..., None],
+    is_for_perceptrons: bool = False,
 ) -> Callable[[Adapt], Adapt]:
     """A decorator that registers a function which adapts weights to data.
 
@@ -31,6 +37,7 @@ def data_dependent(
         source: where it was published.
         base: the scheme that draws the weights before they are adapted.
         check: a function of the same keyword arguments, which refuses values out of range.
+        is_for_perceptrons: as for `Law`.
     """
 
     def _draw(rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray:
@@ -38,7 +45,8 @@ def data_dependent(
         return Scheme.parse(base).draw(rng, shape)
 
     def register(adapt: Adapt) -> Adapt:
-        SCHEMES.register(name, formula=formula, source=source, adapt=adapt)(_draw)
+        about = {"formula": formula, "source": source, "is_for_perceptrons": is_for_perceptrons}
+        SCHEMES.register(name, adapt=adapt, **about)(_draw)
         return adapt
 
     return register

@@ -12,13 +12,13 @@ import numpy as np
 from initlab.errors import UsageError, is_whole, require, shortened
 from initlab.init.data_dependent import Samples
 from initlab.init.per_layer import Initialization, SchemeLike, as_initializations
-from initlab.init.scheme import SCHEMES, Scheme
+from initlab.init.scheme import NEEDS_BRANCHES, SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.architecture import Size, SkipLike, flat_size, network_layers, residuals, roles
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
-from initlab.nn.layers import Layer
+from initlab.nn.layers import Dense, Layer, Nonlinearity
 from initlab.nn.network import Ensemble
-from initlab.nn.normalization import BatchNormalization, LayerNormalization, NormLike
+from initlab.nn.normalization import NORMALIZATIONS, NormLike
 from initlab.nn.streams import Purpose, stream
 from initlab.registry import Argument
 from initlab.threads import on_one_thread
@@ -76,6 +76,9 @@ def initialize(
     layers = network_layers(sizes, activation, batch_norm, skip)
     data = _as_inputs(data, flat_size(sizes[0]))
     initializations = _within_network(as_initializations(schemes), layers, activation, data)
+    for initialization in initializations:
+        reason = misfit(initialization, layers)
+        require(reason is None, str(reason))
     networks = len(initializations)
     each_seed = list(seeds) if isinstance(seeds, Iterable) else [seeds] * networks
     for seed in each_seed:
@@ -89,6 +92,36 @@ def initialize(
         if initialization.scheme.is_data_dependent:
             _adapt(ensemble, row, initialization.scheme, seed, data)
     return ensemble
+
+
+def misfit(start: SchemeLike, layers: Sequence[Layer]) -> str | None:
+    """Why networks of some layers cannot begin from a scheme, as a sentence without its full stop.
+
+    Args:
+        start: the scheme of all weights, or an `Initialization`.
+        layers: of the network.
+
+    Returns:
+        None where they can.
+
+    >>> misfit("fixup", network_layers([4, 4, 4, 2], "relu"))
+    'fixup is for residual networks: give yours skip connections'
+    >>> misfit("fixup", network_layers([4, 4, 4, 2], "relu", skip=2))
+    """
+    scheme = Initialization.of(start).within(**network_facts(layers)).scheme
+    branches = residuals(layers)
+    if scheme.needs_branches:
+        return f"{scheme.name} {NEEDS_BRANCHES}"
+    if scheme.branch_scale is not None and {branch.scale for branch in branches} != {"learned"}:
+        return f"{scheme} is for residual networks with a learned scale: skip(scale=learned)"
+    each = [*layers, *(layer for branch in branches for layer in branch.branch)]
+    if scheme.is_data_dependent and any(isinstance(layer, NORMALIZATIONS) for layer in each):
+        return f"{scheme} and Batch or Layer Normalization both rescale the layers: use one of them"
+    if scheme.is_for_perceptrons and not all(isinstance(layer, Dense | Nonlinearity) for layer in layers):
+        return (
+            f"{scheme.name} trains dense layers alone, one by one; for convolutions and skips there is lsuv"
+        )
+    return None
 
 
 def rate_factors(ensemble: Ensemble, schemes: Sequence[SchemeLike], *, adaptive: bool) -> FloatArray | None:
@@ -185,10 +218,7 @@ def _begin_branches(ensemble: Ensemble, row: int, scheme: Scheme) -> None:
     """Set the learned scales of the residual branches, for a scheme that says where they begin."""
     if scheme.branch_scale is None:
         return
-    branches = residuals(ensemble.layers)
-    learned = bool(branches) and all(branch.scale == "learned" for branch in branches)
-    require(learned, f"{scheme} is for residual networks with a learned scale: skip(scale=learned)")
-    for branch in branches:
+    for branch in residuals(ensemble.layers):
         branch.parameters[0][row] = scheme.branch_scale
 
 
@@ -196,9 +226,6 @@ def _adapt(ensemble: Ensemble, row: int, scheme: Scheme, seed: int, data: Inputs
     """Let a scheme that looks at data change the weights that it drew."""
     if data is None:
         raise UsageError(f"{scheme} looks at data, and there is none")
-    normalized = any(isinstance(layer, BatchNormalization | LayerNormalization) for layer in ensemble.layers)
-    conflict = f"{scheme} and Batch or Layer Normalization both rescale the layers: use one of them"
-    require(not normalized, conflict)
     adapt = SCHEMES[scheme.name].adapt
     assert adapt is not None
     alone = ensemble.keep(np.array([row]))

@@ -14,7 +14,6 @@ from initlab.errors import require
 from initlab.init.data_dependent import Samples, data_dependent
 from initlab.nn.activations import Activation, sigmoid
 from initlab.nn.arrays import FloatArray
-from initlab.nn.layers import Dense, Nonlinearity
 from initlab.nn.network import Ensemble
 
 Next = Callable[[], FloatArray]
@@ -68,10 +67,8 @@ def _within_unit(inputs: FloatArray) -> bool:
     return bool(inputs.min() >= 0 and inputs.max() <= 1)
 
 
-def _perceptron(name: str, network: Ensemble) -> tuple[list[FloatArray], list[FloatArray], Activation]:
+def _perceptron(network: Ensemble) -> tuple[list[FloatArray], list[FloatArray], Activation]:
     """The weights, the biases and the activation function of a network whose layers are all dense."""
-    dense = all(isinstance(layer, Dense | Nonlinearity) for layer in network.layers)
-    require(dense, f"{name} trains dense layers alone, one by one; for convolutions and skips there is lsuv")
     return [W[0] for W in network.weights], [b[0] for b in network.biases], network.activation
 
 
@@ -231,6 +228,7 @@ def _check_rbm(steps: int = 600, batch_size: int = 100, lr: float = 0.1, k: int 
     source="Hinton, Osindero & Teh 2006, A fast learning algorithm for deep belief nets; Hinton 2010",
     base="rbm",
     check=_check_rbm,
+    is_for_perceptrons=True,
 )
 def pretrained_rbm(
     network: Ensemble,
@@ -271,7 +269,7 @@ def pretrained_rbm(
     >>> network.batches_before.tolist(), bool(network.weights[0].std() > 0.02)
     ([102], True)
     """
-    weights, biases, activation = _perceptron("pretrained_rbm", network)
+    weights, biases, activation = _perceptron(network)
     suited = activation.name == "sigmoid"
     require(suited, f"restricted Boltzmann machines have sigmoid units, not {activation.name}")
     learn = contrastive_divergence(rng, steps, lr, k)
@@ -289,6 +287,7 @@ def _check_autoencoder(steps: int = 600, batch_size: int = 100, lr: float = 0.1,
     source="Bengio et al. 2007, Greedy layer-wise training of deep networks; Vincent et al. 2008",
     base="xavier",
     check=_check_autoencoder,
+    is_for_perceptrons=True,
 )
 def pretrained_autoencoder(
     network: Ensemble,
@@ -329,7 +328,7 @@ def pretrained_autoencoder(
     >>> initialize([20, 8, 8, 3], [text], 0, "tanh", data=inputs).batches_before.tolist()
     [102]
     """
-    weights, biases, activation = _perceptron("pretrained_autoencoder", network)
+    weights, biases, activation = _perceptron(network)
 
     def _learn(layer: int) -> Learn:
         bounded = layer == 0 or activation.bounds == (0.0, 1.0)

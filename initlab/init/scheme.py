@@ -110,6 +110,9 @@ _EXAMPLES: dict[str, Argument] = {
 }
 
 
+NEEDS_BRANCHES = "is for residual networks: give yours skip connections"
+
+
 class Draw(Protocol):
     """The signature of a law's function."""
 
@@ -136,6 +139,7 @@ class Law:
             laws, which leave the rate alone.
         adapt: the function that changes drawn weights after it looked at data; None for most laws. See
             `data_dependent`.
+        is_for_perceptrons: whether it takes dense layers alone, one behind the other.
     """
 
     name: str
@@ -148,6 +152,7 @@ class Law:
     branch_scale: float | None = None
     rates: Callable[..., tuple[float, float]] | None = None
     adapt: Callable[..., int] | None = None
+    is_for_perceptrons: bool = False
 
     def parameters(self) -> Parameters:
         """The parameters of the law, without rng and shape, which all laws have."""
@@ -304,11 +309,15 @@ class Scheme:
         parameters = self._law.parameters().items()
         return [name for name, p in parameters if p.default == OWN and self.arguments.get(name, OWN) == OWN]
 
+    @property
+    def needs_branches(self) -> bool:
+        """Whether the scheme takes from its network what skip connections alone give."""
+        return bool({"blocks", "every"} & set(self.open_arguments))
+
     def _settled(self) -> Mapping[str, Argument]:
         """The arguments, of which none is left open."""
         if self.open_arguments:
-            residual = {"blocks", "every"} & set(self.open_arguments)
-            require(not residual, f"{self.name} is for residual networks: give yours skip connections")
+            require(not self.needs_branches, f"{self.name} {NEEDS_BRANCHES}")
             examples = {name: _EXAMPLES[name] for name in self.open_arguments}
             raise UsageError(
                 f"{self.name} alone depends on the network; write {written_call(self.name, examples)}"
@@ -319,6 +328,11 @@ class Scheme:
     def is_data_dependent(self) -> bool:
         """Whether the scheme looks at data."""
         return self._law.adapt is not None
+
+    @property
+    def is_for_perceptrons(self) -> bool:
+        """Whether the scheme takes dense layers alone, one behind the other."""
+        return self._law.is_for_perceptrons
 
     @property
     def branch_scale(self) -> float | None:

@@ -5,7 +5,8 @@ loss with respect to z, each (B, n); W its weights (n_in, n). In a convolutional
 (B, C, H, W), and W has the shape (C, channels below, k, k); a unit of it is a channel, at all places.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,9 @@ import numpy.typing as npt
 from initlab.init.shaping import is_odd_plus_constant
 from initlab.nn.activations import Activation
 from initlab.nn.arrays import FloatArray, IntArray
+from initlab.nn.layers import Layer, Nonlinearity, Residual, walk
 from initlab.nn.network import Ensemble
+from initlab.nn.normalization import NORMALIZATIONS, BatchNormalization, LayerNormalization
 from initlab.tables import Table, aligned, html_table
 
 # In units of the steepest slope. A sigmoid's slope is that small where its value is within 0.013 of 0 or 1.
@@ -39,6 +42,10 @@ class LayerStatistics:
         weights: W, (n_in, n) or (C, channels below, k, k).
         gradients: of each sample's loss with respect to its z, of its shape; None without labels.
         weight_gradients: of the batch's mean loss with respect to W, of its shape; None without labels.
+        normalizer: by what a normalization just in front of the activation function divided, ready to be
+            broadcast with z; None without one.
+        is_normalized: whether the network normalizes its hidden layers.
+        is_bypassed: whether a skip connection leads around the layer.
     """
 
     layer: int
@@ -48,6 +55,9 @@ class LayerStatistics:
     weights: FloatArray = field(repr=False)
     gradients: FloatArray | None = field(repr=False, default=None)
     weight_gradients: FloatArray | None = field(repr=False, default=None)
+    normalizer: FloatArray | None = field(repr=False, default=None)
+    is_normalized: bool = False
+    is_bypassed: bool = False
 
     @cached_property
     @np.errstate(all="ignore")
@@ -100,6 +110,17 @@ class LayerStatistics:
     def gradient_std(self) -> float:
         """The root mean square of `gradients`; nan without labels."""
         return _root_mean_square(self.gradients)
+
+    @cached_property
+    def relative_gradient_std(self) -> float:
+        """The root mean square of the gradients with respect to relative changes of a normalized layer.
+
+        They are `gradients` times what the normalization in front of the activation function divides by; else
+        times the layer's size. So they do not depend on that size, which a normalization takes away.
+        """
+        if self.gradients is None or self.normalizer is None:
+            return self.gradient_std * math.sqrt(self.length)
+        return _root_mean_square(self.gradients * self.normalizer)
 
     @cached_property
     def weight_gradient_std(self) -> float:
@@ -229,11 +250,9 @@ def measure_layers(ensemble: Ensemble, inputs: FloatArray, labels: IntArray | No
             ensemble.forward(inputs, training=True)
         else:
             ensemble.loss(inputs, labels)
+        places = list(_places(ensemble.layers))
         return LayerTable(
-            [
-                _describe(ensemble, row, layer, labels is not None)
-                for layer in range(len(ensemble.activations))
-            ]
+            [_describe(ensemble, row, layer, place, labels is not None) for layer, place in enumerate(places)]
             for row in range(ensemble.networks)
         )
 
@@ -249,7 +268,26 @@ def _running_statistics_kept(ensemble: Ensemble) -> Iterator[None]:
             own[...] = array
 
 
-def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> LayerStatistics:
+@dataclass(frozen=True)
+class _Place:
+    """What stands around a hidden layer: the normalization in front of phi, and whether a skip passes it."""
+
+    norm: BatchNormalization | LayerNormalization | None
+    is_bypassed: bool
+
+
+def _places(layers: Sequence[Layer], is_branch: bool = False) -> Iterator[_Place]:
+    """Of each hidden layer; in a branch, what stands in front of the first product belongs to the sum."""
+    before, is_inside = None, False
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from _places(layer.branch, is_branch=True)
+        elif isinstance(layer, Nonlinearity):
+            yield _Place(before if isinstance(before, NORMALIZATIONS) else None, is_inside)
+        before, is_inside = layer, is_inside or (is_branch and layer.is_affine)
+
+
+def _describe(ensemble: Ensemble, row: int, layer: int, place: _Place, backward: bool) -> LayerStatistics:
     """Copies, because the ensemble's next pass overwrites its arrays."""
     z, a = (_samples_first(part[layer][row]) for part in (ensemble.pre_activations, ensemble.activations))
     below = ensemble.weights_before[layer]
@@ -259,6 +297,11 @@ def _describe(ensemble: Ensemble, row: int, layer: int, backward: bool) -> Layer
         pre_activations=z,
         activations=a,
         weights=ensemble.weights[below][row].copy(),
+        normalizer=_samples_first(place.norm.std[row]) if place.norm else None,
+        is_normalized=any(
+            isinstance(each, NORMALIZATIONS) for each, _ in walk(ensemble.layers, ensemble.sizes[:1])
+        ),
+        is_bypassed=place.is_bypassed,
     )
     if not backward:
         return statistics

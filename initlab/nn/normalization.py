@@ -177,6 +177,13 @@ class _Normalization(Layer):
 
     def __init__(self) -> None:
         self._y: FloatArray = EMPTY
+        self._inverse_std: FloatArray = EMPTY
+
+    @property
+    def std(self) -> FloatArray:
+        """By what the last `forward` divided, ready to be broadcast with its inputs."""
+        with np.errstate(all="ignore"):
+            return np.asarray(1 / self._inverse_std)
 
     @property
     def gamma(self) -> FloatArray:
@@ -329,6 +336,9 @@ class LayerNormalization(_Normalization):
         dy -= self._normalized * mean_product
         dy *= self._inverse_std
         return dy
+
+
+NORMALIZATIONS = (BatchNormalization, LayerNormalization)
 
 
 def normalization_of(rule: Norm) -> Layer:

@@ -16,7 +16,7 @@ import numpy as np
 from initlab.diagnosis.limits import FACTOR_LIMIT, FACTORS, LAYER_NUMBERS
 from initlab.init.scheme import Scheme
 from initlab.pages.extra import require_extra
-from initlab.pages.grid import Grid, Shape, sigma_w2
+from initlab.pages.grid import DEEPEST, WIDEST, Grid, Shape, sigma_w2
 from initlab.pages.html import json_text, own_text, page
 from initlab.pages.lessons import LESSONS, outcome
 from initlab.pages.points import Point, nested, points, three
@@ -87,6 +87,8 @@ class Explored:
             data=packed(self.data()),
             connects=server,
             server=server,
+            deepest=DEEPEST,
+            widest=WIDEST,
             networks=len(self.columns) * len(self.grid.schemes),
             lessons=[(lesson, words) for lesson, words in lessons if words],
             limit=FACTOR_LIMIT,

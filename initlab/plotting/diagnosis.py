@@ -21,11 +21,16 @@ _WELL, _ILL = "#0072B2", "#D55E00"
 
 
 def network_figure(diagnosis: Diagnosis) -> Figure:
-    """The layers of one of our own networks; see `diagnosis_figure`."""
-    names = [str(layer.layer) for layer in diagnosis.layers]
+    """The layers of one of our own networks that are judged; see `diagnosis_figure`."""
+    judged = diagnosis.judged
     title = f"{diagnosis.start}, {shown(diagnosis.activation)}, {diagnosis.optimizer}: {diagnosis.verdict}"
-    numbers = [layer.numbers for layer in diagnosis.layers]
-    return diagnosis_figure(numbers, names, title, diagnosis.predicted)
+    predicted = {
+        factor: [values[layer.layer - 1] for layer in judged]
+        for factor, values in diagnosis.predicted.items()
+    }
+    return diagnosis_figure(
+        [layer.numbers for layer in judged], [str(layer.layer) for layer in judged], title, predicted
+    )
 
 
 @styled

@@ -27,6 +27,7 @@ from initlab.runner.record import Record
 from initlab.runner.rounds import Records, follow
 from initlab.runner.settings import InitSettings, Settings
 from initlab.runner.store import Store, experiments, find_store
+from initlab.runner.suitability import check_schemes
 from initlab.runner.sweep import Choice, Cohort, check_data, plan, train_settings
 from initlab.runner.weights import weight_bytes
 from initlab.threads import one_thread
@@ -78,9 +79,11 @@ def preview(experiment: Experiment, results: str | Path, choice: Choice) -> Prev
         choice: which runs are trained, and where.
 
     Raises:
-        ConfigError: for a figure that cannot be drawn, as `run_experiment`.
+        ConfigError: for a figure that cannot be drawn, or a scheme that does not suit its network, as
+            `run_experiment`.
     """
     check_figures(experiment)
+    check_schemes(experiment)
     store = Store(results, experiment.name)
     rounds: list[Missing] = []
 

@@ -28,6 +28,7 @@ from initlab.runner.results import Results
 from initlab.runner.rounds import Rounds
 from initlab.runner.settings import Settings
 from initlab.runner.store import Store
+from initlab.runner.suitability import check_schemes
 from initlab.runner.tables import group_runs
 from initlab.threads import one_thread
 from initlab.training.history import History
@@ -142,7 +143,8 @@ def run_experiment(
         tell: called with why runs are trained again that were trained before; by default a logger tells it.
 
     Raises:
-        UsageError: for an unknown figure, before anything is trained.
+        UsageError: for an unknown figure, or a scheme that does not suit its network, before anything is
+            trained.
         DataError: when a dataset cannot be opened.
         LockedError: when another process is at work on the same experiment.
         StorageError: when a file cannot be read or written.
@@ -150,6 +152,7 @@ def run_experiment(
     if not isinstance(experiment, Experiment):
         raise UsageError(f"an experiment is what load_experiment gives, not {shortened(experiment)}")
     check_figures(experiment)
+    check_schemes(experiment)
     if choice.dask is not None:
         check_dask(choice.dask)
     rounds = Rounds(experiment)

@@ -84,6 +84,7 @@ class Propagation:
     hidden: list[Hidden] = field(default_factory=list)
     _seeds: Iterator[int] = field(default_factory=count)
     _divisor: float = 1.0
+    _is_normalized: bool = False  # what the next layer gets
 
     def inputs(self, square: float, correlation: float) -> Signal:
         """Numbers of this mean square, with this correlation of two samples."""
@@ -164,9 +165,10 @@ class Propagation:
             square=float(x.square.mean()),
             slope_square=float(slope_squares.mean()),
             divisor=self._divisor,
+            size=float(self._divisor if self._is_normalized else z.square.mean()),
         )
         self.hidden.append(hidden)
-        self._divisor = 1.0
+        self._divisor, self._is_normalized = 1.0, False
 
         def back(gradient: Gradient) -> Gradient:
             square, units = slope_squares * gradient.chosen * gradient.square, None
@@ -221,7 +223,7 @@ class Propagation:
         normalized, variance = _normalized(layer, x)
         divisor = np.float64(variance + layer.rule.eps)  # 0 where all is 0 and eps, too
         if x.is_normal:
-            self._divisor = divisor
+            self._divisor, self._is_normalized = divisor, True
             normalized = normal(normalized.square, normalized.product, next(self._seeds))
         else:
             self.hidden[-1].divisor = divisor
@@ -238,6 +240,7 @@ class Propagation:
 
     def _residual(self, layer: Residual, x: Signal, shape: Shape) -> Passed:
         branch, branch_back = self.through(layer.branch, x, shape)
+        self._is_normalized = False
         scale = self.branch_scale if layer.scale == "learned" else layer.scale
         y = _sum(x, branch, scale)
         if y.is_normal:

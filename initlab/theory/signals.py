@@ -106,6 +106,7 @@ class Hidden:
         mean, square: of its activations, over all places.
         slope_square: E[phi'(z)^2], over all places.
         divisor: by which a normalization beside the activation function divides squares; 1 without.
+        size: the mean square of z, before a normalization that stands in front of the activation function.
         gradient: E[d^2] of the gradients d that `Ensemble.pre_activation_gradients` holds.
         is_product: whether d is phi'(z) times a normal number that is independent of z.
     """
@@ -115,6 +116,7 @@ class Hidden:
     square: float
     slope_square: float
     divisor: float
+    size: float
     gradient: float = math.nan
     is_product: bool = False
 

@@ -57,6 +57,55 @@ def test_gradients_are_those_of_single_samples_and_weight_gradients_their_mean()
     assert math.isnan(first_layer(np.eye(3), np.eye(3)).gradient_std)
 
 
+@pytest.mark.parametrize(("norm", "axis"), [("batch", 0), ("layer", 1)])
+def test_relative_gradients_are_those_times_the_std_that_was_taken_away(norm, axis):
+    inputs, labels = RNG.standard_normal((50, 4)), RNG.integers(3, size=50)
+    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", batch_norm=norm)
+    received = inputs
+    for i, layer in enumerate(measure_layers(network, inputs, labels)[0]):
+        std = (received @ network.weights[i][0]).std(axis=axis, keepdims=True)
+        received = network.activations[i][0]
+        np.testing.assert_allclose(layer.normalizer, std, rtol=1e-3)
+        expected = np.sqrt(((layer.gradients * std) ** 2).mean())
+        assert layer.relative_gradient_std == pytest.approx(expected, rel=1e-3)
+
+
+def test_relative_gradients_are_those_times_the_size_where_no_normalization_stands_in_front():
+    inputs, labels = RNG.standard_normal((50, 4)), RNG.integers(3, size=50)
+    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", batch_norm="batch(place=after)")
+    for layer in measure_layers(network, inputs, labels)[0]:
+        assert layer.is_normalized
+        assert layer.normalizer is None
+        assert layer.relative_gradient_std == pytest.approx(layer.gradient_std * math.sqrt(layer.length))
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_images_are_normalized_channel_by_channel_or_sample_by_sample(norm):
+    inputs, labels = RNG.standard_normal((20, 36)), RNG.integers(3, size=20)
+    network = initialize([36, "conv(2, kernel=3)", 3], "he", 0, dtype="float64", batch_norm=norm)
+    layer = measure_layers(network, inputs, labels)[0][0]
+    assert layer.normalizer.shape == {"batch": (1, 2, 1, 1), "layer": (20, 1, 1, 1)}[norm]
+    assert 0 < layer.relative_gradient_std < math.inf
+
+
+@pytest.mark.parametrize(
+    ("skip", "bypassed"),
+    [
+        (None, [False] * 5),
+        ("1", [False] * 5),
+        ("2", [False, True, False, True, False]),
+        ("3", [False, True, True, False, False]),
+        ("1, order=post", [False] * 5),
+        ("2, order=post", [False, True, False, True, False]),
+    ],
+)
+@pytest.mark.parametrize("norm", [None, "batch", "layer(place=after)"])
+def test_layers_inside_of_a_branch_are_bypassed(skip, bypassed, norm):
+    network = initialize([4] * 6 + [3], "he", skip=skip, batch_norm=norm)
+    layers = measure_layers(network, RNG.standard_normal((5, 4)))[0]
+    assert [layer.is_bypassed for layer in layers] == bypassed
+
+
 def test_overflow_gives_numbers_that_are_not_finite():
     layer = first_layer(np.full((2, 2), 1e200), np.full((3, 2), 1e200), "relu")
     assert not math.isfinite(layer.std)

@@ -17,9 +17,9 @@ from browsing import printed, too_wide, violations
 import initlab
 from initlab.errors import StorageError, UsageError
 from initlab.pages.explore import NEEDS, Explored, explored
-from initlab.pages.explore_server import DEEPEST, WIDEST, ExplorerServer, answer
+from initlab.pages.explore_server import ExplorerServer, answer
 from initlab.pages.extra import require_extra
-from initlab.pages.grid import FAMILIES, Family, Grid, Measuring, Shape
+from initlab.pages.grid import DEEPEST, FAMILIES, WIDEST, Family, Grid, Measuring, Shape
 from initlab.pages.lessons import LESSONS
 from initlab.pages.points import points, thousandths, three
 

@@ -140,8 +140,17 @@ def test_a_dry_run_refuses_them_too(small_config, tmp_path):
 
 
 def test_where_all_runs_failed_their_causes_are_told(initlab_here, small_config):
-    """Fixup needs skip connections; of no run at all, there is no figure."""
-    few = ["--set", "sweep.init=[fixup]", "--set", "sweep.seed=[0]", "--set", "figures=[loss, depth]"]
+    """No variance is critical for gelu; of no run at all, there is no figure."""
+    few = [
+        "--set",
+        "sweep.init=[critical]",
+        "--set",
+        "network.activation=gelu",
+        "--set",
+        "sweep.seed=[0]",
+        "--set",
+        "figures=[loss, depth]",
+    ]
     done = initlab_here("run", small_config, *few)
     assert done.returncode == 1
-    assert "failed: fixup is for residual networks: give yours skip connections" in done.stderr
+    assert "failed: no variance is critical for gelu" in done.stderr
