@@ -21,7 +21,11 @@ def check_schemes(experiment: Experiment) -> None:
         ConfigError: with the place of each scheme, the reason, and the settings beside it.
     """
     places: dict[tuple[str, str], str] = {}
+    different: dict[tuple[int, int], tuple[dict[str, Any], Settings]] = {}
     for chosen, settings in experiment.points():
+        # In an experiment, equal parts are one object; so runs of other seeds are not asked again.
+        different.setdefault((id(settings.network), id(settings.init)), (chosen, settings))
+    for chosen, settings in different.values():
         reason = _misfit(settings)
         if reason is not None:
             places.setdefault((_place(experiment, chosen), reason), _beside(chosen))
