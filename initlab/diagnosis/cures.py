@@ -11,6 +11,7 @@ They are proposals: `verdict` diagnoses each before one is told.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -65,6 +66,7 @@ def propose(activation: str, depth: int) -> Iterator[Proposal]:
     yield Proposal(Scheme("lsuv"), "each layer is scaled on data until its outputs have variance 1")
 
 
+@cache
 def best_variance(activation: str, depth: int) -> Proposal:
     """The variance that theory recommends for an activation and a number of hidden layers.
 

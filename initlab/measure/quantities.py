@@ -6,7 +6,7 @@ predicts of them.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -29,21 +29,33 @@ Layers = Sequence[LayerStatistics]
 Edges = tuple[float, float]
 
 
+def _unknown() -> None:
+    """Of a spread."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
     """What theory predicts of the values in a histogram.
 
     Attributes:
         mean, std: of infinitely wide layers.
-        spread: how far the standard deviation in one network of this width scatters around `std`, as a
-            standard deviation over networks; None where it is not known.
         shares: of the values in each bin, (bins,); None where they are not known.
+        spread_of: gives `spread`.
     """
 
     mean: float
     std: float
-    spread: float | None = None
     shares: FloatArray | None = None
+    spread_of: Callable[[], float | None] = field(default=_unknown, repr=False, compare=False)
+
+    @cached_property
+    def spread(self) -> float | None:
+        """How far the standard deviation in one network of this width scatters around `std`.
+
+        It is a standard deviation over networks; None where it is not known. It takes longer to compute than
+        all the rest, so that is done when it is asked for.
+        """
+        return self.spread_of()
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,7 @@ class Theory:
 
     @cached_property
     def spreads(self) -> Sequence[Spread]:
-        """For this width; empty where they are not known. Only some quantities ask, and they take long."""
+        """For this width; empty where they are not known."""
         return self.spread()
 
     @classmethod
@@ -137,17 +149,23 @@ def _weight_gradients(layer: LayerStatistics) -> FloatArray:
 
 def _predict_activations(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted:
     layer = theory.layers[i]
-    spread = theory.spreads[i].activation_std if theory.spreads else None
     shares = predict_shares(layers[i].activation.name, layer.pre_activations, edges)
-    return Predicted(mean=layer.mean, std=layer.std, spread=spread, shares=shares)
+
+    def spread() -> float | None:
+        return theory.spreads[i].activation_std if theory.spreads else None
+
+    return Predicted(mean=layer.mean, std=layer.std, shares=shares, spread_of=spread)
 
 
 def _predict_pre_activations(theory: Theory, _layers: Layers, i: int, edges: FloatArray) -> Predicted:
     layer = theory.layers[i]
-    spread = theory.spreads[i].pre_activation_std if theory.spreads else None
     mean = float(layer.hidden.z.mean.mean())
     shares = predict_shares("identity", layer.pre_activations, edges)
-    return Predicted(mean=mean, std=math.sqrt(layer.q - mean**2), spread=spread, shares=shares)
+
+    def spread() -> float | None:
+        return theory.spreads[i].pre_activation_std if theory.spreads else None
+
+    return Predicted(mean=mean, std=math.sqrt(layer.q - mean**2), shares=shares, spread_of=spread)
 
 
 def _predict_gradients(theory: Theory, layers: Layers, i: int, edges: FloatArray) -> Predicted | None:

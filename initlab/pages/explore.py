@@ -16,7 +16,7 @@ import numpy as np
 from initlab.diagnosis.limits import FACTOR_LIMIT, FACTORS, LAYER_NUMBERS
 from initlab.errors import UsageError
 from initlab.init.scheme import Scheme
-from initlab.pages.grid import Grid, Shape, sigma_w2
+from initlab.pages.grid import DEEPEST, WIDEST, Grid, Shape, sigma_w2
 from initlab.pages.html import filled, json_text, source
 from initlab.pages.lessons import LESSONS, outcome
 from initlab.pages.points import Point, nested, points, three
@@ -85,6 +85,8 @@ class Explored:
             data=packed(self.data()),
             connects=server,
             server=server,
+            deepest=DEEPEST,
+            widest=WIDEST,
             networks=len(self.columns) * len(self.grid.schemes),
             lessons=[(lesson, words) for lesson, words in lessons if words],
             limit=FACTOR_LIMIT,

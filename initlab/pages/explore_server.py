@@ -18,10 +18,9 @@ from initlab.init.scheme import Scheme
 from initlab.nn.activations import ACTIVATIONS
 from initlab.nn.architecture import Skip
 from initlab.own_code import is_reference
-from initlab.pages.grid import Measuring, Shape
+from initlab.pages.grid import DEEPEST, MOST_UNITS, WIDEST, Measuring, Shape
 from initlab.pages.points import Point, points
 
-DEEPEST, WIDEST, MOST_UNITS = 50, 500, 4000
 _LONGEST = 500  # characters of a request
 _SECONDS = 10  # after which a request that does not end is dropped
 _SLOW = ("pretrained_autoencoder", "pretrained_rbm")

@@ -6,6 +6,9 @@ from itertools import product
 
 from initlab.init.scheme import Scheme
 
+# Off the grid, a network of so many layers, units of each, and units in all takes about two seconds.
+DEEPEST, WIDEST, MOST_UNITS = 50, 300, 2000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:

@@ -17,8 +17,8 @@ from browsing import printed, too_wide, violations
 import initlab
 from initlab.errors import StorageError, UsageError
 from initlab.pages.explore import Explored, explored, require_extra
-from initlab.pages.explore_server import DEEPEST, WIDEST, ExplorerServer, answer
-from initlab.pages.grid import FAMILIES, Family, Grid, Measuring, Shape
+from initlab.pages.explore_server import ExplorerServer, answer
+from initlab.pages.grid import DEEPEST, FAMILIES, WIDEST, Family, Grid, Measuring, Shape
 from initlab.pages.lessons import LESSONS
 from initlab.pages.points import points, thousandths, three
 
