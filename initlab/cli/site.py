@@ -27,6 +27,8 @@ def site(
     first = write_site(output, results)
     if with_claims(results) != results:
         say(f"{results} holds no claims yet; the site shows the published ones.")
+    if not any(first.parent.glob("*/*.png")):
+        say("These results hold no pictures; `initlab reproduce NAME` draws those of an experiment.")
     say(f"Written: {first}")
     if open_page:
         typer.launch(first.resolve().as_uri())

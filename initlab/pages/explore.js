@@ -21,6 +21,7 @@
   state.depth = Math.min(state.depth, page.depths.length - 1);
   let elsewhere = null; // a point off the grid, from the server: its setting and numbers
   let before = null; // the curve of the setting that was shown before
+  let rival = null; // the scheme beside which a lesson sets its own
   let playing = 0;
 
   function setting() {
@@ -80,7 +81,7 @@
   function makeControls() {
     fill(find("family"), families.map((family) => family.name));
     fill(find("activation"), page.activations);
-    fill(find("skip"), page.skips.map((skip) => (skip === null ? "none" : `around every ${skip} layers`)));
+    fill(find("skip"), page.skips.map((skip) => (skip === null ? "none" : `one for every ${skip} layers`)));
     for (const name of ["depth", "width"]) find(name).max = page[`${name}s`].length - 1;
     find("family").addEventListener("change", () => {
       const number = Number(find("family").value);
@@ -98,6 +99,13 @@
     document.querySelectorAll(".lesson").forEach((link) => link.addEventListener("click", () => find("explorer").scrollIntoView()));
     addEventListener("hashchange", () => { const old = curveNow(); if (read()) { before = old; show(); } });
     if (find("free")) find("free").addEventListener("submit", ask);
+  }
+
+  // The dashed curve: of the scheme that the lesson names, or of the setting that was shown before.
+  function dashed() {
+    const scheme = rival === null ? -1 : schemes.indexOf(rival);
+    if (scheme >= 0) return { losses: pointAt({ ...state, scheme }).training.losses, name: words({ ...setting(), scheme: rival }) };
+    return before && before.name !== words(setting()) ? before : null;
   }
 
   function curveNow() {
@@ -124,10 +132,12 @@
     slide("width", page.widths.length - 1, state.width, `${page.widths[state.width]} units`);
     const here = new URLSearchParams(fragment().slice(1)).toString();
     find("lesson").textContent = "";
+    rival = null;
     for (const link of document.querySelectorAll(".lesson")) {
       const same = new URLSearchParams(link.hash.slice(1)).toString() === here;
       if (same) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
+      if (same && link.dataset.beside) rival = link.dataset.beside;
       if (same) find("lesson").textContent = `${link.textContent}. ${link.parentNode.querySelector(".sentence").textContent}`;
     }
   }
@@ -150,11 +160,22 @@
     find("mark").textContent = sign;
     find("mark").className = find("verdict-word").className = name;
     find("verdict-word").textContent = verdict;
-    find("verdict-rest").textContent = `${words(setting())}: ${symptoms.join(", ")}, severity ${severity === null ? "without bound" : short(severity)}`;
+    find("verdict-rest").textContent = `${words(setting())}: ${symptoms.join(", ")}, severity ${severity === null ? "without bound" : short(severity)} (0 is best)`;
+    find("outcome").textContent = disagreement();
     find("live").textContent = `${words(setting())}: ${verdict}, ${symptoms.join(", ")}`;
     find("conclusions").replaceChildren(...conclusions.map((line) => Object.assign(document.createElement("li"), { textContent: `${line}.` })));
     find("cure").hidden = cured() === null;
     if (cured()) find("cure").textContent = `Show the cure: ${point().cure.start}`;
+  }
+
+  // Where the training of the page ends otherwise than the verdict says; a tenth of the images is right by guessing.
+  function disagreement() {
+    const { diverged_at: diverged, accuracy } = point().training;
+    const failed = diverged !== null || accuracy < 0.25;
+    const { steps, rate } = page.measuring;
+    if (point().verdict === "trains" && failed) return `Its training here, ${steps} steps at the rate ${rate}, went wrong: ${trainingWords()}. The verdict speaks of some hundred steps at a good rate.`;
+    if (point().verdict === "does not train" && !failed) return `Its training here went further than the verdict says: ${trainingWords()}.`;
+    return "";
   }
 
   // The places of the cure, where the grid has it.
@@ -182,7 +203,7 @@
       return figure;
     }));
     const { vectors } = page.measuring;
-    find("histogram-note").textContent = `The ${what} of all units, from ${short(low)} to ${short(high)} in each picture; layers are numbered. Bars: one network, shown ${vectors} random vectors; the height is the square root of the share. Outline: what theory predicts${layers.some((layer) => layer.predicted) ? "" : ", which says nothing here"}.`;
+    find("histogram-note").textContent = `The ${what} of all units, from ${short(low)} to ${short(high)} in each picture; layers are numbered. Bars: one network, shown ${vectors} random vectors; the height is the square root of the share, so that low bars can be seen. Outline: what theory predicts${layers.some((layer) => layer.predicted) ? "" : ", which says nothing here"}.`;
   }
 
   const titles = { signal: "Signal: size of what a layer passes on", gradient: "Gradient: what comes back to a layer", difference: "Difference: how unlike two inputs look" };
@@ -210,7 +231,7 @@
     });
     const figure = document.createElement("figure");
     figure.append(root);
-    if (!measured.some((value) => value > 0)) figure.append(Object.assign(document.createElement("p"), { className: "note", textContent: "There is none in any layer." }));
+    if (!measured.some((value) => value > 0)) figure.append(Object.assign(document.createElement("p"), { className: "note", textContent: "All of it is 0." }));
     return figure;
   }
 
@@ -219,7 +240,7 @@
   function showPhase() {
     const { family, number } = placeOf(state.scheme);
     const curve = page.trainable[setting().activation] ?? [];
-    const x = { domain: [1e-3, 10 ** 2.5], log: true, ticks: powers([1e-3, 300]), text: powerText, title: "n Var W, the weights' variance times the units of a layer" };
+    const x = { domain: [1e-3, 10 ** 2.5], log: true, ticks: powers([1e-3, 300]), text: powerText, title: "n Var W: variance of the weights x units of a layer" };
     const y = { domain: [1.5, 30], log: true, ticks: page.depths, title: "hidden layers" };
     const { root, back, marks, at, left, bottom } = chart(phaseWords(), 480, 300, x, y);
     const edge = curve.map(({ sigma_w2, depth }) => [at.x(sigma_w2), at.y(depth ?? 1e9)]);
@@ -241,9 +262,9 @@
 
   function phaseWords() {
     const here = page.sigma_w2[state.width][state.scheme];
-    const where = here > 0 ? `The ring is this setting, at n Var W = ${short(here)}.` : "This scheme has no place on the map.";
+    const where = here > 0 ? `The ring is this setting, at n Var W = ${short(here)}.` : "Weights of this scheme have no variance that fits on the map.";
     const skip = setting().skip === null ? "" : " Theory's region is that of networks without skip connections.";
-    return `Green: where theory expects gradients and differences to survive. Verdicts of ${families[placeOf(state.scheme).number].name}: \u25cf trains, \u25cb in doubt, \u00d7 does not train. ${where}${skip}`;
+    return `Green: where theory expects that gradients, and differences between inputs, survive all layers. Verdicts of ${families[placeOf(state.scheme).number].name}: \u25cf trains, \u25cb in doubt, \u00d7 does not train. ${where}${skip}`;
   }
 
   // --- the training
@@ -252,17 +273,19 @@
     return Math.ceil(page.measuring.steps / 25);
   }
 
+  const TOP = 3; // of the axis of losses; guessing has ln 10
+
   function drawCurve(count) {
     const { losses } = point().training;
     const { steps } = page.measuring;
-    const top = 3;
+    const top = TOP;
     const title = `Training loss: ${trainingWords()}`;
     const x = { domain: [0, steps], ticks: [0, steps / 4, steps / 2, 3 * steps / 4, steps].filter(Number.isInteger), title: "training step" };
     const { root, marks, at, left, right } = chart(title, 480, 300, x, { domain: [0, top], ticks: [0, 1, 2, 3], title: "loss" });
     const guess = at.y(Math.log(10));
     marks.append(svg("path", { class: "grid", d: `M${left},${guess}H${right}` }), svg("text", { x: right, y: guess - 5, "text-anchor": "end" }, "guessing"));
     const line = (values) => path(values.map((loss, i) => [at.x((i + 0.5) * every()), at.y(loss ?? top)]));
-    if (before && before.name !== words(setting())) marks.append(svg("path", { class: "before", d: line(before.losses) }));
+    if (dashed()) marks.append(svg("path", { class: "before", d: line(dashed().losses) }));
     const shown = losses.slice(0, count);
     if (shown.length) marks.append(svg("path", { class: "line", d: line(shown) }));
     const { diverged_at: diverged } = point().training;
@@ -281,8 +304,9 @@
     drawCurve(Infinity);
     find("play-words").textContent = `${trainingWords()}.`;
     const { batch_size: batch, optimizer, rate, tested } = page.measuring;
-    const dashes = before && before.name !== words(setting()) ? ` Dashed: ${before.name}, shown before.` : "";
-    find("curve-note").textContent = `A real training on MNIST: ${optimizer} at the rate ${rate}, ${batch} images a step; a point is the mean of ${every()} steps. The test takes ${tested.toLocaleString("en")} images.${dashes}`;
+    const dashes = dashed() ? ` Dashed: ${dashed().name}.` : "";
+    const beyond = point().training.losses.some((loss) => loss === null || loss > TOP) ? ` Losses above ${TOP} are drawn at ${TOP}.` : "";
+    find("curve-note").textContent = `A real training on MNIST: ${optimizer} at the rate ${rate}, ${batch} images a step; a point is the mean of ${every()} steps. The test takes ${tested.toLocaleString("en")} images.${beyond}${dashes}`;
   }
 
   function play() {

@@ -100,6 +100,14 @@ class ExplorerServer(HTTPServer):
         except OSError as error:
             raise StorageError(f"port {port} of 127.0.0.1: {error.strerror or error}") from None
 
+    def show(self, page: str) -> None:
+        """Serve another page from now on: a port is taken before a page is computed for minutes.
+
+        Args:
+            page: its text.
+        """
+        self.page = page.encode()
+
     @property
     def address(self) -> str:
         """Of the page."""

@@ -51,8 +51,8 @@ class Family:
 FAMILIES = (
     Family(name="zeros", schemes=("zeros",)),
     Family.of("normal", "std={}", "standard deviation", (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1), 0.01),
-    Family.of("Xavier", "xavier(scale={})", "n Var W", (0.25, 0.5, 1, 2, 4), 1),
-    Family.of("He", "he(scale={})", "n Var W", (0.5, 1, 2, 4, 8), 2),
+    Family.of("Xavier", "xavier(scale={})", "variance x inputs", (0.25, 0.5, 1, 2, 4), 1),
+    Family.of("He", "he(scale={})", "variance x inputs", (0.5, 1, 2, 4, 8), 2),
     Family.of("orthogonal", "orthogonal(gain={})", "gain", (0.5, 0.7, 1, 1.4, 2), 1),
     Family(name="auto", schemes=("auto",)),
 )

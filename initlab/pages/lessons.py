@@ -56,7 +56,7 @@ LESSONS = (
     Lesson(
         title="Too large",
         sentence="The signal grows from layer to layer, and the first steps of training overflow. Look at "
-        "the range of the histograms, and at the chart of the signal.",
+        "the std under each histogram, and at the chart of the signal.",
         scheme="std=1",
         activation="relu",
     ),

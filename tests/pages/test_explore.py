@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import shlex
+import socket
 import threading
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -20,7 +21,7 @@ from initlab.pages.explore import NEEDS, Explored, explored
 from initlab.pages.explore_server import ExplorerServer, answer
 from initlab.pages.extra import require_extra
 from initlab.pages.grid import DEEPEST, FAMILIES, WIDEST, Family, Grid, Measuring, Shape
-from initlab.pages.lessons import LESSONS
+from initlab.pages.lessons import LESSONS, Lesson
 from initlab.pages.points import points, thousandths, three
 
 MEASURING = Measuring(vectors=50, images=40, seeds=2, steps=30, tested=100, bins=12)
@@ -187,7 +188,7 @@ def test_without_jinja_a_message_says_how_to_install_it(monkeypatch):
 
 def test_the_command_writes_the_page(tmp_path, monkeypatch, initlab_here, small):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("initlab.pages.explore.explored", lambda **_: small)
+    monkeypatch.setattr("initlab.pages.explore.explored", lambda *_, **__: small)
     assert initlab_here("explore", "-o", "new/page.html").returncode == 0
     assert (tmp_path / "new/page.html").read_text("utf-8") == small.page()
     for words, code, message in (
@@ -199,7 +200,44 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, initlab_here, small)
         assert (done.returncode, message in done.stderr) == (code, True), done.stderr
 
 
+def test_a_port_that_is_taken_is_told_before_the_page_is_computed(tmp_path, monkeypatch, initlab_here):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("initlab.pages.explore.explored", lambda *_, **__: pytest.fail("computed"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = initlab_here("explore", "--serve", "--port", str(port))
+    assert (done.returncode, f"port {port} of 127.0.0.1" in done.stderr) == (5, True), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- in a browser
+
+
+def test_a_training_that_ends_otherwise_than_the_verdict_says_is_pointed_out(open_page, small, tmp_path):
+    point = point_of(small, scheme="he", activation="relu", depth=5, width=20, skip=None)
+    assert point["verdict"] == "trains"
+    training, kept = point["training"], dict(point["training"])
+    target = tmp_path / "explore.html"
+    try:
+        for accuracy, words in ((0.11, "went wrong"), (0.8, "")):
+            training["accuracy"] = accuracy
+            target.write_text(small.page(), "utf-8")
+            outcome = ready(open_page, address(target)).locator("#outcome").text_content()
+            assert words in outcome
+            assert bool(outcome) == bool(words)
+    finally:
+        training.update(kept)
+
+
+def test_a_lesson_draws_the_curve_of_the_scheme_that_it_names(open_page, small, tmp_path, monkeypatch):
+    lesson = Lesson(
+        title="He", sentence="He.", scheme="he", activation="relu", depth=5, width=20, beside="zeros"
+    )
+    monkeypatch.setattr("initlab.pages.explore.LESSONS", (lesson,))
+    (tmp_path / "explore.html").write_text(small.page(), "utf-8")
+    page = ready(open_page, address(tmp_path / "explore.html", scheme="zeros", activation="tanh"))
+    page.locator(".lesson").click()
+    assert "Dashed: zeros, relu, 5 layers of 20." in page.locator("#curve-note").text_content()
 
 
 def ready(open_page, target, **options):
