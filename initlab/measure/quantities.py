@@ -29,8 +29,8 @@ Layers = Sequence[LayerStatistics]
 Edges = tuple[float, float]
 
 
-def _unknown() -> None:
-    """Of a spread."""
+def _no_spread() -> None:
+    """Stands for a spread that theory does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Predicted:
     mean: float
     std: float
     shares: FloatArray | None = None
-    spread_of: Callable[[], float | None] = field(default=_unknown, repr=False, compare=False)
+    spread_of: Callable[[], float | None] = field(default=_no_spread, repr=False, compare=False)
 
     @cached_property
     def spread(self) -> float | None:

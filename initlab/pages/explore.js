@@ -278,18 +278,17 @@
   function drawCurve(count) {
     const { losses } = point().training;
     const { steps } = page.measuring;
-    const top = TOP;
     const title = `Training loss: ${trainingWords()}`;
     const x = { domain: [0, steps], ticks: [0, steps / 4, steps / 2, 3 * steps / 4, steps].filter(Number.isInteger), title: "training step" };
-    const { root, marks, at, left, right } = chart(title, 480, 300, x, { domain: [0, top], ticks: [0, 1, 2, 3], title: "loss" });
+    const { root, marks, at, left, right } = chart(title, 480, 300, x, { domain: [0, TOP], ticks: [0, 1, 2, 3], title: "loss" });
     const guess = at.y(Math.log(10));
     marks.append(svg("path", { class: "grid", d: `M${left},${guess}H${right}` }), svg("text", { x: right, y: guess - 5, "text-anchor": "end" }, "guessing"));
-    const line = (values) => path(values.map((loss, i) => [at.x((i + 0.5) * every()), at.y(loss ?? top)]));
+    const line = (values) => path(values.map((loss, i) => [at.x((i + 0.5) * every()), at.y(loss ?? TOP)]));
     if (dashed()) marks.append(svg("path", { class: "before", d: line(dashed().losses) }));
     const shown = losses.slice(0, count);
     if (shown.length) marks.append(svg("path", { class: "line", d: line(shown) }));
     const { diverged_at: diverged } = point().training;
-    if (diverged !== null && count >= losses.length) marks.append(mark("does not train", at.x(diverged), at.y(top)), svg("text", { x: at.x(diverged) + 9, y: at.y(top) + 4 }, `diverged at step ${diverged}`));
+    if (diverged !== null && count >= losses.length) marks.append(mark("does not train", at.x(diverged), at.y(TOP)), svg("text", { x: at.x(diverged) + 9, y: at.y(TOP) + 4 }, `diverged at step ${diverged}`));
     find("curve").replaceChildren(root);
   }
 
