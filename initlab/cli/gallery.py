@@ -117,6 +117,9 @@ def _conclude(done: "Sequence[Reproduction]", check: bool) -> None:
         typer.echo(line)
     if check:
         say(f"{len(done)} experiments: {len(drifts) or 'no'} claims drifted from the earlier results.")
+    for reproduction in ordered:
+        if reproduction.machines:
+            say(f"{reproduction.name}: {reproduction.machines}.")
     for reproduction in failures:
         say(f"initlab: {reproduction.name} failed: {reproduction.failure}")
     raise typer.Exit(1 if drifts or failures else 0)

@@ -40,6 +40,7 @@ from initlab.gallery.pages import QUESTIONS, Page
 from initlab.gallery.prose import Settings
 from initlab.plotting.style import styled
 from initlab.runner.config import Experiment
+from initlab.runner.provenance import fingerprint
 from initlab.runner.results import Results
 from initlab.runner.store import Store
 from initlab.runner.sweep import run_experiment
@@ -123,6 +124,7 @@ class Exhibit:
         self.tables: list[Table] = []
         self._training: Path | None = None
         self._memory: dict[tuple[str, str], Any] = {}
+        self._machines: list[Mapping[str, Any]] = []
 
     def kept(self, measure: Callable[..., Mapping[str, Any]]) -> Callable[..., Arrays]:
         """Decorate a function that returns arrays by name: they are measured once, and read from then on.
@@ -134,9 +136,11 @@ class Exhibit:
         @wraps(measure)
         def arrays(*arguments: Any) -> Arrays:
             store = None if self._training is None else Store(self._training, self.name)
-            return self._remember(
+            measurement = self._remember(
                 measure.__name__, repr(arguments), lambda: read_or_measure(store, measure, arguments)
             )
+            self._note(measurement.machine)
+            return measurement.arrays
 
         return arrays
 
@@ -149,9 +153,16 @@ class Exhibit:
         if self._training is None:
             raise UsageError(f"{self.name} trains while it is run, by `initlab reproduce {self.name}`")
         folder = self._training
-        return self._remember(
+        results = self._remember(
             experiment.name, repr(experiment.resolved()), lambda: run_experiment(experiment, folder)
         )
+        for machine in machines_of(results):
+            self._note(machine)
+        return results
+
+    def _note(self, machine: Mapping[str, Any]) -> None:
+        if machine not in self._machines:
+            self._machines.append(machine)
 
     def _remember(self, name: str, key: str, compute: Callable[[], Value]) -> Value:
         if (name, key) not in self._memory:
@@ -289,7 +300,7 @@ class Exhibit:
 
         settings, folder = (self.quick if quick else self.settings), part_of(Path(results), quick)
         store = Store(folder, self.name)
-        self._training, self._memory = folder / "training", {}
+        self._training, self._memory, self._machines = folder / "training", {}, []
         outcomes = [decide(_filled(claim, settings), measure(settings)) for claim, measure in self.claims]
         for picture in self.pictures:
             figure = picture.draw(settings)
@@ -314,8 +325,19 @@ class Exhibit:
             captions={picture.name: settings.fill(picture.caption) for picture in self.pictures},
             tables={table.name: table.tolerance for table in self.tables},
             outcomes=outcomes,
+            machines=self._machines or [fingerprint()],
             quick=quick,
         )
+
+
+def machines_of(results: Results) -> list[dict[str, Any]]:
+    """The machines that trained the runs of an experiment, as far as it is known."""
+    sessions, used = results.store.sessions(), set(results.store.runs.sessions().values())
+    return [
+        session["fingerprint"]
+        for key, session in sessions.items()
+        if key in used and "fingerprint" in session
+    ]
 
 
 def is_reduced(results: Path) -> bool:

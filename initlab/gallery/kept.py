@@ -2,7 +2,8 @@
 
 The key of the file is narrow: the function without its comments and docstring, the functions and constants of
 its script that it uses, its arguments (of the settings those that it reads), and `ALGORITHM`, which is raised
-on purpose when the package's own numbers change.
+on purpose when the package's own numbers change. The machine that measured is written beside the arrays: its
+last bits are not those of another, and a page tells where its numbers come from.
 """
 
 import ast
@@ -12,6 +13,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from numbers import Number
 from types import CodeType, FunctionType
 from typing import Any
@@ -22,15 +24,30 @@ from numpy.typing import NDArray
 from initlab.errors import UsageError
 from initlab.gallery.prose import Settings
 from initlab.nn.streams import ALGORITHM
+from initlab.runner.provenance import fingerprint
 from initlab.runner.store import Store
 
 Arrays = dict[str, NDArray[Any]]
 Measure = Callable[..., Mapping[str, Any]]
-_CODE, _USED = "code", "settings used"
+_CODE, _USED, _MACHINE = "code", "settings used", "machine"
+_ORIGIN = {_CODE, _USED, _MACHINE}
 
 
-def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any, ...]) -> Arrays:
-    """The arrays that a function returns: read from the store where they are, else measured and written.
+@dataclass(frozen=True)
+class Measurement:
+    """What a function measured.
+
+    Attributes:
+        arrays: by name.
+        machine: where it was measured; see `provenance.fingerprint`.
+    """
+
+    arrays: Arrays
+    machine: Mapping[str, Any]
+
+
+def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any, ...]) -> Measurement:
+    """What a function measures: read from the store where it is, else measured and written.
 
     Args:
         store: where they are kept; None to measure without keeping.
@@ -38,7 +55,7 @@ def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any,
         arguments: whose `repr` tells two calls apart; of `Settings`, only those that the function reads.
     """
     if store is None:
-        return _arrays(measure(*arguments))
+        return Measurement(_arrays(measure(*arguments)), fingerprint())
     if any(isinstance(argument, np.ndarray) for argument in arguments):
         raise UsageError(
             f"{measure.__name__}: arrays are no arguments of a kept function; their repr is shortened"
@@ -48,8 +65,11 @@ def read_or_measure(store: Store | None, measure: Measure, arguments: tuple[Any,
     if arrays is None or not _valid(arrays, code, arguments):
         watched = tuple(value.replace() if isinstance(value, Settings) else value for value in arguments)
         arrays = _arrays(measure(*watched))
-        store.save_arrays(name, arrays | {_CODE: np.array(code), _USED: np.array(_used(watched))})
-    return {key: array for key, array in arrays.items() if key not in (_CODE, _USED)}
+        origin = {_CODE: code, _USED: _used(watched), _MACHINE: json.dumps(fingerprint())}
+        arrays |= {key: np.array(text) for key, text in origin.items()}
+        store.save_arrays(name, arrays)
+    own = {key: array for key, array in arrays.items() if key not in _ORIGIN}
+    return Measurement(own, json.loads(str(arrays[_MACHINE])))
 
 
 def _plain(arguments: tuple[Any, ...]) -> list[Any]:
@@ -62,7 +82,7 @@ def _used(arguments: tuple[Any, ...]) -> str:
 
 def _valid(arrays: Arrays, code: str, arguments: tuple[Any, ...]) -> bool:
     """Whether arrays were measured by the same code from the same settings."""
-    if not {_CODE, _USED} <= set(arrays) or str(arrays[_CODE]) != code:
+    if not set(arrays) >= _ORIGIN or str(arrays[_CODE]) != code:
         return False
     settings = [argument for argument in arguments if isinstance(argument, Settings)]
     used = json.loads(str(arrays[_USED]))

@@ -12,6 +12,7 @@ from initlab.errors import StorageError
 from initlab.gallery.claims import USUAL, Finding, Outcome
 from initlab.gallery.prose import Settings, shown
 from initlab.gallery.sources import read_sources, tables
+from initlab.runner.provenance import machine_text
 from initlab.runner.store import Store
 
 QUESTIONS = {
@@ -34,6 +35,7 @@ class Page:
         captions: of each figure, by its name.
         tables: how far the numbers of each table may lie from the committed ones on another processor.
         outcomes: of the claims.
+        machines: on which it was measured; see `provenance.fingerprint`.
         quick: whether this is the reduced form.
     """
 
@@ -45,6 +47,7 @@ class Page:
     captions: Mapping[str, str]
     tables: Mapping[str, float]
     outcomes: Sequence[Outcome]
+    machines: Sequence[Mapping[str, Any]]
     quick: bool
 
     def markdown(self) -> str:
@@ -60,6 +63,9 @@ class Page:
         lines += [f"| {name.replace('_', ' ')} | {shown(value)} |" for name, value in self.settings.items()]
         if self.tables:
             lines += ["", f"Numbers: {', '.join(f'[{name}.csv]({name}.csv)' for name in self.tables)}."]
+        lines += (
+            ["", f"Measured with {'; '.join(map(machine_text, self.machines))}."] if self.machines else []
+        )
         return "\n".join(lines) + "\n"
 
     def json(self) -> str:
@@ -72,6 +78,7 @@ class Page:
             "settings": dict(self.settings.items()),
             "figures": dict(self.captions),
             "tables": dict(self.tables),
+            "machines": [dict(machine) for machine in self.machines],
             "claims": [_plain(outcome) for outcome in self.outcomes],
         }
         return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, field_validator
 
 from initlab.errors import StorageError
+from initlab.runner.provenance import machine_text
 from initlab.tables import plain
 
 CLAIMS = "claims.json"
@@ -70,6 +71,19 @@ class ClaimRecord(_Record):
     findings: list[FindingRecord]
 
 
+class MachineRecord(_Record):
+    """A machine that measured; see `provenance.fingerprint`."""
+
+    processor: str
+    numpy: str
+    blas: list[str]
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return machine_text(self.model_dump())
+
+
 class ExhibitRecord(_Record):
     """An exhibit; see `Exhibit`.
 
@@ -78,6 +92,7 @@ class ExhibitRecord(_Record):
         settings: that were used, by name.
         figures: the caption of each, by its name.
         tables: how far numbers may lie from these on another processor, by the table's name.
+        machines: that measured it; empty where an earlier version wrote the file.
         claims: in the order of the script.
     """
 
@@ -88,6 +103,7 @@ class ExhibitRecord(_Record):
     settings: dict[str, Any] = {}
     figures: dict[Name, str] = {}
     tables: dict[Name, float] = {}
+    machines: list[MachineRecord] = []
     claims: list[ClaimRecord]
 
     @field_validator("claims")
@@ -110,6 +126,19 @@ def read_records(results: Path) -> dict[str, ExhibitRecord]:
         StorageError: when one cannot be read, or is of another form.
     """
     return {path.parent.name: _read(path) for path in sorted(results.glob(f"*/{CLAIMS}"))}
+
+
+def read_record(folder: Path) -> ExhibitRecord | None:
+    """`claims.json` of one exhibit, checked; None where there is none.
+
+    Args:
+        folder: of the exhibit.
+
+    Raises:
+        StorageError: when it cannot be read, or is of another form.
+    """
+    path = folder / CLAIMS
+    return _read(path) if path.is_file() else None
 
 
 def _read(path: Path) -> ExhibitRecord:

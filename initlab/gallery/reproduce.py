@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from initlab.errors import InitlabError, UsageError, unknown_name
-from initlab.gallery.comparison import drifts
+from initlab.gallery.comparison import drifts, machine_note
 from initlab.gallery.exhibit import Exhibit, part_of
 from initlab.runner.executors import open_processes
 from initlab.runner.shipped import shipped_folder
@@ -36,6 +36,7 @@ class Reproduction:
         name: the experiment's.
         seconds: how long it took.
         drifts: what differs from what is committed, where that was asked for.
+        machines: where both were measured, if something drifted from results of another machine.
         left_out: how long it would have taken; empty where it was run.
         failure: why there is no result, with the traceback unless it is an error of initlab's.
     """
@@ -43,6 +44,7 @@ class Reproduction:
     name: str
     seconds: float
     drifts: tuple[str, ...] = ()
+    machines: str = ""
     left_out: str = ""
     failure: str | None = None
 
@@ -137,9 +139,10 @@ def check(script: Path, results: Path, quick: bool, named: bool = True) -> Repro
         if done.left_out:
             return done
         places = (with_claims(results, script.stem, quick), fresh)
-        lines = drifts(*(part_of(place, quick) / script.stem for place in places))
-    drifted = tuple(f"{script.stem}/{line}" for line in lines)
-    return Reproduction(name=script.stem, seconds=done.seconds, drifts=drifted)
+        old, new = (part_of(place, quick) / script.stem for place in places)
+        lines = tuple(f"{script.stem}/{line}" for line in drifts(old, new))
+        machines = machine_note(old, new) if lines else ""
+    return Reproduction(name=script.stem, seconds=done.seconds, drifts=lines, machines=machines)
 
 
 def with_claims(results: Path, name: str = "*", quick: bool = False) -> Path:

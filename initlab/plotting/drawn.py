@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection, PolyCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
@@ -16,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
+from matplotlib.ticker import FixedLocator
 
-_COLUMNS = ("panel", "part", "series", "x", "y", "low", "high", "value")
+_COLUMNS = ("panel", "part", "series", "x", "x_name", "y", "y_name", "low", "high", "value")
 Row = dict[str, Any]
 
 
@@ -30,7 +32,8 @@ def drawn(figure: Figure) -> tuple[list[str], list[list[Any]]]:
     Returns:
         The columns that hold something, and a row for each point. The columns are the `panel`, where there
         are several; the `part` of it, as "line" or "band"; the `series`, which is the label of the line, else
-        its colour; `x` and `y`; `low` and `high` of a band or error bar; and the `value` of a map's cell.
+        its colour; `x` and `y`, with `x_name` and `y_name` where an axis has names instead of numbers; `low`
+        and `high` of a band or error bar; and the `value` of a map's cell.
 
     >>> figure = Figure()
     >>> _ = figure.subplots().plot([0, 1], [0.5, 0.25], label="he")
@@ -41,7 +44,7 @@ def drawn(figure: Figure) -> tuple[list[str], list[list[Any]]]:
     series = _Series(figure)
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     rows = [
-        {"panel": _title(place, axes) if len(panels) > 1 else None, **row}
+        {"panel": _title(place, axes) if len(panels) > 1 else None, **row, **_names(axes, row)}
         for place, axes in enumerate(panels, start=1)
         for row in _rows(axes, series)
     ]
@@ -50,9 +53,27 @@ def drawn(figure: Figure) -> tuple[list[str], list[list[Any]]]:
 
 
 def _title(place: int, axes: Axes) -> str:
-    """The number of a panel, and its title if it has one."""
+    """The number of a panel, and its label, which nobody sees; else its title; else what its y axis shows."""
     titles = [axes.get_title(loc=loc) for loc in ("left", "center", "right")]
-    return ": ".join([str(place), *(" ".join(title.split()) for title in titles if title)])
+    chosen = [axes.get_label()] if axes.get_label() else [*filter(None, titles)] or [axes.get_ylabel()]
+    return ": ".join([str(place), *(" ".join(str(title).split()) for title in chosen if title)])
+
+
+def _names(axes: Axes, row: Row) -> Row:
+    """What the axes call the place of a row."""
+    places = {"x": axes.xaxis, "y": axes.yaxis}
+    return {f"{key}_name": _name(axis, row[key]) for key, axis in places.items() if row.get(key) is not None}
+
+
+def _name(axis: Axis, value: float) -> str | None:
+    """The label of the nearest of fixed ticks that are 1 apart; None where the labels are these numbers."""
+    ticks = np.asarray(axis.get_majorticklocs(), np.float64)
+    is_fixed = isinstance(axis.get_major_locator(), FixedLocator) and len(ticks)
+    if not is_fixed or not np.allclose(np.abs(np.diff(ticks)), 1):
+        return None
+    labels = [" ".join(text.split()) for text in axis.get_major_formatter().format_ticks(ticks.tolist())]
+    is_named = labels != [f"{tick:g}" for tick in ticks]
+    return labels[int(np.argmin(np.abs(ticks - value)))] if is_named else None
 
 
 class _Series:
@@ -131,8 +152,12 @@ def _area(artist: Any, series: _Series) -> Iterator[Row]:
         name = _label(artist) or to_hex(color)
         for value, low, high in zip(values.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             yield {"part": "histogram", "series": name, "y": value, "low": low, "high": high}
-    elif isinstance(artist, QuadMesh | AxesImage):
-        yield from _map(np.ma.filled(np.ma.asarray(artist.get_array(), np.float64), np.nan))
+    elif isinstance(artist, QuadMesh):
+        corners = np.asarray(artist.get_coordinates(), np.float64)
+        yield from _map(artist, (corners[1:, 1:] + corners[:-1, :-1]) / 2)
+    elif isinstance(artist, AxesImage):
+        rows, columns = np.indices(artist.get_size(), np.float64)
+        yield from _map(artist, np.stack([columns, rows], axis=-1))
     elif isinstance(artist, PathCollection):
         colors: Any = artist.get_facecolor()
         name = _label(artist) or to_hex(colors[0])
@@ -142,9 +167,11 @@ def _area(artist: Any, series: _Series) -> Iterator[Row]:
         yield from _band(artist, series)
 
 
-def _map(values: Any) -> Iterator[Row]:
-    for (row, column), value in np.ndenumerate(values):
-        yield {"part": "map", "x": column, "y": row, "value": float(value)}
+def _map(artist: QuadMesh | AxesImage, middles: Any) -> Iterator[Row]:
+    """Of each cell its middle, from (rows, columns, 2), and its value."""
+    values: Any = np.ma.filled(np.ma.asarray(artist.get_array(), np.float64), np.nan)
+    for (x, y), value in zip(middles.reshape(-1, 2).tolist(), values.ravel().tolist(), strict=True):
+        yield {"part": "map", "x": x, "y": y, "value": value}
 
 
 def _band(band: PolyCollection, series: _Series) -> Iterator[Row]:

@@ -128,13 +128,14 @@ def _head_columns(axes_row: Sequence[Axes], row: Sequence[Panel]) -> None:
 def _draw(axes: Axes, panel: Panel, color: str) -> None:
     counts = panel.histogram.counts
     shares = 100 * counts / (counts.sum() + panel.histogram.below + panel.histogram.above)
-    axes.stairs(shares, panel.histogram.edges, fill=True, color=color)
+    axes.stairs(shares, panel.histogram.edges, fill=True, color=color, label="measured")
     if panel.predicted is not None and panel.predicted.shares is not None:
         expected = 100 * panel.predicted.shares
-        axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8)
+        axes.stairs(expected, panel.histogram.edges, color="black", linewidth=0.8, label="theory")
     axes.yaxis.set_major_formatter("{x:g} %")
     axes.tick_params(labelsize=points(7))
     axes.locator_params(nbins=4)
+    axes.set_label(f"{panel.label}, layer {panel.layer}")  # for the table of the figure
     axes.set_title(_caption(panel), fontsize=points(7), fontweight="normal", linespacing=1.2)
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -80,6 +81,15 @@ def fingerprint() -> dict[str, Any]:
         "numpy": np.__version__,
         "blas": _blas(),
     }
+
+
+def machine_text(machine: Mapping[str, Any]) -> str:
+    """A fingerprint in words.
+
+    >>> machine_text({"processor": "AMD EPYC", "numpy": "2.4.1", "blas": ["openblas 0.3.31 Haswell"]})
+    'AMD EPYC, NumPy 2.4.1, openblas 0.3.31 Haswell'
+    """
+    return ", ".join([str(machine["processor"]), f"NumPy {machine['numpy']}", *map(str, machine["blas"])])
 
 
 def _blas() -> list[str]:

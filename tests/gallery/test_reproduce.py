@@ -9,13 +9,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from initlab.errors import UsageError
-from initlab.gallery import Exhibit
+from initlab.gallery import Exhibit, kept
 from initlab.gallery.claims import decide
 from initlab.gallery.comparison import drifts
 from initlab.gallery.kept import code_of
 from initlab.gallery.pages import read_exhibits, write_index
 from initlab.gallery.reproduce import chosen_experiments, experiments, load
+from initlab.runner.config import Experiment
 from initlab.runner.executors import open_processes
+from initlab.runner.provenance import fingerprint, machine_text
 from initlab.runner.store import hold
 from initlab.runner.sweep import Choice
 
@@ -93,6 +95,21 @@ def test_check_names_what_drifted_and_changes_nothing(checkout):
     assert "confirmed is committed, refuted came out" in far
     assert "level/heights.csv: line 2, height: '1' is committed, '3' came out" in far
     assert (checkout / "results" / "level" / "claims.json").read_bytes() == committed
+
+
+def test_drift_on_another_machine_names_both_and_the_kernels(checkout):
+    initlab(checkout, "reproduce")
+    path = checkout / "results" / "level" / "claims.json"
+    tree = json.loads(path.read_text())
+    assert tree["machines"] == [fingerprint()]
+    assert f"Measured with {machine_text(fingerprint())}." in (path.parent / "README.md").read_text()
+    tree["machines"] = [{"processor": "Abacus 3000", "numpy": "1.0", "blas": ["openblas 0.1 Beads"]}]
+    path.write_text(json.dumps(tree))
+    assert "Abacus" not in initlab(checkout, "reproduce", "--check").stderr
+    write_script(checkout, 1.2)
+    drifted = initlab(checkout, "reproduce", "--check").stderr
+    assert "level: measured with Abacus 3000, NumPy 1.0, openblas 0.1 Beads, and now with" in drifted
+    assert "OPENBLAS_CORETYPE=Beads uses the same kernels." in drifted
 
 
 def test_the_quick_form_has_a_folder_of_its_own(checkout):
@@ -428,6 +445,54 @@ def test_kept_arrays_come_back_as_they_were(tmp_path):
         assert arrays[0]["a"].tobytes() == measured["a"].tobytes()
         assert arrays[0]["b"].tolist() == measured["b"]
         assert set(arrays[0]) == {"a", "b"}
+
+
+def test_a_page_names_the_machines_that_measured_not_the_one_that_writes(tmp_path, monkeypatch):
+    abacus = {"processor": "Abacus 3000", "numpy": "1.0", "blas": ["openblas 0.1 Beads"]}
+
+    def measure(_s):
+        return {"a": [1.0] * 5}
+
+    def machines(made, values):
+        made.claim("It", source="", quantity="", reason="", low=0)(values)
+        made.run(tmp_path)
+        return json.loads((tmp_path / made.name / "claims.json").read_text())["machines"]
+
+    def reading():
+        made = exhibit(claims=())
+        return machines(made, lambda s: made.kept(measure)(s)["a"])
+
+    monkeypatch.setattr(kept, "fingerprint", lambda: abacus)
+    assert reading() == [abacus]
+    monkeypatch.undo()
+    assert reading() == [abacus]
+
+
+def test_trainings_are_of_the_machine_that_trained(tmp_path, small_data):
+    abacus = {"processor": "Abacus 3000", "numpy": "1.0", "blas": ["openblas 0.1 Beads"]}
+    experiment = Experiment(
+        name="two",
+        data={"path": small_data},
+        network={"hidden": [8], "activation": "relu"},
+        train={"steps": 2, "batch_size": 16, "optimizer": {"name": "sgd", "lr": 0.1}},
+        sweep={"init": ["he", "xavier"]},
+    )
+
+    def machines():
+        made = exhibit(claims=())
+        made.claim("It", source="", quantity="", reason="", low=0)(
+            lambda _s: [made.train(experiment).trained] * 5
+        )
+        made.run(tmp_path)
+        return json.loads((tmp_path / "x" / "claims.json").read_text())["machines"]
+
+    assert machines() == [fingerprint()]
+    path = tmp_path / "training" / "two" / "provenance.json"
+    tree = json.loads(path.read_text())
+    for session in tree.values():
+        session["fingerprint"] = abacus
+    path.write_text(json.dumps(tree))
+    assert machines() == [abacus]
 
 
 def test_one_experiment_at_a_time_goes_into_a_folder(trainer):

@@ -62,7 +62,7 @@ def test_guides_from_edge_to_edge_and_colour_bars_are_no_data():
     figure.colorbar(axes.pcolormesh([[1.0, 2.0], [3.0, np.nan]]))
     header, rows = drawn(figure)
     assert header == ["part", "x", "y", "value"]
-    assert rows[:3] == [["map", 0, 0, 1], ["map", 1, 0, 2], ["map", 0, 1, 3]]
+    assert rows[:3] == [["map", 0.5, 0.5, 1], ["map", 1.5, 0.5, 2], ["map", 0.5, 1.5, 3]]
     assert len(rows) == 4
 
 
@@ -92,3 +92,25 @@ def test_bars_histograms_and_points():
     assert [row["y"] for row in rows_of(figure, series="#000000")] == [2, 1]
     points = [(row["series"], row["x"], row["y"]) for row in rows_of(figure, part="points")]
     assert points == [("he", 1, 3), ("he", 2, 4)]
+
+
+def test_an_axis_of_names_names_each_place():
+    figure, (left, right) = panels(2)
+    left.imshow([[1.0, 2.0], [3.0, 4.0]])
+    left.set_xticks([0, 1], ["he\n", "xavier"])
+    left.set_yticks([0, 1], ["10", "30"])
+    right.plot([10, 11], [0.2, 0.9])
+    right.set_xticks([10, 11], ["10", "11"])
+    cells = [(row["x_name"], row["y_name"], row["value"]) for row in rows_of(figure, part="map")]
+    assert cells == [("he", "10", 1), ("xavier", "10", 2), ("he", "30", 3), ("xavier", "30", 4)]
+    assert {row["x_name"] for row in rows_of(figure, part="line")} == {None}
+
+
+def test_a_panel_is_called_by_its_label_or_title_or_y_axis():
+    figure, axes = panels(3)
+    for each in axes:
+        each.plot([0], [1])
+        each.set_ylabel("loss")
+    axes[0].set(title="mean 0.1", label="he, layer 1")
+    axes[1].set(title="ReLU")
+    assert [row["panel"] for row in rows_of(figure)] == ["1: he, layer 1", "2: ReLU", "3: loss"]
