@@ -23,7 +23,7 @@ def record_of(verdict: str, optimizer: str) -> str:
         optimizer: its name; those in `ADAPTIVE` have the record of Adam, all others that of sgd.
     """
     trained, count = TRAINED[_kind(optimizer)][verdict]
-    return f"Of {count} networks drawn by chance that got this verdict, {trained} trained"
+    return f"In a trial with random networks, {trained} of the {count} with this verdict trained"
 
 
 def record_of_others(verdict: str, optimizer: str, has_pooling: bool = False) -> str:
@@ -37,8 +37,8 @@ def record_of_others(verdict: str, optimizer: str, has_pooling: bool = False) ->
     trained, count = TRAINED_OTHERS[_kind(optimizer)][verdict]
     pooling = "; none of them had pooling layers" if has_pooling else ""
     return (
-        f"Of {count} networks with skip connections, normalization or convolutions that got this verdict, "
-        f"drawn by chance, {trained} trained; the limits were fitted to perceptrons{pooling}"
+        "In a trial with random networks that had skip connections, normalization or convolutions, "
+        f"{trained} of the {count} with this verdict trained; the limits were fitted to perceptrons{pooling}"
     )
 
 

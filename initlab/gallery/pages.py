@@ -122,7 +122,7 @@ def _numbers(finding: Finding, unit: str) -> str:
     ends = f"95 % interval {interval.low:.4g} to {interval.high:.4g}, {interval.count} {unit}"
     if finding.is_exact:
         ends = f"the same for {interval.count} {unit}"
-    return f"{interval.mean:.4g} ({ends}{'' if finding.is_firm else ', not firm at 99.9 %'})"
+    return f"{interval.mean:.4g} ({ends}{'' if finding.is_firm else ', undecided at 99.9 %'})"
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class FindingRecord(_Record):
     @property
     def words(self) -> str:
         """The verdict, and whether a stricter interval would not give it."""
-        return self.verdict if self.firm else f"{self.verdict}, not firm at 99.9 %"
+        return self.verdict if self.firm else f"{self.verdict} at 95 %, undecided at 99.9 %"
 
 
 class ClaimRecord(_Record):

@@ -138,7 +138,7 @@
       if (same) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
       if (same && link.dataset.beside) rival = link.dataset.beside;
-      if (same) find("lesson").textContent = `${link.textContent}. ${link.parentNode.querySelector(".sentence").textContent}`;
+      if (same) find("lesson").textContent = [link, ...link.parentNode.querySelectorAll(".sentence, .result")].map((part) => part.textContent.replace(/\.?$/, ".")).join(" ");
     }
   }
 
@@ -385,6 +385,7 @@
   makeControls();
   read();
   find("explorer").hidden = false;
+  find("lessons").classList.add("brief"); // the panel says what they say, once one is chosen
   find("headline").tabIndex = -1;
   show();
   document.documentElement.dataset.ready = "true";

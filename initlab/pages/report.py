@@ -76,8 +76,8 @@ def _results_page(results: Given | Sequence[Given]) -> Page:
     given = [results] if isinstance(results, Results | str | Path) else list(results)
     loaded = [each if isinstance(each, Results) else load_results(each) for each in given]
     together = [side_by_side(loaded)] if len(loaded) > 1 else []
-    title = " and ".join(each.experiment.name for each in loaded)
-    return _page(title, [*together, *map(section, loaded)])
+    names = " and ".join(each.experiment.name for each in loaded)
+    return _page(f"Results of {names}", [*together, *map(section, loaded)])
 
 
 def _page(title: str, sections: "Sequence[Section]") -> Page:

@@ -42,7 +42,7 @@ class Section:
         charts: of the results.
         histogram: of the layers before training, a `data:` address; empty where there is none.
         no_histogram: why not.
-        diagnoses: of the different networks before training.
+        diagnoses: of the different networks before training, each with its title.
         diagnosed: how they were made, and how many are left out.
         origin: where and by what the runs were trained.
         config: that states every value.
@@ -56,7 +56,7 @@ class Section:
     charts: Sequence[Chart]
     histogram: str = ""
     no_histogram: str = ""
-    diagnoses: Sequence[Diagnosis] = ()
+    diagnoses: Sequence[tuple[str, Diagnosis]] = ()
     diagnosed: str = ""
     origin: PageTable | None = None
     config: str = ""
@@ -157,16 +157,18 @@ def _histogram(results: Results) -> tuple[str, str]:
         return "", f"{error}."
 
 
-def _diagnoses(results: Results) -> tuple[list[Diagnosis], str]:
-    """The diagnoses, and how they were made; networks without hidden layers have none."""
+def _diagnoses(results: Results) -> tuple[list[tuple[str, Diagnosis]], str]:
+    """The diagnoses with their titles, and how they were made; networks without hidden layers have none."""
     cases = [case for case in cases_of(results.experiment) if case.hidden]
-    diagnoses: list[Diagnosis] = []
+    diagnoses: list[tuple[str, Diagnosis]] = []
     notes = [f"Medians of {_SEEDS} untrained networks over {_SAMPLES} training examples."] if cases else []
     if len(cases) > _MOST_DIAGNOSES:
         notes.append(f"The first {_MOST_DIAGNOSES} of {len(cases)} networks.")
     for case in cases[:_MOST_DIAGNOSES]:
         try:
-            diagnoses.append(case.diagnosis(_SAMPLES, _SEEDS))
+            diagnosis = case.diagnosis(_SAMPLES, _SEEDS)
+            title = ": ".join(filter(None, (case.label, diagnosis.headline())))
+            diagnoses.append((title, diagnosis))
         except UsageError as error:
             notes.append(f"{case.start}: {error}.")
     return diagnoses, " ".join(notes)

@@ -11,7 +11,13 @@ from initlab.gallery.sources import Answer, Source, Verdicts, answers
 from initlab.pages.exhibits import Shown
 from initlab.pages.tables import PageTable
 
-VERDICTS = ("confirmed", "refuted", "mixed", "undecided", "identity")
+VERDICTS = {
+    "confirmed": "what was measured lies within what the claim says",
+    "refuted": "it lies outside",
+    "mixed": "confirmed in one setting or after one budget, refuted in another",
+    "undecided": "too few measurements, or too scattered, to tell",
+    "identity": "true by arithmetic, and shown for what it teaches",
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def counts(claims: Iterable[ClaimRecord]) -> list[tuple[str, int]]:
 def findings(claim: ClaimRecord) -> PageTable:
     """What was measured for a claim, under each setting and after each budget."""
     return PageTable(
-        title=f"{claim.name.replace('_', ' ')}: means and 95 % intervals over {claim.unit}",
+        title=f"Means and 95 % intervals over {claim.unit}",
+        topic=claim.heading,
         header=["where", "mean", "interval", claim.unit, "verdict"],
         rows=[
             [each.setting or "overall", f"{each.mean:.4g}", each.interval, each.seeds, each.words]

@@ -13,12 +13,14 @@ class PageTable:
 
     Attributes:
         title: what it holds.
+        topic: of what, where several tables of a page have the same title.
         header, rows: its cells.
         note: what is left out, or how it is read.
         folded: whether it is closed at first.
     """
 
     title: str
+    topic: str = ""
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""

@@ -1,7 +1,7 @@
 """The different networks of an experiment, each with its data: settings -> what a diagnosis looks at."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from initlab.diagnosis.trial import try_out
 from initlab.diagnosis.verdict import Diagnosis, diagnose
@@ -24,6 +24,7 @@ class Case:
         data: the dataset, and how its images become inputs.
         optimizer: that will train it.
         batch_norm, skip: Batch or Layer Normalization and skip connections, or none.
+        label: what the experiment calls the start; two cases that differ in it alone are the same.
     """
 
     start: Initialization
@@ -33,6 +34,7 @@ class Case:
     optimizer: str
     batch_norm: Norm | None = None
     skip: Skip | None = None
+    label: str = field(default="", compare=False)
 
     def diagnosis(self, samples: int, seeds: int) -> Diagnosis:
         """What ails it before training.
@@ -84,4 +86,5 @@ def _case(settings: Settings) -> Case:
         optimizer=settings.train.optimizer.name,
         batch_norm=network.normalization,
         skip=as_skip(network.skip),
+        label=settings.init.label or "",
     )

@@ -355,9 +355,9 @@ def test_a_verdict_comes_with_its_record(optimizer, kind):
     for row in rows:
         if int(row["steps"]) == longest:
             trained = int(row["trained"])
-            expected = f"Of {trained + int(row['did_not'])} networks drawn by chance that got this verdict"
-            assert record_of(row["verdict"], optimizer) == f"{expected}, {trained} trained"
-    assert "drawn by chance" in repr(diagnosed("he", "relu", 3, optimizer=optimizer))
+            expected = f"{trained} of the {trained + int(row['did_not'])} with this verdict trained"
+            assert record_of(row["verdict"], optimizer) == f"In a trial with random networks, {expected}"
+    assert "In a trial with random networks" in repr(diagnosed("he", "relu", 3, optimizer=optimizer))
 
 
 @pytest.mark.long

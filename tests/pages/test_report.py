@@ -52,7 +52,13 @@ def test_the_page_holds_tables_charts_config_and_origin(tmp_path, small_config, 
         "initlab run small.yaml",
     ):
         assert part in page.text
-    titles = ["Results", "Numbers of each condition", "Runs", "Points of the chart: Training loss"]
+    titles = [
+        "Overview",
+        "Results",
+        "Numbers of each condition",
+        "Runs",
+        "Points of the chart: Training loss",
+    ]
     assert [title for title in (*titles, "Tracked layers", "Origin") if title not in page.text] == []
     assert len(page.all("table")) >= 6
     assert len(page.all("img")) == 4  # each chart as a picture too, and the histograms
