@@ -217,8 +217,9 @@ class Bar:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
-        if self.shown and self.total and kind in (KeyboardInterrupt, SystemExit):
-            say(f"Interrupted after {self.done} of {self.total} {self.unit}s.{self.remark}")
+        if self.shown and kind in (KeyboardInterrupt, SystemExit):
+            done = f" after {self.done} of {self.total} {self.unit}s.{self.remark}" if self.total else "."
+            say(f"Interrupted{done}")
 
     def update(self, done: int, total: int) -> None:
         """Show so many of all runs as done.

@@ -237,6 +237,7 @@ def test_a_lesson_draws_the_curve_of_the_scheme_that_it_names(open_page, small, 
     (tmp_path / "explore.html").write_text(small.page(), "utf-8")
     page = ready(open_page, address(tmp_path / "explore.html", scheme="zeros", activation="tanh"))
     page.locator(".lesson").click()
+    page.wait_for_selector(".lesson[aria-current]")
     assert "Dashed: zeros, relu, 5 layers of 20." in page.locator("#curve-note").text_content()
 
 

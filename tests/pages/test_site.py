@@ -419,6 +419,7 @@ def test_a_filtered_list_can_be_linked(folder, records, open_page):
     page = open_page(f"{(folder / 'index.html').as_uri()}#verdict=undecided&source=%3Cx%3E")
     assert shown(page) == verdicts["undecided"]  # a source that there is not is all sources
     page.click("a[href='#verdict=mixed']")
+    page.wait_for_function("document.getElementById('verdict').value === 'mixed'")
     assert shown(page) == verdicts["mixed"]
     page.click("a[href='#question-book']")  # an anchor leaves the list as it is
     assert shown(page) == verdicts["mixed"]
