@@ -148,7 +148,7 @@ class Cell:
         return {
             "hidden": self.hidden,
             "activation": self.activation,
-            "batch_norm": self.norm or None,
+            "norm": self.norm or None,
             "skip": self.skip or None,
         }
 
@@ -263,7 +263,7 @@ def as_in_a_perceptron(s, cell):
         cell.activation,
         "float64",
         data=inputs,
-        batch_norm=cell.norm or None,
+        norm=cell.norm or None,
         skip=cell.skip or None,
     )
     with np.errstate(all="ignore"):

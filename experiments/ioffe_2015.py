@@ -73,13 +73,13 @@ def trained(s, name, steps):
         pairs = zip(accuracies, percentiles, strict=True)
         return [{"accuracy": accuracy, "percentiles": own} for accuracy, own in pairs]
 
-    scheme, batch_norm = NETWORKS[name]
+    scheme, norm = NETWORKS[name]
     histories = train_at_best_rate(
         scheme,
         examples,
         hidden=[s.width] * 3,
         activation="sigmoid",
-        batch_norm=batch_norm,
+        norm=norm,
         steps=steps,
         batch_size=s.batch_size,
         rates=s.rates,

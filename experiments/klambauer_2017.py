@@ -132,7 +132,7 @@ def losses(s, kind):
         [scheme],
         hidden=[s.width] * s.deep,
         activation=activation,
-        batch_norm=BatchNorm("before") if kind == NORMALIZED else None,
+        norm=BatchNorm("before") if kind == NORMALIZED else None,
         steps=max(s.steps),
         batch_size=s.batch_size,
         rates=s.rates,

@@ -73,7 +73,7 @@ def streams(s, start, blocks):
         range(s.networks),
         "relu",
         "float64",
-        batch_norm=norm,
+        norm=norm,
         skip=Skip(2, scale),
     )
     x = stream(0, Purpose.INPUTS).standard_normal((s.samples, s.width))
@@ -171,7 +171,7 @@ def trained(s, start, blocks):
     rate.
     """
     scheme, scale, norm = STARTS[start]
-    how = {"hidden": hidden(s, blocks), "batch_size": s.batch_size, "batch_norm": norm}
+    how = {"hidden": hidden(s, blocks), "batch_size": s.batch_size, "norm": norm}
     how |= {"skip": Skip(2, scale), "activation": "relu"}
     images = mnist(s.images, s.shown)
     chosen = train_at_best_rate(

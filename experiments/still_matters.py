@@ -49,7 +49,7 @@ def trained(s, depth, activation, normalized, steps):
         SCHEMES,
         hidden=[s.width] * depth,
         activation=activation,
-        batch_norm=BatchNorm("before") if normalized else None,
+        norm=BatchNorm("before") if normalized else None,
         steps=steps,
         batch_size=s.batch_size,
         optimizer=f"sgd(lr={s.rate})",

@@ -55,7 +55,7 @@ def squared_gradients(s, activation, width, batch, scheme="he"):
     measured = []
     for seed in range(s.networks):
         sizes = equal_layers(s.layers, width)
-        network = initialize(sizes, [scheme], seed, activation, batch_norm=NORM)
+        network = initialize(sizes, [scheme], seed, activation, norm=NORM)
         network.loss(*random_probe(seed, batch, width))
         measured.append([np.mean(d**2, dtype=np.float64) for d in network.pre_activation_gradients])
     return {"squares": measured}
@@ -133,8 +133,7 @@ def others_explode_as_predicted(s):
     """
     sizes = equal_layers(s.layers, s.width)
     return {
-        name: explosion_rate(s, name, s.width, s.batch)
-        / predict_layers("he", sizes, name, batch_norm=NORM)[1].chi
+        name: explosion_rate(s, name, s.width, s.batch) / predict_layers("he", sizes, name, norm=NORM)[1].chi
         for name in s.activations
     }
 
@@ -166,7 +165,7 @@ def losses(s, kind, depth):
         [scheme],
         hidden=[s.narrow] * depth,
         activation=activation,
-        batch_norm=norm,
+        norm=norm,
         steps=max(s.steps),
         batch_size=s.batch_size,
         rates=s.rates,

@@ -116,7 +116,7 @@ def depth(
         width=width,
         samples=samples,
         seeds=seeds,
-        batch_norm=norms,
+        norm=norms,
         skip=skips,
     )
     if title is None:

@@ -215,7 +215,7 @@ def _cases_of_options(
             hidden=sizes,
             data=source,
             optimizer=optimizer,
-            batch_norm=norms,
+            norm=norms,
             skip=skips,
         )
         for name in map(ACTIVATIONS.resolve, activation)
@@ -288,7 +288,7 @@ def _plain(diagnosis: "Diagnosis", trial: "dict[str, History]") -> dict[str, Any
         "scheme": str(diagnosis.scheme),
         "activation": diagnosis.activation,
         "sizes": list(diagnosis.sizes),
-        "normalization": str(diagnosis.batch_norm) if diagnosis.batch_norm else None,
+        "normalization": str(diagnosis.norm) if diagnosis.norm else None,
         "skip": str(diagnosis.skip) if diagnosis.skip else None,
         "optimizer": diagnosis.optimizer,
         "verdict": diagnosis.verdict,

@@ -237,7 +237,7 @@ def _untrained(
             *words_of(norms, skips, settings["hidden"]),
         ],
         when="before training",
-        measure=lambda: layer_panels(schemes, functions, **settings, batch_norm=norms, skip=skips),
+        measure=lambda: layer_panels(schemes, functions, **settings, norm=norms, skip=skips),
         remarks=lambda: what_theory_leaves_unsaid(schemes, sizes, norms, skips),
     )
 

@@ -37,13 +37,13 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
     {'std=0.01': False, 'auto': True}
     """
     hidden, cure = diagnosis.sizes[1:-1], diagnosis.cure
-    networks = {str(diagnosis.start): (diagnosis.start, hidden, diagnosis.batch_norm, diagnosis.skip)}
+    networks = {str(diagnosis.start): (diagnosis.start, hidden, diagnosis.norm, diagnosis.skip)}
     if cure is not None:
-        batch_norm = BatchNorm() if cure.batch_norm else diagnosis.batch_norm
+        norm = BatchNorm() if cure.batch_norm else diagnosis.norm
         networks[str(cure)] = (
             Initialization(cure.scheme),
             hidden[: cure.depth],
-            batch_norm,
+            norm,
             cure.skip or diagnosis.skip,
         )
     return {
@@ -52,7 +52,7 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
             data,
             hidden=list(layers),
             activation=diagnosis.activation,
-            batch_norm=batch_norm,
+            norm=norm,
             skip=skip,
             optimizer=diagnosis.optimizer,
             rates=ADAPTIVE_RATES if diagnosis.optimizer in ADAPTIVE else RATES,
@@ -61,7 +61,7 @@ def try_out(diagnosis: Diagnosis, data: Any, steps: int, seed: int = 0) -> dict[
             steps=steps,
             seeds=seed,
         )[0]
-        for name, (start, layers, batch_norm, skip) in networks.items()
+        for name, (start, layers, norm, skip) in networks.items()
     }
 
 

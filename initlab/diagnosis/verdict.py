@@ -126,7 +126,7 @@ class Diagnosis:
         samples: how many inputs they were shown.
         input_square, input_correlation: E[x^2] of the inputs, and the mean cosine of two of them.
         optimizer: for which the verdict holds.
-        batch_norm: Batch or Layer Normalization of the hidden layers.
+        norm: Batch or Layer Normalization of the hidden layers.
         skip: skip connections.
         layers: each hidden layer.
         severities: of each network alone, (seeds,).
@@ -142,7 +142,7 @@ class Diagnosis:
     input_square: float
     input_correlation: float
     optimizer: str
-    batch_norm: Norm | None
+    norm: Norm | None
     skip: Skip | None
     layers: list[LayerDiagnosis]
     severities: list[float]
@@ -174,7 +174,7 @@ class Diagnosis:
 
         Of real images it is approximate: they are unequally bright, and their pixels have neighbours.
         """
-        if silence(self.start, self.batch_norm, self.input_correlation) is not None:
+        if silence(self.start, self.norm, self.input_correlation) is not None:
             return {}
         network: dict[str, Any] = {
             "scheme": self.start,
@@ -182,15 +182,15 @@ class Diagnosis:
             "activation": self.activation,
             "input_square": self.input_square,
             "input_correlation": self.input_correlation,
-            "batch_norm": self.batch_norm,
+            "norm": self.norm,
             "skip": self.skip,
         }
         layers, correlations = predict_layers(**network), predict_correlations(**network)
         gradients = [
-            layer.gradient**2 * layer.hidden.z.square.size * (layer.hidden.size if self.batch_norm else 1.0)
+            layer.gradient**2 * layer.hidden.z.square.size * (layer.hidden.size if self.norm else 1.0)
             for layer in layers
         ]
-        sizes = [1.0 if self.batch_norm else layer.q for layer in layers]
+        sizes = [1.0 if self.norm else layer.q for layer in layers]
         return {
             "signal": [ratio(size, sizes[0]) for size in sizes],
             "gradient": [ratio(gradient, gradients[-1]) for gradient in gradients],
@@ -242,8 +242,8 @@ class Diagnosis:
     def network(self) -> str:
         """Its layers, normalization and skip connections, as "784-100x5-10, skip(every=2)"."""
         layers = "-".join(map(str, _runs(self.sizes)))
-        if self.batch_norm:
-            layers += f", {type(self.batch_norm).__name__} {self.batch_norm.place}"
+        if self.norm:
+            layers += f", {type(self.norm).__name__} {self.norm.place}"
         if self.skip:
             layers += f", skip({self.skip})"
         return layers
@@ -265,7 +265,7 @@ class Diagnosis:
     def is_perceptron(self) -> bool:
         """Whether the network has dense layers alone, one behind the other."""
         is_dense = all(isinstance(size, int) for size in self.sizes)
-        return is_dense and self.batch_norm is None and self.skip is None
+        return is_dense and self.norm is None and self.skip is None
 
     def _record(self) -> str:
         """How often such a verdict was right, as a sentence."""
@@ -314,7 +314,7 @@ def diagnose(
     labels: IntArray,
     *,
     seeds: int = 5,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
@@ -329,7 +329,7 @@ def diagnose(
         inputs: (B, n_0) as training will show them; some hundreds are enough.
         labels: (B,) from 0 on.
         seeds: how many networks are drawn; all numbers are medians over them.
-        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+        norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
             none by default.
         skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
         optimizer: its name, as "sgd" or "adam"; those that rescale each gradient forgive more.
@@ -346,7 +346,7 @@ def diagnose(
     ['healthy'] trains None
     ['vanishing'] does not train auto
     """
-    how: dict[str, Any] = {"seeds": seeds, "batch_norm": batch_norm, "skip": skip, "optimizer": optimizer}
+    how: dict[str, Any] = {"seeds": seeds, "norm": norm, "skip": skip, "optimizer": optimizer}
     return diagnose_each([scheme], activation, hidden, inputs, labels, **how, cure=cure)[0]
 
 
@@ -358,7 +358,7 @@ def diagnose_each(
     labels: IntArray,
     *,
     seeds: int = 5,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
     optimizer: str = "sgd",
     cure: bool = True,
@@ -367,7 +367,7 @@ def diagnose_each(
 
     Args:
         schemes: each of all weights, as for `diagnose`.
-        activation, hidden, inputs, labels, seeds, batch_norm, skip, optimizer, cure: as for `diagnose`.
+        activation, hidden, inputs, labels, seeds, norm, skip, optimizer, cure: as for `diagnose`.
 
     Raises:
         UsageError: as `diagnose`.
@@ -383,7 +383,7 @@ def diagnose_each(
     if not units or len(inputs) < 2 or seeds < 1:
         raise UsageError("a diagnosis needs at least one hidden layer, two inputs and one seed")
     patient = _Patient(name, inputs, labels, seeds, optimizer)
-    network = _Shape(tuple(units), as_norm(batch_norm), as_skip(skip))
+    network = _Shape(tuple(units), as_norm(norm), as_skip(skip))
     # Threads of BLAS gain little on matrices of this size, and wait for each other on a busy machine.
     with one_thread():
         return [_cured(patient, Initialization.of(scheme), network, cure) for scheme in schemes]
@@ -427,7 +427,7 @@ class _Patient:
             self.activation,
             "float64",
             data=self.inputs,
-            batch_norm=network.norm,
+            norm=network.norm,
             skip=network.skip,
         )
         networks = measure_layers(ensemble, self.inputs, self.labels)
@@ -443,7 +443,7 @@ class _Patient:
             input_square=float(np.mean(np.square(self.inputs, dtype=np.float64))),
             input_correlation=1 - difference,
             optimizer=self.optimizer,
-            batch_norm=network.norm,
+            norm=network.norm,
             skip=network.skip,
             layers=layers,
             severities=[_severity(layers, own, self.optimizer) for own in numbers],

@@ -41,7 +41,7 @@ def initialize(
     dtype: str = "float32",
     *,
     data: Inputs | None = None,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
 ) -> Ensemble:
     """One network for each scheme; the biases are 0 unless an `Initialization` says otherwise.
@@ -55,7 +55,7 @@ def initialize(
         dtype: "float32" or "float64"; the draws are the same, rounded.
         data: inputs (N, n_0), for schemes that look at data; the seed selects the samples. Others take from
             them `mean_square`, which is 1 without data.
-        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+        norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
             none by default.
         skip: skip connections, as 2 or "every=2, scale=learned"; none by default. See `Skip`.
 
@@ -73,7 +73,7 @@ def initialize(
     activation = ACTIVATIONS.resolve(activation)
     require(isinstance(sizes, Iterable), f"sizes are (n_0, ..., n_L+1), as [784, 100, 10], not {sizes!r}")
     sizes = list(sizes)
-    layers = network_layers(sizes, activation, batch_norm, skip)
+    layers = network_layers(sizes, activation, norm, skip)
     data = _as_inputs(data, flat_size(sizes[0]))
     initializations = _within_network(as_initializations(schemes), layers, activation, data)
     for initialization in initializations:

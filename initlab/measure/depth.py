@@ -89,7 +89,7 @@ def depth_profiles(
     width: int = 100,
     samples: int = 300,
     seeds: int = 5,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
 ) -> list[Profile]:
     """Follow activations forward and gradients backward through untrained networks.
@@ -102,7 +102,7 @@ def depth_profiles(
         width: inputs, and units of each hidden layer.
         samples: inputs from N(0, 1), with labels of ten classes at random.
         seeds: how many networks are drawn from each scheme.
-        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+        norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
             none by default.
         skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
 
@@ -120,7 +120,7 @@ def depth_profiles(
     check_at_least(1, width=width, samples=samples, seeds=seeds)
     starts = as_initializations(schemes)
     names = [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]
-    probe = _Probe(equal_layers(depth, width), samples, as_norm(batch_norm), as_skip(skip))
+    probe = _Probe(equal_layers(depth, width), samples, as_norm(norm), as_skip(skip))
     return [_profile(start, name, probe, seeds) for name in names for start in starts]
 
 
@@ -150,7 +150,7 @@ def _profile(start: Initialization, activation: str, probe: _Probe, seeds: int) 
 def _prediction(start: Initialization, activation: str, probe: _Probe) -> list[LayerPrediction] | None:
     if silence(start, probe.norm) is not None:
         return None
-    return predict_layers(start, probe.sizes, activation, batch_norm=probe.norm, skip=probe.skip)
+    return predict_layers(start, probe.sizes, activation, norm=probe.norm, skip=probe.skip)
 
 
 def _stds(
@@ -159,7 +159,7 @@ def _stds(
     """Of the activations, and of the gradients relative to the last layer's, layer by layer."""
     inputs, labels = random_probe(seed, probe.samples, probe.sizes[0])
     ensemble = initialize(
-        probe.sizes, [start], seed, activation, "float64", data=inputs, batch_norm=probe.norm, skip=probe.skip
+        probe.sizes, [start], seed, activation, "float64", data=inputs, norm=probe.norm, skip=probe.skip
     )
     layers = measure_layers(ensemble, inputs, labels)[0]
     last = layers[-1].gradient_std

@@ -163,7 +163,7 @@ def layer_panels(
     edges: Edges | None = None,
     seed: int = 0,
     hidden: Hidden | None = None,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
 ) -> list[Panel]:
     """Histograms of untrained networks, layer by layer, with what theory predicts.
@@ -183,7 +183,7 @@ def layer_panels(
             values; else four standard deviations in the first layer, or in the last one for gradients.
         seed: of inputs and weights.
         hidden: the hidden layers, as "conv(16, kernel=5), pool(2), 100"; `width` inputs are then an image.
-        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
+        norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)";
             none by default.
         skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
 
@@ -202,10 +202,10 @@ def layer_panels(
     starts = as_initializations(schemes)
     inputs, labels = random_probe(seed, samples, width)
     sizes, panels = probe_sizes(depth, width, hidden), []
-    norms, skips = as_norm(batch_norm), as_skip(skip)
+    norms, skips = as_norm(norm), as_skip(skip)
     for name in [ACTIVATIONS.resolve(activation) for activation in as_list(activations)]:
         with np.errstate(over="ignore"):
-            ensemble = initialize(sizes, starts, seed, name, data=inputs, batch_norm=norms, skip=skips)
+            ensemble = initialize(sizes, starts, seed, name, data=inputs, norm=norms, skip=skips)
         for start, layers in zip(starts, measure_layers(ensemble, inputs, labels), strict=True):
             known = silence(start, norms) is None
             theory = Theory.of(start, sizes, name, samples, norms, skips) if known else None

@@ -95,7 +95,7 @@ class Theory:
             norm: Batch or Layer Normalization of the hidden layers; none by default.
             skip: skip connections; none by default.
         """
-        layers = predict_layers(start, sizes, activation, batch_norm=norm, skip=skip)
+        layers = predict_layers(start, sizes, activation, norm=norm, skip=skip)
         units = [size for size in sizes if isinstance(size, int)]
         # The formulas of finite width are those of perceptrons without biases.
         plain = len(units) == len(sizes) and not (start.bias or norm or skip)

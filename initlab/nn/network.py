@@ -62,7 +62,7 @@ class Ensemble:
         biases: one array for each layer, (M, n_{l+1}) or (n_{l+1},); zeros by default.
         activation: the name of the hidden layers' activation function, as "relu".
         dtype: "float32" (default) or "float64", for all arrays.
-        batch_norm: Batch Normalization of the hidden layers; none by default.
+        norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
 
     Attributes:
         layers: from the first to the one that gives the logits.
@@ -99,12 +99,12 @@ class Ensemble:
         biases: Sequence[npt.ArrayLike] | None = None,
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: NormLike | None = None,
+        norm: NormLike | None = None,
     ) -> None:
         stacks = [np.asarray(W) for W in weights]
         stacks = [W[None] if W.ndim == 2 else W for W in stacks]
         sizes, networks = _sizes(stacks), len(stacks[0])
-        self._allocate(networks, sizes[0], network_layers(sizes, activation, batch_norm), dtype)
+        self._allocate(networks, sizes[0], network_layers(sizes, activation, norm), dtype)
         self.set_weights(stacks, biases)
 
     @classmethod
@@ -114,7 +114,7 @@ class Ensemble:
         sizes: Sequence[Size],
         activation: str = "relu",
         dtype: str = "float32",
-        batch_norm: NormLike | None = None,
+        norm: NormLike | None = None,
         skip: SkipLike | None = None,
     ) -> "Ensemble":
         """Networks whose weights and biases are all 0, for the caller to fill in.
@@ -124,7 +124,7 @@ class Ensemble:
             sizes: (n_0, ..., n_{L+1}): inputs, units of each hidden layer, classes; see `network_layers`.
             activation: the name of the hidden layers' activation function, as "relu".
             dtype: "float32" or "float64", for all arrays.
-            batch_norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
+            norm: Batch or Layer Normalization of the hidden layers, as "batch"; none by default.
             skip: skip connections, as 2; none by default.
 
         Raises:
@@ -133,7 +133,7 @@ class Ensemble:
         >>> [W.shape for W in Ensemble.zeros(3, [784, 100, 10]).weights]
         [(3, 784, 100), (3, 100, 10)]
         """
-        layers = network_layers(sizes, activation, batch_norm, skip)
+        layers = network_layers(sizes, activation, norm, skip)
         return cls.of(networks, flat_size(sizes[0]), layers, dtype)
 
     @classmethod
@@ -191,7 +191,7 @@ class Ensemble:
     def __repr__(self) -> str:
         runs = [(size, len(list(run))) for size, run in groupby(self.sizes)]
         shape = "-".join(f"{size}x{count}" if count > 1 else f"{size}" for size, count in runs)
-        norm = f", Batch Normalization {self.batch_norm.place}" if self.batch_norm else ""
+        norm = f", {type(self.norm).__name__} {self.norm.place}" if self.norm else ""
         return f"<Ensemble: {self.networks} x {shape}, {self.activation.name}, {self.dtype}{norm}>"
 
     def _allocate(self, networks: int, inputs: int, layers: Sequence[Layer], dtype: str) -> None:
@@ -223,7 +223,7 @@ class Ensemble:
         before = [layers[: layers.index(phi)] for phi in self._hidden]
         self.weights_before = [sum(layer.is_affine for layer in lower) - 1 for lower in before]
         self.normalizations = [layer for layer in layers if isinstance(layer, BatchNormalization)]
-        self.batch_norm = self.normalizations[0].rule if self.normalizations else None
+        self.norm = self.normalizations[0].rule if self.normalizations else None
         # Nobody asks for the gradient of the inputs; so `backward` ends with the first layer that learns.
         learning = (bool(layer.parameters) or isinstance(layer, Residual) for layer in self.layers)
         self._first = list(learning).index(True)

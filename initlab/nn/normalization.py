@@ -166,7 +166,7 @@ def as_norm(given: NormLike | None) -> Norm | None:
         return parse_norm(given)
     rule = given is None or isinstance(given, BatchNorm | LayerNorm)
     accepted = "'batch', 'layer(place=after)', a BatchNorm or a LayerNorm"
-    require(rule, f"batch_norm must be one of {accepted}, not {given!r}")
+    require(rule, f"norm must be one of {accepted}, not {given!r}")
     return given
 
 

@@ -23,7 +23,7 @@ class Case:
         hidden: units of each hidden layer, or other layers.
         data: the dataset, and how its images become inputs.
         optimizer: that will train it.
-        batch_norm, skip: Batch or Layer Normalization and skip connections, or none.
+        norm, skip: Batch or Layer Normalization and skip connections, or none.
         label: what the experiment calls the start; two cases that differ in it alone are the same.
     """
 
@@ -32,7 +32,7 @@ class Case:
     hidden: tuple[int | str, ...]
     data: DataSettings
     optimizer: str
-    batch_norm: Norm | None = None
+    norm: Norm | None = None
     skip: Skip | None = None
     label: str = field(default="", compare=False)
 
@@ -51,7 +51,7 @@ class Case:
             examples.train_inputs[:samples],
             examples.train_labels[:samples],
             seeds=seeds,
-            batch_norm=self.batch_norm,
+            norm=self.norm,
             skip=self.skip,
             optimizer=self.optimizer,
         )
@@ -84,7 +84,7 @@ def _case(settings: Settings) -> Case:
         hidden=network.hidden,
         data=settings.data,
         optimizer=settings.train.optimizer.name,
-        batch_norm=network.normalization,
+        norm=network.normalization,
         skip=as_skip(network.skip),
         label=settings.init.label or "",
     )

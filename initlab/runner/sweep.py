@@ -442,7 +442,7 @@ def train_settings(cohort: Sequence[Settings], kept_steps: Sequence[int] = ()) -
         shared.data.examples(how.dtype),
         hidden=network.hidden,
         activation=network.activation,
-        batch_norm=network.normalization,
+        norm=network.normalization,
         skip=network.skip,
         dtype=how.dtype,
         steps=how.steps,

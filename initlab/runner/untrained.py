@@ -121,7 +121,7 @@ def draw_histogram(experiment: Experiment, what: str = "activations") -> "Figure
         depth=networks.depth,
         width=networks.width,
         seed=networks.seed,
-        batch_norm=networks.norm,
+        norm=networks.norm,
         skip=networks.skip,
     )
     return histogram_figure(panels, f"{QUANTITIES[what].title} before training, inputs from N(0, 1)")
@@ -154,7 +154,7 @@ def draw_depth(experiment: Experiment, seeds: int) -> "Figure":
         depth=networks.depth,
         width=networks.width,
         seeds=seeds,
-        batch_norm=networks.norm,
+        norm=networks.norm,
         skip=networks.skip,
     )
     return depth_figure(profiles, title_of(networks.depth, networks.width, networks.norm, networks.skip))

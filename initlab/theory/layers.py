@@ -74,7 +74,7 @@ def predict_layers(
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
     input_correlation: float = 0.0,
 ) -> list[LayerPrediction]:
@@ -106,7 +106,7 @@ def predict_layers(
         activation: of the hidden layers.
         input_square: the mean squared input, E[x^2]; 1 for N(0, 1).
         sigma_b2: the variance of the biases, added to that of the `Initialization`'s own.
-        batch_norm: "batch" or "layer" normalization of the hidden layers; none by default.
+        norm: "batch" or "layer" normalization of the hidden layers; none by default.
         skip: skip connections, as 2 or "every=2, scale=0.5"; none by default.
         input_correlation: `E[x x'] / E[x^2]` of two inputs, which matters to normalization and pooling; 0 for
             N(0, 1).
@@ -121,15 +121,13 @@ def predict_layers(
     >>> layers = predict_layers("he", [100] * 6 + [10], "relu")
     >>> [round(layer.q, 6) for layer in layers]
     [2.0, 2.0, 2.0, 2.0, 2.0]
-    >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", batch_norm="batch")
+    >>> normalized = predict_layers("he", [100] * 6 + [10], "relu", norm="batch")
     >>> round(normalized[1].chi, 3)
     1.467
     >>> [round(layer.q, 6) for layer in predict_layers("he", [100] * 6 + [10], "relu", skip=1)]
     [2.0, 4.0, 8.0, 16.0, 32.0]
     """
-    network = _Network.of(
-        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
-    )
+    network = _Network.of(scheme, sizes, activation, (input_square, input_correlation), sigma_b2, norm, skip)
     hidden = network.hidden(pair_product if network.needs_products else no_product)
     return [network.prediction(i, hidden) for i in range(len(hidden))]
 
@@ -140,7 +138,7 @@ def predict_correlations(
     activation: ActivationLike,
     input_square: float = 1.0,
     sigma_b2: float = 0.0,
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
     input_correlation: float = 0.0,
 ) -> list[float]:
@@ -149,7 +147,7 @@ def predict_correlations(
     It follows `E[z z'] = n_in Var(W) E[phi(u) phi(u')] + sigma_b^2` (Poole et al. 2016), to about 1e-3.
 
     Args:
-        scheme, sizes, activation, input_square, sigma_b2, batch_norm, skip, input_correlation: as for
+        scheme, sizes, activation, input_square, sigma_b2, norm, skip, input_correlation: as for
             `predict_layers`.
 
     Returns:
@@ -164,9 +162,7 @@ def predict_correlations(
     >>> round(plain[-1], 2), round(residual[-1], 2)
     (0.94, 0.25)
     """
-    network = _Network.of(
-        scheme, sizes, activation, (input_square, input_correlation), sigma_b2, batch_norm, skip
-    )
+    network = _Network.of(scheme, sizes, activation, (input_square, input_correlation), sigma_b2, norm, skip)
     signals = [layer.z for layer in network.hidden(pair_product)]
     with np.errstate(all="ignore"):  # of a signal that is 0 it is nan
         return [float(z.product.mean() / z.square.mean()) for z in signals]

@@ -47,7 +47,7 @@ def train(
     steps: int,
     hidden: str | Sequence[int | str] = "100x4",
     activation: ActivationName = "relu",
-    batch_norm: NormLike | None = None,
+    norm: NormLike | None = None,
     skip: SkipLike | None = None,
     dtype: str = "float32",
     inputs: str = "unit",
@@ -81,7 +81,7 @@ def train(
         hidden: units of each hidden layer, [100, 100] or "100x2", or other layers, as
             "conv(16, kernel=5), pool(2), 100"; for schemes. See `network_layers`.
         activation: of the hidden layers, a name or a function of your own; for schemes.
-        batch_norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)"; for
+        norm: Batch or Layer Normalization of the hidden layers, as "batch" or "layer(place=after)"; for
             schemes.
         skip: skip connections, as 2 or "every=2, scale=learned"; for schemes. See `Skip`.
         dtype: "float32" or "float64"; for schemes.
@@ -147,7 +147,7 @@ def train(
     else:
         sizes = (examples.features, *hidden_sizes(hidden), examples.classes)
         starts = as_initializations(networks)
-        network_layers(sizes, ACTIVATIONS.resolve(activation), batch_norm, skip)  # refuses what does not fit
+        network_layers(sizes, ACTIVATIONS.resolve(activation), norm, skip)  # refuses what does not fit
 
         def begin(chosen: Sequence[Initialization], own_seeds: Sequence[int]) -> Ensemble:
             return initialize(
@@ -157,7 +157,7 @@ def train(
                 activation,
                 dtype,
                 data=examples.train_inputs,
-                batch_norm=batch_norm,
+                norm=norm,
                 skip=skip,
             )
 

@@ -40,8 +40,8 @@ def test_the_cure_is_trained_with_its_depth_and_its_normalization(trained, chang
     histories = trial.try_out(replace(ILL, cure=cure), DATA, 5)
     assert list(histories) == ["std=0.001", str(cure)]
     first, second = trained
-    assert (first["start"], first["hidden"], first["batch_norm"]) == ("std=0.001", [9] * 4, None)
-    assert (second["start"], second["hidden"], second["batch_norm"]) == ("he", [9] * layers, batch_norm)
+    assert (first["start"], first["hidden"], first["norm"]) == ("std=0.001", [9] * 4, None)
+    assert (second["start"], second["hidden"], second["norm"]) == ("he", [9] * layers, batch_norm)
     assert first["validation"] == 12
 
 

@@ -76,7 +76,7 @@ NORMS = ["batch", "layer", "batch(place=after)", "layer(place=after)"]
 def test_the_scale_of_a_normalized_layer_does_not_matter(norm):
     """Weights a hundred times larger get gradients a hundred times smaller; relative changes stay."""
     starts = [Initialization(Scheme("he"), first=Scheme.parse(f"std={std}")) for std in (0.1, 10)]
-    small, large = (diagnosed(start, "relu", 4, batch_norm=norm, cure=False) for start in starts)
+    small, large = (diagnosed(start, "relu", 4, norm=norm, cure=False) for start in starts)
     for layer, larger in zip(small.layers, large.layers, strict=True):
         assert larger.numbers == pytest.approx(layer.numbers, rel=0.01)
 
@@ -85,7 +85,7 @@ def test_the_scale_of_a_normalized_layer_does_not_matter(norm):
 @pytest.mark.parametrize("scheme", ["fixup", "skipinit", "rezero"])
 def test_branches_that_begin_at_zero_are_bypassed(scheme, norm):
     """They get no gradient before the first step, as it is meant; the layers around them keep theirs."""
-    diagnosis = diagnosed(scheme, "relu", 20, skip="2, scale=learned", batch_norm=norm)
+    diagnosis = diagnosed(scheme, "relu", 20, skip="2, scale=learned", norm=norm)
     assert diagnosis.verdict == "trains"
     assert [layer.layer for layer in diagnosis.layers if layer.is_bypassed] == list(range(2, 20, 2))
     bypassed = diagnosis.layers[1]
@@ -104,9 +104,9 @@ def test_a_skip_connection_repairs_no_layer_before_it():
 
 @pytest.mark.parametrize(
     "how",
-    [{}, {"skip": "1"}, {"batch_norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
-    + [{"batch_norm": norm} for norm in ("layer(place=after)", "layer")]
-    + [{"batch_norm": norm, "skip": "2, order=post"} for norm in ("layer(place=after)", "layer")],
+    [{}, {"skip": "1"}, {"norm": LayerNorm(), "skip": "every=2, scale=0.5"}]
+    + [{"norm": norm} for norm in ("layer(place=after)", "layer")]
+    + [{"norm": norm, "skip": "2, order=post"} for norm in ("layer(place=after)", "layer")],
 )
 def test_theory_stands_beside_what_is_measured(how):
     diagnosis = diagnose("he", "relu", [400] * 4, INPUTS, LABELS, **how)
@@ -222,15 +222,15 @@ def test_branches_that_add_too_much_get_a_smaller_scale():
 
 def test_a_cure_of_a_normalized_network_keeps_its_normalization():
     """Only what is new is told, and lsuv, which needs a perceptron, is left out."""
-    ill = diagnosed("zeros", "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    ill = diagnosed("zeros", "relu", 4, norm=LayerNorm("after"), skip="2")
     assert ill.cure is not None
     assert not ill.cure.batch_norm
-    again = diagnosed(ill.cure.scheme, "relu", 4, batch_norm=LayerNorm("after"), skip="2")
+    again = diagnosed(ill.cure.scheme, "relu", 4, norm=LayerNorm("after"), skip="2")
     assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
 
 
 @pytest.mark.parametrize(
-    "how", [{"skip": "2"}, {"batch_norm": LayerNorm(), "skip": "2"}, {"batch_norm": BatchNorm()}]
+    "how", [{"skip": "2"}, {"norm": LayerNorm(), "skip": "2"}, {"batch_norm": BatchNorm()}]
 )
 def test_a_verdict_on_another_network_has_the_record_of_such_networks(how):
     text = repr(diagnosed("he", "relu", 3, **how))
@@ -253,7 +253,7 @@ def test_the_record_of_other_networks_is_the_committed_one():
 
 def test_other_networks_are_not_given_up_where_the_optimizer_rescales_gradients():
     """Sigmoids collapse all inputs to e^-15 in a normalized network; Adam may train it all the same."""
-    how = {"batch_norm": "layer", "cure": False}
+    how = {"norm": "layer", "cure": False}
     verdicts = {name: diagnosed("he", "sigmoid", 8, optimizer=name, **how) for name in ("sgd", "adam")}
     assert 8 < verdicts["adam"].severity < 36
     assert [each.verdict for each in verdicts.values()] == ["does not train", "in doubt"]
@@ -322,8 +322,8 @@ def test_texts_are_as_good_as_schemes_and_numbers():
 
 
 def test_a_text_and_a_number_are_as_good_as_normalization_and_skip():
-    texts = diagnose("he", "relu", "100x4", INPUTS, LABELS, batch_norm="layer", skip=2)
-    objects = diagnose("he", "relu", "100x4", INPUTS, LABELS, batch_norm=LayerNorm(), skip=Skip(2))
+    texts = diagnose("he", "relu", "100x4", INPUTS, LABELS, norm="layer", skip=2)
+    objects = diagnose("he", "relu", "100x4", INPUTS, LABELS, norm=LayerNorm(), skip=Skip(2))
     assert texts == objects
 
 

@@ -50,7 +50,7 @@ def test_a_drawn_network_can_be_initialized():
     for cell in CELLS[:100]:
         hidden = [size if isinstance(size, str) else 4 for size in hidden_sizes(cell.hidden)]
         network = cell.network
-        arguments = {name: network[name] for name in ("activation", "batch_norm", "skip")}
+        arguments = {name: network[name] for name in ("activation", "norm", "skip")}
         initialize([784, *hidden, 10], cell.scheme, **arguments)
 
 

@@ -113,4 +113,4 @@ def test_inputs_may_be_nested_lists():
 
 def test_a_scheme_that_looks_at_data_does_not_go_with_batch_normalization():
     with pytest.raises(UsageError, match="lsuv and Batch or Layer Normalization both rescale"):
-        initialize([2, 2, 2], ["lsuv"], data=np.ones((2, 2)), batch_norm=BatchNorm())
+        initialize([2, 2, 2], ["lsuv"], data=np.ones((2, 2)), norm=BatchNorm())

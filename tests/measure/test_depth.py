@@ -63,7 +63,7 @@ def test_normalized_networks_behave_as_predicted(place, bias):
     start = Initialization(Scheme("xavier"), bias=bias)
     norm = BatchNorm(place, eps=1e-12)
     profiles = depth_profiles(
-        [start], ["relu", "tanh", "sigmoid"], depth=6, width=400, samples=500, seeds=3, batch_norm=norm
+        [start], ["relu", "tanh", "sigmoid"], depth=6, width=400, samples=500, seeds=3, norm=norm
     )
     for profile in profiles:
         stds = [layer.std for layer in profile.predicted]
@@ -75,9 +75,7 @@ def test_normalized_networks_behave_as_predicted(place, bias):
 @pytest.mark.parametrize("skip", ["1", "every=2, scale=0.5", "every=2, order=post"])
 @pytest.mark.parametrize("norm", [None, LayerNorm(), BatchNorm(eps=1e-12)])
 def test_residual_networks_behave_as_predicted(skip, norm):
-    (profile,) = depth_profiles(
-        "he", "relu", depth=6, width=400, samples=300, seeds=4, batch_norm=norm, skip=skip
-    )
+    (profile,) = depth_profiles("he", "relu", depth=6, width=400, samples=300, seeds=4, norm=norm, skip=skip)
     stds = [layer.std for layer in profile.predicted]
     gradients = [layer.gradient for layer in profile.predicted]
     np.testing.assert_allclose(profile.activation_std.mean(axis=0), stds, rtol=0.06)
@@ -86,15 +84,15 @@ def test_residual_networks_behave_as_predicted(skip, norm):
 
 def test_theory_is_silent_where_each_unit_has_a_spread_of_its_own():
     start = Initialization(Scheme("xavier"), bias=Scheme.parse("std=0.5"))
-    (profile,) = depth_profiles([start], ["relu"], depth=3, width=9, seeds=1, batch_norm=BatchNorm("after"))
+    (profile,) = depth_profiles([start], ["relu"], depth=3, width=9, seeds=1, norm=BatchNorm("after"))
     assert profile.predicted is None
     with pytest.raises(UsageError, match="needs biases of 0"):
-        predict_layers(start, [9] * 5, "relu", batch_norm=BatchNorm("after"))
+        predict_layers(start, [9] * 5, "relu", norm=BatchNorm("after"))
 
 
 def test_normalized_relu_layers_explode_at_the_published_rate():
     norm = BatchNorm(eps=1e-12)
-    chis = [layer.chi for layer in predict_layers("std=0.3", [50] * 6 + [10], "relu", batch_norm=norm)]
+    chis = [layer.chi for layer in predict_layers("std=0.3", [50] * 6 + [10], "relu", norm=norm)]
     assert chis[1:4] == pytest.approx([math.pi / (math.pi - 1)] * 3)
 
 
@@ -107,10 +105,10 @@ def test_sizes_that_are_too_small_are_refused():
 
 def test_texts_and_numbers_stand_for_normalization_and_skips():
     how = {"depth": 3, "width": 20, "samples": 20, "seeds": 1}
-    texts = depth_profiles("he", "relu", batch_norm="layer", skip=2, **how)[0]
-    rules = depth_profiles("he", "relu", batch_norm=LayerNorm(), skip=Skip(2), **how)[0]
+    texts = depth_profiles("he", "relu", norm="layer", skip=2, **how)[0]
+    rules = depth_profiles("he", "relu", norm=LayerNorm(), skip=Skip(2), **how)[0]
     assert (texts.activation_std == rules.activation_std).all()
     probe = {"depth": 3, "width": 20, "samples": 20}
-    drawn = layer_panels("he", "relu", batch_norm="layer", skip=2, **probe)
-    again = layer_panels("he", "relu", batch_norm=LayerNorm(), skip=Skip(2), **probe)
+    drawn = layer_panels("he", "relu", norm="layer", skip=2, **probe)
+    again = layer_panels("he", "relu", norm=LayerNorm(), skip=Skip(2), **probe)
     assert [panel.std for panel in drawn] == [panel.std for panel in again]

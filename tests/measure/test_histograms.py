@@ -72,7 +72,7 @@ def test_every_quantity_is_counted_whole_and_near_its_prediction(what):
     [
         ({"hidden": "300x3", "skip": "every=1, scale=0.7"}, 300),
         ({"hidden": "300x3", "skip": "every=1, order=post"}, 300),
-        ({"hidden": "300x3", "batch_norm": LayerNorm()}, 300),
+        ({"hidden": "300x3", "norm": LayerNorm()}, 300),
         ({"hidden": "conv(150, kernel=9), conv(150, kernel=3, padding=same), pool(2), 300"}, 400),
     ],
 )

@@ -60,7 +60,7 @@ def test_gradients_are_those_of_single_samples_and_weight_gradients_their_mean()
 @pytest.mark.parametrize(("norm", "axis"), [("batch", 0), ("layer", 1)])
 def test_relative_gradients_are_those_times_the_std_that_was_taken_away(norm, axis):
     inputs, labels = RNG.standard_normal((50, 4)), RNG.integers(3, size=50)
-    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", batch_norm=norm)
+    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", norm=norm)
     received = inputs
     for i, layer in enumerate(measure_layers(network, inputs, labels)[0]):
         std = (received @ network.weights[i][0]).std(axis=axis, keepdims=True)
@@ -72,7 +72,7 @@ def test_relative_gradients_are_those_times_the_std_that_was_taken_away(norm, ax
 
 def test_relative_gradients_are_those_times_the_size_where_no_normalization_stands_in_front():
     inputs, labels = RNG.standard_normal((50, 4)), RNG.integers(3, size=50)
-    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", batch_norm="batch(place=after)")
+    network = initialize([4, 6, 5, 3], "he", 0, "tanh", "float64", norm="batch(place=after)")
     for layer in measure_layers(network, inputs, labels)[0]:
         assert layer.is_normalized
         assert layer.normalizer is None
@@ -82,7 +82,7 @@ def test_relative_gradients_are_those_times_the_size_where_no_normalization_stan
 @pytest.mark.parametrize("norm", ["batch", "layer"])
 def test_images_are_normalized_channel_by_channel_or_sample_by_sample(norm):
     inputs, labels = RNG.standard_normal((20, 36)), RNG.integers(3, size=20)
-    network = initialize([36, "conv(2, kernel=3)", 3], "he", 0, dtype="float64", batch_norm=norm)
+    network = initialize([36, "conv(2, kernel=3)", 3], "he", 0, dtype="float64", norm=norm)
     layer = measure_layers(network, inputs, labels)[0][0]
     assert layer.normalizer.shape == {"batch": (1, 2, 1, 1), "layer": (20, 1, 1, 1)}[norm]
     assert 0 < layer.relative_gradient_std < math.inf
@@ -101,7 +101,7 @@ def test_images_are_normalized_channel_by_channel_or_sample_by_sample(norm):
 )
 @pytest.mark.parametrize("norm", [None, "batch", "layer(place=after)"])
 def test_layers_inside_of_a_branch_are_bypassed(skip, bypassed, norm):
-    network = initialize([4] * 6 + [3], "he", skip=skip, batch_norm=norm)
+    network = initialize([4] * 6 + [3], "he", skip=skip, norm=norm)
     layers = measure_layers(network, RNG.standard_normal((5, 4)))[0]
     assert [layer.is_bypassed for layer in layers] == bypassed
 
@@ -124,7 +124,7 @@ def test_layers_are_shown_as_a_table_and_a_network_by_its_number():
 
 
 def test_measuring_leaves_running_statistics_as_they_are():
-    network = initialize([5, 8, 3], "he", batch_norm=BatchNorm())
+    network = initialize([5, 8, 3], "he", norm=BatchNorm())
     x = np.random.default_rng(0).standard_normal((50, 5))
     before = network.forward(x).copy()
     measure_layers(network, 3 * x + 1)

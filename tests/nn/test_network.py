@@ -18,8 +18,8 @@ PLACES = [None, "before", "after"]
 
 
 def ensemble_of(networks, sizes, activation="tanh", dtype="float64", place=None):
-    batch_norm = BatchNorm(place) if place else None
-    return Ensemble(*random_layers(networks, sizes), activation, dtype, batch_norm)
+    norm = BatchNorm(place) if place else None
+    return Ensemble(*random_layers(networks, sizes), activation, dtype, norm)
 
 
 def alone(ensemble, row):
@@ -166,8 +166,8 @@ def test_accuracy_counts_the_largest_logit():
 
 
 def test_an_ensemble_is_shown_in_one_line():
-    deep = Ensemble.zeros(2, [784, *[100] * 50, 10, 10], "gelu", batch_norm=BatchNorm("after"))
-    assert repr(deep) == "<Ensemble: 2 x 784-100x50-10x2, gelu, float32, Batch Normalization after>"
+    deep = Ensemble.zeros(2, [784, *[100] * 50, 10, 10], "gelu", norm=BatchNorm("after"))
+    assert repr(deep) == "<Ensemble: 2 x 784-100x50-10x2, gelu, float32, BatchNorm after>"
 
 
 @pytest.mark.parametrize(

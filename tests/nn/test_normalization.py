@@ -81,7 +81,7 @@ def test_a_network_has_the_same_bits_in_an_ensemble_and_alone(place, dtype):
 
 def test_hidden_layers_have_mean_0_and_variance_1_whatever_the_weights():
     weights = [1000 * W for W in random_layers(1, [7, 50, 50, 3])[0]]
-    ensemble = Ensemble(weights, dtype="float64", batch_norm=BatchNorm())
+    ensemble = Ensemble(weights, dtype="float64", norm=BatchNorm())
     ensemble.forward(batch(size=200)[0], training=True)
     for z in ensemble.pre_activations[:-1]:
         np.testing.assert_allclose(z[0].mean(axis=0), 0, atol=1e-9)

@@ -79,7 +79,7 @@ def test_a_notebook_has_the_bits_of_the_command_and_company_makes_no_difference(
         "mnist",
         hidden=settings.network.hidden,
         activation=settings.network.activation,
-        batch_norm=settings.network.normalization,
+        norm=settings.network.normalization,
         skip=settings.network.skip,
         steps=5,
         batch_size=16,
@@ -107,7 +107,7 @@ def test_schemes_of_branches_and_of_rates_have_the_bits_of_a_notebook(tmp_path, 
     overrides += [f"train.optimizer={{name: {optimizer}, lr: 0.013}}", "network.batch_norm=before"]
     experiment = load_experiment(path, overrides)
     here, there = (run_experiment(experiment, tmp_path / f"{n}", Choice(jobs=n)).histories for n in (0, 2))
-    how = {"hidden": "8x5", "skip": "2, scale=learned", "batch_norm": BatchNorm(), "schedule": "cosine"}
+    how = {"hidden": "8x5", "skip": "2, scale=learned", "norm": BatchNorm(), "schedule": "cosine"}
     how |= {"clip": 1.0, "weight_decay": 0.01, "optimizer": f"{optimizer}(lr=0.013)"}
     for row, scheme in enumerate(schemes):
         own = initlab.train(scheme, "mnist", **how, steps=5, batch_size=16, seeds=[0, 1])

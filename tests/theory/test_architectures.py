@@ -77,7 +77,7 @@ def measured(sizes, scheme, activation, norm, skips, samples=SAMPLES):
     inputs = int(np.prod(sizes[0]))
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
-        network = initialize(sizes, [scheme], seed, activation, "float64", batch_norm=norm, skip=skips)
+        network = initialize(sizes, [scheme], seed, activation, "float64", norm=norm, skip=skips)
         x, labels = rng.standard_normal((samples, inputs)), rng.integers(10, size=samples)
         layers = measure_layers(network, x, labels)[0]
         last = layers[-1].gradient_std
@@ -91,8 +91,8 @@ def measured(sizes, scheme, activation, norm, skips, samples=SAMPLES):
 
 
 def predicted(sizes, scheme, activation, norm, skips):
-    layers = predict_layers(scheme, sizes, activation, batch_norm=norm, skip=skips)
-    cs = predict_correlations(scheme, sizes, activation, batch_norm=norm, skip=skips)
+    layers = predict_layers(scheme, sizes, activation, norm=norm, skip=skips)
+    cs = predict_correlations(scheme, sizes, activation, norm=norm, skip=skips)
     return np.array(
         [(layer.q, layer.mean, layer.std, layer.gradient, c) for layer, c in zip(layers, cs, strict=True)]
     )
@@ -138,9 +138,7 @@ def test_networks_with_batch_normalization_behave_as_predicted(name):
 
 
 @pytest.mark.parametrize("scheme", ["zeros", "std=1e200"])
-@pytest.mark.parametrize(
-    "how", [{}, {"skip": Skip(1)}, {"skip": Skip(1, 1.0, "post")}, {"batch_norm": BATCH}]
-)
+@pytest.mark.parametrize("how", [{}, {"skip": Skip(1)}, {"skip": Skip(1, 1.0, "post")}, {"norm": BATCH}])
 def test_signals_that_vanish_or_overflow_raise_nothing(scheme, how):
     for sizes in (WIDE, [(1, 8, 8), "conv(3, kernel=3)", "pool(2)", 10]):
         for activation in ("relu", "tanh"):
@@ -156,10 +154,10 @@ def test_inputs_that_are_alike_are_followed():
     for seed in range(SEEDS):
         rng = np.random.default_rng(seed)
         x = np.sqrt(shared) * rng.standard_normal(300) + np.sqrt(1 - shared) * rng.standard_normal((200, 300))
-        network = initialize(sizes, ["he"], seed, "relu", "float64", batch_norm=BATCH)
+        network = initialize(sizes, ["he"], seed, "relu", "float64", norm=BATCH)
         first, last = measure_layers(network, x, rng.integers(10, size=200))[0]
         numbers.append(first.gradient_std / last.gradient_std)
-    first, _ = predict_layers("he", sizes, "relu", batch_norm=BATCH, input_correlation=shared)
+    first, _ = predict_layers("he", sizes, "relu", norm=BATCH, input_correlation=shared)
     assert abs(np.mean(numbers) - first.gradient) < 5 * np.std(numbers) / np.sqrt(SEEDS) + 2 / 200
     plain = predict_correlations("he", sizes, "relu", input_correlation=shared)
     exact = (np.sqrt(1 - shared**2) + shared * (np.pi - np.arccos(shared))) / np.pi
@@ -196,7 +194,7 @@ def test_a_circular_border_gives_the_numbers_of_a_dense_network():
 def test_batch_normalization_explodes_only_without_a_skip():
     """Yang et al. 2019: by 1.467 in a ReLU layer. The branches of a residual sum weigh less and less."""
     sizes = [100] * 31 + [10]
-    plain = predict_layers("he", sizes, "relu", batch_norm=BATCH)[1].gradient
-    residual = predict_layers("he", sizes, "relu", batch_norm=BATCH, skip=skip("1"))[1].gradient
+    plain = predict_layers("he", sizes, "relu", norm=BATCH)[1].gradient
+    residual = predict_layers("he", sizes, "relu", norm=BATCH, skip=skip("1"))[1].gradient
     assert plain**2 == pytest.approx((np.pi / (np.pi - 1)) ** 28, rel=1e-6)
     assert residual**2 < 1000

@@ -28,9 +28,7 @@ def test_a_kept_network_is_that_of_a_training_which_ends_there(data):
 
 
 def test_a_kept_network_reaches_the_test_accuracy_of_its_history(data):
-    histories = train(
-        "he", (*data, *data), steps=30, hidden="8x2", batch_norm=BatchNorm(), save_weights="last"
-    )
+    histories = train("he", (*data, *data), steps=30, hidden="8x2", norm=BatchNorm(), save_weights="last")
     network = histories[0].network()
     assert network.accuracy(*data)[0] == histories[0].test_accuracy
     assert np.abs(network.normalizations[0].running_mean).max() > 0
@@ -62,7 +60,7 @@ def test_steps_out_of_range_are_refused_before_the_training(data, asked):
 
 @pytest.mark.parametrize("rule", [None, BatchNorm("after", momentum=0.3)])
 def test_an_ensemble_survives_pickle_and_its_arrays_are_all_it_needs(data, rule):
-    networks = initialize([5, 8, 8, 3], ["he", "xavier"], batch_norm=rule)
+    networks = initialize([5, 8, 8, 3], ["he", "xavier"], norm=rule)
     networks.batches_before[...] = 3, 4
     networks.train_step(data[0], data[1], Optimizer("sgd", lr=0.1))
     for copy in (pickle.loads(pickle.dumps(networks)), Ensemble.stack([networks])):

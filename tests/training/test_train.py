@@ -50,8 +50,8 @@ def test_losses_are_the_textbooks_for_each_seed_with_its_own_weights_and_batches
 
 
 def test_a_text_and_a_number_are_as_good_as_rules(data):
-    rules = train(["he"], data, **HOW | {"hidden": "6x3"}, batch_norm=LayerNorm("after"), skip=Skip(2))
-    texts = train(["he"], data, **HOW | {"hidden": "6x3"}, batch_norm="layer(place=after)", skip=2)
+    rules = train(["he"], data, **HOW | {"hidden": "6x3"}, norm=LayerNorm("after"), skip=Skip(2))
+    texts = train(["he"], data, **HOW | {"hidden": "6x3"}, norm="layer(place=after)", skip=2)
     plain = train(["he"], data, **HOW | {"hidden": "6x3"})
     assert same_bits(rules[0], texts[0])
     assert not same_bits(plain[0], texts[0])
@@ -84,8 +84,8 @@ def test_company_order_and_cache_change_no_bit(data, monkeypatch):
         {"drawing": "full", "steps": 3},
         {"loss": "squared_error", "clip": 0.1, "weight_decay": 0.01},
         {"loss": "squared_error_logits", "optimizer": "adam(lr=0.01)", "schedule": "cosine"},
-        {"batch_norm": BatchNorm("after"), "track_every": 7, "batch_size": 1},
-        {"batch_norm": BatchNorm("before"), "hidden": "50,3", "batch_size": 100},
+        {"norm": BatchNorm("after"), "track_every": 7, "batch_size": 1},
+        {"norm": BatchNorm("before"), "hidden": "50,3", "batch_size": 100},
     ],
     ids=repr,
 )
@@ -344,8 +344,8 @@ def test_a_frame_without_pandas_says_what_to_install(data, monkeypatch):
         ({"hidden": [8.5]}, "hidden layers are given as"),
         ({"hidden": [8, "a"]}, "cannot read the layers"),
         ({"optimizer": 0.1}, "optimizer must be a text"),
-        ({"batch_norm": "before"}, "unknown normalization 'before'; known: batch, layer"),
-        ({"batch_norm": True}, r"batch_norm must be one of 'batch', 'layer\(place=after\)', .* not True"),
+        ({"norm": "before"}, "unknown normalization 'before'; known: batch, layer"),
+        ({"norm": True}, r"norm must be one of 'batch', 'layer\(place=after\)', .* not True"),
         ({"skip": True}, "skip: every must be a whole number from 1 on, not True"),
         ({"skip": "every=two"}, "skip: every must be a whole number from 1 on, not 'two'"),
         ({"skip": "every=inf"}, "skip: every must be a whole number from 1 on, not inf"),
