@@ -77,7 +77,7 @@ def _options(ctx: Any) -> list[str]:
 
 def _wrong_value(name: str, details: Any) -> str:
     """A value of another type, or outside its range, as the check of a config says it."""
-    from initlab.runner.config import wanted
+    from initlab.runner.mistakes import wanted
 
     return f"{name} must be {wanted(details)}, not {shortened(details['input'])}"
 
