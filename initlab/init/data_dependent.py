@@ -28,6 +28,7 @@ def data_dependent(
     base: str,
     check: Callable[..., None],
     is_for_perceptrons: bool = False,
+    only_activation: str = "",
 ) -> Callable[[Adapt], Adapt]:
     """A decorator that registers a function which adapts weights to data.
 
@@ -37,7 +38,7 @@ def data_dependent(
         source: where it was published.
         base: the scheme that draws the weights before they are adapted.
         check: a function of the same keyword arguments, which refuses values out of range.
-        is_for_perceptrons: as for `Law`.
+        is_for_perceptrons, only_activation: as for `Law`.
     """
 
     def _draw(rng: np.random.Generator, shape: Shape, /, **arguments: Any) -> FloatArray:
@@ -45,8 +46,8 @@ def data_dependent(
         return Scheme.parse(base).draw(rng, shape)
 
     def register(adapt: Adapt) -> Adapt:
-        about = {"formula": formula, "source": source, "is_for_perceptrons": is_for_perceptrons}
-        SCHEMES.register(name, adapt=adapt, **about)(_draw)
+        suits = {"is_for_perceptrons": is_for_perceptrons, "only_activation": only_activation}
+        SCHEMES.register(name, adapt=adapt, formula=formula, source=source, **suits)(_draw)
         return adapt
 
     return register

@@ -16,7 +16,7 @@ from initlab.init.scheme import NEEDS_BRANCHES, SCHEMES, Scheme
 from initlab.nn.activations import ACTIVATIONS, ActivationName
 from initlab.nn.architecture import Size, SkipLike, flat_size, network_layers, residuals, roles
 from initlab.nn.arrays import FloatArray, IntArray, as_floats
-from initlab.nn.layers import Dense, Layer, Nonlinearity
+from initlab.nn.layers import Dense, Layer, Nonlinearity, Residual
 from initlab.nn.network import Ensemble
 from initlab.nn.normalization import NORMALIZATIONS, NormLike
 from initlab.nn.streams import Purpose, stream
@@ -108,19 +108,32 @@ def misfit(start: SchemeLike, layers: Sequence[Layer]) -> str | None:
     'fixup is for residual networks: give yours skip connections'
     >>> misfit("fixup", network_layers([4, 4, 4, 2], "relu", skip=2))
     """
-    scheme = Initialization.of(start).within(**network_facts(layers)).scheme
-    branches = residuals(layers)
-    if scheme.needs_branches:
-        return f"{scheme.name} {NEEDS_BRANCHES}"
-    if scheme.branch_scale is not None and {branch.scale for branch in branches} != {"learned"}:
+    each = [*layers, *(layer for branch in residuals(layers) for layer in branch.branch)]
+    functions = {layer.activation.name for layer in each if isinstance(layer, Nonlinearity)}
+    network = network_facts(layers) | ({"activation": min(functions)} if len(functions) == 1 else {})
+    try:
+        begun = Initialization.of(start).within(**network)
+    except UsageError as error:  # as `critical` of an activation that has no critical variance
+        return str(error)
+    for scheme in (begun.scheme, begun.first, begun.last):
+        if scheme is not None and scheme.needs_branches:
+            return f"{scheme.name} {NEEDS_BRANCHES}"
+    return _misfit(begun.scheme, each, functions)
+
+
+def _misfit(scheme: Scheme, layers: Sequence[Layer], functions: set[str]) -> str | None:
+    """Of a scheme of all weights: layers with those of branches, and the names of activation functions."""
+    scales = {layer.scale for layer in layers if isinstance(layer, Residual)}
+    if scheme.branch_scale is not None and scales != {"learned"}:
         return f"{scheme} is for residual networks with a learned scale: skip(scale=learned)"
-    each = [*layers, *(layer for branch in branches for layer in branch.branch)]
-    if scheme.is_data_dependent and any(isinstance(layer, NORMALIZATIONS) for layer in each):
+    if scheme.is_data_dependent and any(isinstance(layer, NORMALIZATIONS) for layer in layers):
         return f"{scheme} and Batch or Layer Normalization both rescale the layers: use one of them"
     if scheme.is_for_perceptrons and not all(isinstance(layer, Dense | Nonlinearity) for layer in layers):
         return (
             f"{scheme.name} trains dense layers alone, one by one; for convolutions and skips there is lsuv"
         )
+    if scheme.only_activation and functions - {scheme.only_activation}:
+        return f"{scheme.name} is for {scheme.only_activation} units, not {min(functions)}"
     return None
 
 

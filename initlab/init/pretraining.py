@@ -229,6 +229,7 @@ def _check_rbm(steps: int = 600, batch_size: int = 100, lr: float = 0.1, k: int 
     base="rbm",
     check=_check_rbm,
     is_for_perceptrons=True,
+    only_activation="sigmoid",
 )
 def pretrained_rbm(
     network: Ensemble,
@@ -258,7 +259,7 @@ def pretrained_rbm(
         The number of batches that the layers were shown.
 
     Raises:
-        UsageError: for another activation function, or inputs outside 0 to 1.
+        UsageError: for inputs outside 0 to 1.
 
     Source: Hinton, Osindero & Teh 2006, A fast learning algorithm for deep belief nets.
 
@@ -270,8 +271,6 @@ def pretrained_rbm(
     ([102], True)
     """
     weights, biases, activation = _perceptron(network)
-    suited = activation.name == "sigmoid"
-    require(suited, f"restricted Boltzmann machines have sigmoid units, not {activation.name}")
     learn = contrastive_divergence(rng, steps, lr, k)
     return pretrain(weights, biases, activation, samples, batch_size, lambda _layer: learn)
 

@@ -140,6 +140,7 @@ class Law:
         adapt: the function that changes drawn weights after it looked at data; None for most laws. See
             `data_dependent`.
         is_for_perceptrons: whether it takes dense layers alone, one behind the other.
+        only_activation: the only activation function that it suits; empty for most laws, which suit all.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Law:
     rates: Callable[..., tuple[float, float]] | None = None
     adapt: Callable[..., int] | None = None
     is_for_perceptrons: bool = False
+    only_activation: str = ""
 
     def parameters(self) -> Parameters:
         """The parameters of the law, without rng and shape, which all laws have."""
@@ -333,6 +335,11 @@ class Scheme:
     def is_for_perceptrons(self) -> bool:
         """Whether the scheme takes dense layers alone, one behind the other."""
         return self._law.is_for_perceptrons
+
+    @property
+    def only_activation(self) -> str:
+        """The only activation function that the scheme suits; empty for all."""
+        return self._law.only_activation
 
     @property
     def branch_scale(self) -> float | None:

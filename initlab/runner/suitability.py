@@ -9,7 +9,7 @@ from initlab.nn.architecture import Size, network_layers
 from initlab.runner.config import Experiment
 from initlab.runner.settings import NetworkSettings, Settings
 
-# The first layer's inputs, which no scheme's suitability depends on; and images that suit most kernels.
+# The first layer's inputs, on which no scheme's suitability depends; and images that suit most kernels.
 _INPUTS: Size = 1
 _IMAGES: Size = (1, 1024, 1024)
 
@@ -34,18 +34,13 @@ def check_schemes(experiment: Experiment) -> None:
 
 
 def _misfit(settings: Settings) -> str | None:
-    start = settings.init.initialization
-    scheme = start.scheme
-    is_choosy = scheme.needs_branches or scheme.is_data_dependent or scheme.branch_scale is not None
-    if not is_choosy:
-        return None
+    network = settings.network
     try:
-        network = settings.network
         sizes = [_inputs(network), *network.hidden, 1]
-        layers = network_layers(sizes, "identity", network.normalization, network.skip)
+        layers = network_layers(sizes, network.activation, network.normalization, network.skip)
     except UsageError:  # layers that do not fit each other are another matter
         return None
-    return misfit(start, layers)
+    return misfit(settings.init.initialization, layers)
 
 
 def _inputs(network: NetworkSettings) -> Size:

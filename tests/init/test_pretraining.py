@@ -148,7 +148,7 @@ def test_pretraining_makes_a_deep_sigmoid_network_trainable(scheme):
 
 def test_boltzmann_machines_refuse_networks_without_sigmoid_units():
     data = np.zeros((9, 4), np.float32)
-    with pytest.raises(UsageError, match="have sigmoid units, not tanh"):
+    with pytest.raises(UsageError, match="is for sigmoid units, not tanh"):
         initialize([4, 3, 2], ["pretrained_rbm"], 0, "tanh", data=data)
 
 

@@ -31,6 +31,7 @@ def experiment(init, sweep=(), **network):
         ("lsuv", {"batch_norm": "before", "skip": 2}, BOTH),
         ("pretrained_rbm", {"hidden": "conv(4, kernel=3), pool(2), 8"}, DENSE),
         ("pretrained_autoencoder", {"skip": 2}, DENSE),
+        ("pretrained_rbm", {"activation": "tanh"}, "is for sigmoid units, not tanh"),
     ],
 )
 def test_a_scheme_that_does_not_suit_is_refused_with_its_place_and_reason(init, network, reason):
@@ -38,9 +39,24 @@ def test_a_scheme_that_does_not_suit_is_refused_with_its_place_and_reason(init, 
         check_schemes(experiment(init, **network))
 
 
+def test_a_scheme_that_cannot_be_drawn_for_the_activation_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"^init: no variance is critical for gelu without biases; give one"
+    ):
+        check_schemes(experiment("critical", activation="gelu"))
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_schemes_of_single_layers_are_looked_at(place):
+    with pytest.raises(ConfigError, match=f"fixup {RESIDUAL}"):
+        check_schemes(experiment({"scheme": "he", place: "fixup"}))
+
+
 @pytest.mark.parametrize(
     ("init", "network"),
     [
+        ("critical", {"activation": "relu", "skip": 2}),
+        ({"scheme": "he", "first": "fixup", "last": "skipinit"}, {"skip": 2}),
         ("fixup", {"skip": 2}),
         ("skipinit", {"skip": "2, scale=learned"}),
         ("lsuv", {"skip": 2, "hidden": "conv(4, kernel=3), conv(4, kernel=3, padding=same)"}),
