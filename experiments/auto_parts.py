@@ -51,7 +51,7 @@ exhibit = Exhibit(
     finding="Without the constraint networks diverge, and with normal instead of orthogonal blocks some do; "
     "which of the two starts an activation gets matters less.",
     source="this project's own claim",
-    takes="one hour on one core",
+    takes="half an hour on one core",
     network={"width": 100, "depth": 30, "other_depth": 20},
     functions={
         "shifted": SHIFTED,

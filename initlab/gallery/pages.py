@@ -56,7 +56,7 @@ class Page:
         if self.quick:
             lines += ["*The reduced form, by `--quick`.*", ""]
         for name, caption in self.captions.items():
-            lines += [f"![{name}]({name}.png)", "", caption, ""]
+            lines += [f"![{name}]({name}.png)", "", f"{caption} [Its numbers]({name}.csv).", ""]
         for outcome in self.outcomes:
             lines += _section(outcome)
         lines += ["## Settings", "", "| setting | value |", "|---|---|"]

@@ -229,9 +229,7 @@ def test_a_cure_of_a_normalized_network_keeps_its_normalization():
     assert (again.verdict, again.severity) == ("trains", ill.cure.severity)
 
 
-@pytest.mark.parametrize(
-    "how", [{"skip": "2"}, {"norm": LayerNorm(), "skip": "2"}, {"batch_norm": BatchNorm()}]
-)
+@pytest.mark.parametrize("how", [{"skip": "2"}, {"norm": LayerNorm(), "skip": "2"}, {"norm": BatchNorm()}])
 def test_a_verdict_on_another_network_has_the_record_of_such_networks(how):
     text = repr(diagnosed("he", "relu", 3, **how))
     assert record_of_others("trains", "sgd") in text
