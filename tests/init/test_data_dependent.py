@@ -178,7 +178,7 @@ def test_a_network_is_adapted_in_an_ensemble_as_it_is_alone(text):
 @pytest.mark.parametrize("text", ADAPTIVE.values(), ids=ADAPTIVE)
 def test_without_data_the_message_says_so(text):
     with pytest.raises(UsageError, match="looks at data, and there is none"):
-        initialize([4, 3, 2], [text])
+        initialize([4, 3, 2], [text], activation="sigmoid")
 
 
 @pytest.mark.parametrize(

@@ -140,12 +140,14 @@ def test_a_dry_run_refuses_them_too(small_config, tmp_path):
 
 
 def test_where_all_runs_failed_their_causes_are_told(initlab_here, small_config):
-    """No variance is critical for gelu; of no run at all, there is no figure."""
+    """Boltzmann machines see values from 0 to 1 alone; of no run at all, there is no figure."""
     few = [
         "--set",
-        "sweep.init=[critical]",
+        "sweep.init=[pretrained_rbm]",
         "--set",
-        "network.activation=gelu",
+        "network.activation=sigmoid",
+        "--set",
+        "data.inputs=standardized",
         "--set",
         "sweep.seed=[0]",
         "--set",
@@ -153,4 +155,4 @@ def test_where_all_runs_failed_their_causes_are_told(initlab_here, small_config)
     ]
     done = initlab_here("run", small_config, *few)
     assert done.returncode == 1
-    assert "failed: no variance is critical for gelu" in done.stderr
+    assert "failed: pretraining describes inputs from 0 to 1" in done.stderr
