@@ -86,3 +86,15 @@ _CUT = """
   return cut.map((each) => each.outerHTML.slice(0, 120));
 }
 """
+
+
+def wait_until(page, condition, argument=None):
+    """Wait for a JavaScript condition.
+
+    Playwright's `wait_for_function` asks again by `eval`, which the policy of our pages refuses.
+    """
+    for _ in range(400):
+        if page.evaluate(condition, argument):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"after 10 s not true: {condition}")

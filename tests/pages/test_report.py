@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from browsing import HOSTILE, Page, printed, too_wide, violations
+from browsing import HOSTILE, Page, printed, too_wide, violations, wait_until
 
 import initlab
 from initlab.errors import UsageError
@@ -291,7 +291,7 @@ def test_every_control_works_by_keyboard(tmp_path, small_config, report, open_pa
 
 def drawn_anew(page, before):
     """Wait until the first chart differs."""
-    page.wait_for_function("(before) => document.querySelector('.plot svg').innerHTML !== before", arg=before)
+    wait_until(page, "(before) => document.querySelector('.plot svg').innerHTML !== before", before)
 
 
 def focus(page, selector, *, backwards=False):

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from browsing import HOSTILE, Page, printed, too_wide, violations
+from browsing import HOSTILE, Page, printed, too_wide, violations, wait_until
 
 from initlab.errors import StorageError, UsageError
 from initlab.gallery.record import read_records
@@ -410,7 +410,7 @@ def test_claims_are_searched_by_keyboard_alone_and_the_address_remembers(folder,
     for _ in range(4):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"document.querySelector('#count').textContent.startsWith('{len(claims)} of')")
+    wait_until(page, f"document.querySelector('#count').textContent.startsWith('{len(claims)} of')")
     assert page.evaluate("location.hash") == "#claims"
 
 
@@ -419,7 +419,7 @@ def test_a_filtered_list_can_be_linked(folder, records, open_page):
     page = open_page(f"{(folder / 'index.html').as_uri()}#verdict=undecided&source=%3Cx%3E")
     assert shown(page) == verdicts["undecided"]  # a source that there is not is all sources
     page.click("a[href='#verdict=mixed']")
-    page.wait_for_function("document.getElementById('verdict').value === 'mixed'")
+    wait_until(page, "document.getElementById('verdict').value === 'mixed'")
     assert shown(page) == verdicts["mixed"]
     page.click("a[href='#question-book']")  # an anchor leaves the list as it is
     assert shown(page) == verdicts["mixed"]
