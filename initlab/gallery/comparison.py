@@ -47,9 +47,9 @@ def machine_note(committed: Path, fresh: Path) -> str:
     if not old or old == new:
         return ""
     before, now = ("; ".join(machine.text for machine in each) for each in (old, new))
-    theirs, ours = ({blas.split()[-1] for machine in each for blas in machine.blas} for each in (old, new))
+    theirs, ours = ({kernels for machine in each for kernels in machine.kernels} for each in (old, new))
     note = f"measured with {before}, and now with {now}. Last bits differ, and some trainings carry them far"
-    if theirs == ours or len(theirs) > 1:
+    if theirs == ours or len(theirs) != 1:
         return note
     return f"{note}; OPENBLAS_CORETYPE={theirs.pop()} uses the same kernels"
 

@@ -81,7 +81,12 @@ class MachineRecord(_Record):
     @property
     def text(self) -> str:
         """In words."""
-        return machine_text(self.model_dump())
+        return plain(machine_text(self.model_dump()))
+
+    @property
+    def kernels(self) -> list[str]:
+        """The kernels of its linear algebra, as "Haswell": the last word of each library's description."""
+        return [plain(word) for blas in self.blas for word in blas.split()[-1:]]
 
 
 class ExhibitRecord(_Record):

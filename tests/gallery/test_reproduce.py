@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from initlab.errors import UsageError
 from initlab.gallery import Exhibit, kept
 from initlab.gallery.claims import decide
-from initlab.gallery.comparison import drifts
+from initlab.gallery.comparison import drifts, machine_note
 from initlab.gallery.kept import code_of
 from initlab.gallery.pages import read_exhibits, write_index
 from initlab.gallery.reproduce import chosen_experiments, experiments, load
@@ -110,6 +110,19 @@ def test_drift_on_another_machine_names_both_and_the_kernels(checkout):
     drifted = initlab(checkout, "reproduce", "--check").stderr
     assert "level: measured with Abacus 3000, NumPy 1.0, openblas 0.1 Beads, and now with" in drifted
     assert "OPENBLAS_CORETYPE=Beads uses the same kernels." in drifted
+
+
+@pytest.mark.parametrize("blas", [[], [""], ["a Beads", "b Pebbles"]])
+def test_machines_without_one_kind_of_kernels_suggest_none(tmp_path, blas):
+    machine = {"processor": "Abacus\x1b[31m", "numpy": "1.0", "blas": blas}
+    for name, machines in (("old", [machine]), ("new", [fingerprint()])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "claims.json").write_text(
+            json.dumps({"title": "X", "claims": [], "machines": machines})
+        )
+    note = machine_note(tmp_path / "old", tmp_path / "new")
+    assert note.startswith("measured with Abacus")
+    assert ("OPENBLAS_CORETYPE" in note, "\x1b" in note) == (False, False)
 
 
 def test_the_quick_form_has_a_folder_of_its_own(checkout):
